@@ -1,0 +1,1 @@
+//! Accounts, users, roles, access keys and sessions (IAM and STS).

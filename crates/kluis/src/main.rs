@@ -1,0 +1,3 @@
+//! Flags, config and wiring of the agent.
+
+fn main() {}

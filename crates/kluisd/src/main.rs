@@ -1,0 +1,3 @@
+//! The gate, one module per step, and the wiring of the service.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Keys, backing keys, states, aliases and key policies (KMS).
