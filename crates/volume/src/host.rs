@@ -1,0 +1,493 @@
+//! Port 3: everything that the core wants of the machine. `linux` is the machine; [`crate::sim`] is one in memory
+//! that can be killed at any call, cut from power with writes unsynced or torn, or made to fail.
+//!
+//! Every method that changes something is idempotent where its doc says so, and reports whether it did anything.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::engine::{Changed, Engine};
+
+/// A file system that Kluis makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FileSystem {
+    /// ext4.
+    Ext4,
+    /// XFS.
+    Xfs,
+}
+
+impl FileSystem {
+    /// The name that `mount` and `mkfs.*` know it by.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ext4 => "ext4",
+            Self::Xfs => "xfs",
+        }
+    }
+}
+
+impl fmt::Display for FileSystem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What a backing is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BackingKind {
+    /// A regular file.
+    File,
+    /// A block device.
+    Device,
+}
+
+/// A file or device, identified so that a person can tell which one it is and no other can be taken for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The path to open: the file, or the kernel's node of the device with links resolved (`/dev/nvme1n1`).
+    pub path: PathBuf,
+    /// File or device.
+    pub kind: BackingKind,
+    /// A name that survives reboots: the file's path; for a device its `/dev/disk/by-id/…` link, or
+    /// "MODEL SERIAL SIZE" where there is none.
+    pub stable_name: String,
+    /// Size in bytes.
+    pub size: u64,
+    /// Logical block size in bytes; 512 for a file.
+    pub logical_block_size: u32,
+    /// Physical block size in bytes; 4096 for a file.
+    pub physical_block_size: u32,
+    /// Whether the medium refuses writes.
+    pub read_only: bool,
+    /// A number that tells this very device or inode from one that later takes its path (`dev:rdev:ino` or the like).
+    pub token: String,
+}
+
+/// Who uses a backing now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// Mounted there.
+    Mount(PathBuf),
+    /// Swap.
+    Swap,
+    /// Held by another block device (a mapping, a RAID, a volume group): its name, as `/sys/block/X/holders` has it.
+    Holder(String),
+    /// A partition of it exists.
+    Partition(String),
+    /// A loop device sits on this file.
+    Loop(PathBuf),
+    /// Open exclusively by an unknown program.
+    Claimed,
+}
+
+impl fmt::Display for Use {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mount(at) => write!(f, "mounted at {}", at.display()),
+            Self::Swap => f.write_str("in use as swap"),
+            Self::Holder(name) => write!(f, "held by {name}"),
+            Self::Partition(name) => write!(f, "partitioned ({name})"),
+            Self::Loop(device) => write!(f, "attached to {}", device.display()),
+            Self::Claimed => f.write_str("claimed by another program"),
+        }
+    }
+}
+
+/// Something recognised on a raw device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signature {
+    /// What it is: "ext4", "xfs", "gpt", "LVM2 physical volume", "LUKS2 secondary header", …
+    pub name: String,
+    /// Where, in bytes from the start.
+    pub offset: u64,
+}
+
+impl fmt::Display for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at byte {}", self.name, self.offset)
+    }
+}
+
+/// What is on a raw device, as far as its first and last [`SCAN_LEN`] bytes and the known places of signatures tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SignatureReport {
+    /// What was recognised, in order of offset.
+    pub found: Vec<Signature>,
+    /// The first byte that is not zero within the scanned areas.
+    pub first_nonzero: Option<u64>,
+}
+
+/// How much of each end of a device must be zero for it to count as blank.
+pub const SCAN_LEN: u64 = 16 << 20;
+
+impl SignatureReport {
+    /// Whether nothing at all was found.
+    pub fn is_blank(&self) -> bool {
+        self.found.is_empty() && self.first_nonzero.is_none()
+    }
+}
+
+impl fmt::Display for SignatureReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some((first, rest)) = self.found.split_first() {
+            write!(f, "{first}")?;
+            rest.iter().try_for_each(|signature| write!(f, ", {signature}"))
+        } else if let Some(offset) = self.first_nonzero {
+            write!(f, "unknown data at byte {offset}")
+        } else {
+            f.write_str("nothing")
+        }
+    }
+}
+
+/// How a backing is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// For reading, beside others.
+    Read,
+    /// For writing, beside others: a header of a volume that is in use (rekey).
+    Shared,
+    /// For writing, alone: `O_EXCL` on a device, a lock on a file that has no loop device. [`HostError::Busy`] else.
+    Exclusive,
+}
+
+/// An open backing. Dropping it closes it and gives up the claim.
+pub trait Device: Send {
+    /// Size in bytes, as of now.
+    fn size(&self) -> u64;
+
+    /// Fills `buf` from `offset`.
+    ///
+    /// # Errors
+    /// [`HostError::Io`]; also when `offset + buf.len()` is beyond the end.
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), HostError>;
+
+    /// Writes all of `bytes` at `offset`. Not durable before [`Device::flush`].
+    ///
+    /// # Errors
+    /// [`HostError::Full`] when a sparse file cannot grow, [`HostError::ReadOnly`], [`HostError::Io`].
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<(), HostError>;
+
+    /// Makes every write so far durable, through the device's own cache.
+    ///
+    /// # Errors
+    /// [`HostError::Io`]: what was written since the last flush may or may not be there.
+    fn flush(&self) -> Result<(), HostError>;
+
+    /// Discards `len` bytes at `offset` (hole-punches a file). [`Changed::No`] where the device cannot.
+    ///
+    /// # Errors
+    /// [`HostError::Io`].
+    fn discard(&self, offset: u64, len: u64) -> Result<Changed, HostError>;
+
+    /// Makes the next reads come from the medium and not from a cache, so that an erase can be read back.
+    ///
+    /// # Errors
+    /// [`HostError::Io`].
+    fn drop_caches(&self) -> Result<(), HostError>;
+}
+
+/// A line of the mount table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mount {
+    /// The mounted device, with links resolved as the kernel gives it.
+    pub source: PathBuf,
+    /// Where.
+    pub target: PathBuf,
+    /// The file system's type.
+    pub file_system: String,
+    /// Whether writes are refused.
+    pub read_only: bool,
+}
+
+/// How hard to unmount.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unmount {
+    /// Only if nothing uses it.
+    IfIdle,
+    /// Detach now, finish when the last user goes: for a file system whose device has died.
+    Detach,
+}
+
+/// A held lock; dropping it (or dying) releases it.
+pub trait Lock: Send {}
+
+/// The machine.
+pub trait Host: Send + Sync {
+    /// The systemd application-specific machine id of Kluis, as 32 hex digits: derived from, and not revealing, `/etc/machine-id`.
+    ///
+    /// # Errors
+    /// [`HostError::NotFound`] when `/etc/machine-id` is missing, empty or "uninitialized".
+    fn machine_id(&self) -> Result<String, HostError>;
+
+    /// Time since some fixed instant; never goes back.
+    fn monotonic(&self) -> Duration;
+
+    /// Waits.
+    fn sleep(&self, time: Duration);
+
+    /// A uniformly random time in `0..=max`.
+    fn jitter(&self, max: Duration) -> Duration;
+
+    /// Says which file or device a path is; `None` when nothing is there. A block device's own partition, link or
+    /// node all resolve to the same [`Identity::token`].
+    ///
+    /// # Errors
+    /// [`HostError::WrongKind`] for a directory, character device and so on; [`HostError::Io`].
+    fn identify(&self, path: &Path) -> Result<Option<Identity>, HostError>;
+
+    /// The machine's instance-store disks, by stable name, in order of stable name.
+    ///
+    /// # Errors
+    /// [`HostError::Io`].
+    fn instance_stores(&self) -> Result<Vec<Identity>, HostError>;
+
+    /// Who uses a backing now. Empty when nobody does.
+    ///
+    /// # Errors
+    /// [`HostError::Io`].
+    fn uses(&self, backing: &Identity) -> Result<Vec<Use>, HostError>;
+
+    /// Opens a backing, and makes sure that it is still the one identified.
+    ///
+    /// # Errors
+    /// [`HostError::Busy`], [`HostError::Replaced`], [`HostError::ReadOnly`], [`HostError::Denied`], [`HostError::Io`].
+    fn open(&self, backing: &Identity, access: Access) -> Result<Box<dyn Device>, HostError>;
+
+    /// Reports what is on a raw device. Reads at most both [`SCAN_LEN`] ends and the known places, in pieces.
+    ///
+    /// # Errors
+    /// [`HostError::Io`].
+    fn signatures(&self, device: &dyn Device) -> Result<SignatureReport, HostError>;
+
+    /// Makes a sparse file of `size` bytes, mode 0600, durably (folder synced). [`Changed::No`] when there is a file of
+    /// that size already; a shorter one that is all hole (left by a kill) is completed.
+    ///
+    /// # Errors
+    /// [`HostError::Full`], [`HostError::Denied`], [`HostError::NotFound`] (the folder), [`HostError::Io`];
+    /// [`HostError::WrongKind`] when there is something else.
+    fn create_file(&self, path: &Path, size: u64) -> Result<Changed, HostError>;
+
+    /// Puts a loop device over a file, direct I/O where possible, with blocks of `block_size`; gives the one that is there if there is one.
+    ///
+    /// # Errors
+    /// [`HostError::Unsupported`] without a loop driver or a free one; [`HostError::Io`].
+    fn attach_loop(
+        &self,
+        file: &Path,
+        block_size: u32,
+        read_only: bool,
+    ) -> Result<PathBuf, HostError>;
+
+    /// Takes away the loop devices over a file.
+    ///
+    /// # Errors
+    /// [`HostError::Busy`] while one is in use; [`HostError::Io`].
+    fn detach_loop(&self, file: &Path) -> Result<Changed, HostError>;
+
+    /// The loop device over a file.
+    ///
+    /// # Errors
+    /// [`HostError::Io`].
+    fn find_loop(&self, file: &Path) -> Result<Option<PathBuf>, HostError>;
+
+    /// Makes a file system and makes it durable. Inode tables are lazy, nothing is zero-filled; discards where the device passes them on.
+    /// Runs over whatever is there: the caller has made sure that nothing of value is.
+    ///
+    /// # Errors
+    /// [`HostError::MissingProgram`], [`HostError::Program`] with its own words, [`HostError::Io`].
+    fn make_file_system(
+        &self,
+        device: &Path,
+        kind: FileSystem,
+        label: &str,
+    ) -> Result<(), HostError>;
+
+    /// The type of the file system on an (open) mapping, as `mount` calls it: "ext3", "ext4", "xfs", …; `None` when there is none known.
+    ///
+    /// # Errors
+    /// [`HostError::Io`].
+    fn file_system_on(&self, device: &Path) -> Result<Option<String>, HostError>;
+
+    /// Mounts, making the mount point if need be. `nodev,nosuid` always.
+    ///
+    /// # Errors
+    /// [`HostError::Busy`] when something else is mounted there; [`HostError::Unsupported`] for a file system the kernel has not; [`HostError::Io`].
+    fn mount(
+        &self,
+        device: &Path,
+        target: &Path,
+        file_system: &str,
+        read_only: bool,
+    ) -> Result<(), HostError>;
+
+    /// Unmounts. [`Changed::No`] when nothing is mounted there.
+    ///
+    /// # Errors
+    /// [`HostError::Busy`] while files are open there (and [`Unmount::IfIdle`]); [`HostError::Io`].
+    fn unmount(&self, target: &Path, how: Unmount) -> Result<Changed, HostError>;
+
+    /// The mount table of this process.
+    ///
+    /// # Errors
+    /// [`HostError::Io`].
+    fn mounts(&self) -> Result<Vec<Mount>, HostError>;
+
+    /// Reads a piece of root-owned state (`/var/lib/kluis/NAME` or under the configured folder). `name` is a relative
+    /// path of `[A-Za-z0-9._-]` parts. `None` when there is none.
+    ///
+    /// # Errors
+    /// [`HostError::Insecure`] when the folder or the file belongs to another or others may write it; [`HostError::Io`].
+    fn read_state(&self, name: &str) -> Result<Option<Vec<u8>>, HostError>;
+
+    /// Replaces a piece of state, atomically and durably, mode 0600.
+    ///
+    /// # Errors
+    /// [`HostError::Full`], [`HostError::Denied`], [`HostError::Insecure`], [`HostError::Io`].
+    fn write_state(&self, name: &str, bytes: &[u8]) -> Result<(), HostError>;
+
+    /// Removes a piece of state, durably.
+    ///
+    /// # Errors
+    /// [`HostError::Denied`], [`HostError::Io`].
+    fn remove_state(&self, name: &str) -> Result<Changed, HostError>;
+
+    /// Reads a file that a person named, at most `max` bytes of it.
+    ///
+    /// # Errors
+    /// [`HostError::NotFound`], [`HostError::TooLarge`], [`HostError::Denied`], [`HostError::Io`].
+    fn read_file(&self, path: &Path, max: u64) -> Result<Vec<u8>, HostError>;
+
+    /// Writes a file that a person named, durably, mode 0600; never over one that is there.
+    ///
+    /// # Errors
+    /// [`HostError::Exists`], [`HostError::Full`], [`HostError::Denied`], [`HostError::Io`].
+    fn write_new_file(&self, path: &Path, bytes: &[u8]) -> Result<(), HostError>;
+
+    /// Removes a file, overwriting it first.
+    ///
+    /// # Errors
+    /// [`HostError::Denied`], [`HostError::Io`].
+    fn remove_file(&self, path: &Path) -> Result<Changed, HostError>;
+
+    /// Takes the lock of a volume (`/run/kluis/NAME.lock`), waiting at most `wait`.
+    ///
+    /// # Errors
+    /// [`HostError::Busy`] when another holds it; [`HostError::Io`].
+    fn lock(&self, volume: &str, wait: Duration) -> Result<Box<dyn Lock>, HostError>;
+
+    /// The engines of this machine, the preferred first, available or not.
+    fn engines(&self) -> Vec<&dyn Engine>;
+}
+
+/// What the machine did not do, by whose fault.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// Nothing there.
+    #[error("{what} does not exist")]
+    NotFound {
+        /// What was looked for.
+        what: String,
+    },
+    /// Something there that must not be.
+    #[error("{what} exists already; it was not touched")]
+    Exists {
+        /// What is in the way.
+        what: String,
+    },
+    /// There, but not of the kind wanted.
+    #[error("{what} is not {wanted}")]
+    WrongKind {
+        /// What is there.
+        what: String,
+        /// What it should be.
+        wanted: &'static str,
+    },
+    /// Another device has taken the path since it was identified.
+    #[error("{what} is no longer the device it was a moment ago; nothing was written; check the hardware and run this again")]
+    Replaced {
+        /// The path.
+        what: String,
+    },
+    /// In use.
+    #[error("{what} is in use: {by}")]
+    Busy {
+        /// What is in use.
+        what: String,
+        /// By whom.
+        by: String,
+    },
+    /// Not permitted.
+    #[error("{what}: permission denied; run this as root")]
+    Denied {
+        /// What was tried.
+        what: String,
+    },
+    /// State that others may have written.
+    #[error("{what} may be written by others than root; it is not believed. Look who did that, then: chown root {what} && chmod go-w {what}")]
+    Insecure {
+        /// The path.
+        what: String,
+    },
+    /// A medium that refuses writes.
+    #[error("{what} is read-only")]
+    ReadOnly {
+        /// The path.
+        what: String,
+    },
+    /// No room.
+    #[error("no space left for {what}; free some and run this again")]
+    Full {
+        /// What needed room.
+        what: String,
+    },
+    /// Larger than the bound.
+    #[error("{what} is larger than {max} bytes")]
+    TooLarge {
+        /// The file.
+        what: String,
+        /// The bound.
+        max: u64,
+    },
+    /// No memory.
+    #[error("no memory for {what}")]
+    Memory {
+        /// What it was for.
+        what: String,
+    },
+    /// The kernel has not got it.
+    #[error("{what} is not supported here: {why}")]
+    Unsupported {
+        /// What was asked for.
+        what: String,
+        /// Why it cannot be.
+        why: String,
+    },
+    /// A program that Kluis runs is not installed.
+    #[error("{program} is not installed; run: apt-get install {package}")]
+    MissingProgram {
+        /// The program.
+        program: &'static str,
+        /// Debian's package of it.
+        package: &'static str,
+    },
+    /// A program that Kluis ran failed.
+    #[error("{program} failed: {words}")]
+    Program {
+        /// The program.
+        program: &'static str,
+        /// What it said on stderr.
+        words: String,
+    },
+    /// A system call failed.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was tried, with the path.
+        what: String,
+        /// What the system said.
+        source: io::Error,
+    },
+}
