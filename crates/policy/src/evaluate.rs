@@ -1,0 +1,73 @@
+//! The order in which policies are weighed.
+//!
+//! An explicit deny in any layer ends it. Then something must allow: the caller's own policies, or the resource's
+//! policy naming the caller; and where the session has a policy, that must allow as well.
+//!
+//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-denyallow.html>
+
+use crate::{
+    Ask, Context, Decision, Layer, Layers, Policy, Principal, PrincipalKind, Reason, ResourcePolicy,
+    context::Facts,
+    principals::Match,
+    statement::{Effect, Request},
+};
+
+/// Weighs one ask. `ambient` is what the gate knows of the request.
+pub fn evaluate(principal: &Principal, ask: &Ask, layers: &Layers, ambient: &Context) -> Decision {
+    let request = Request::new(ask, Facts { principal, ask: &ask.context, ambient });
+    match explicit_deny(&request, ask, layers) {
+        Some(layer) => Decision::Denied(Reason::ExplicitDeny(layer)),
+        None => allowance(&request, ask, layers),
+    }
+}
+
+fn explicit_deny(request: &Request<'_>, ask: &Ask, layers: &Layers) -> Option<Layer> {
+    let denies = |policy: &Policy| strongest(policy, Effect::Deny, request) != Match::None;
+    if ask.resource_policy.policy().is_some_and(denies) {
+        return Some(Layer::Resource);
+    }
+    if layers.identity.iter().any(|policy| denies(policy)) {
+        return Some(Layer::Identity);
+    }
+    layers.session.as_deref().is_some_and(denies).then_some(Layer::Session)
+}
+
+fn allowance(request: &Request<'_>, ask: &Ask, layers: &Layers) -> Decision {
+    let by_resource = ask.resource_policy.policy().map_or(Match::None, |p| strongest(p, Effect::Allow, request));
+    let by_identity = identity_allows(request, layers);
+    let foreign = is_foreign(request.facts.principal, &ask.resource);
+    let granted = match (&ask.resource_policy, by_resource) {
+        (ResourcePolicy::Required(_), Match::None) => return no_allow(Layer::Resource),
+        (_, Match::None) if foreign => return no_allow(Layer::Resource),
+        // The session itself is named: its session policy does not limit what was given to it by name.
+        (_, Match::Session) if !foreign => return Decision::Allowed(Layer::Resource),
+        (_, Match::Session | Match::Caller) if !foreign => Layer::Resource,
+        _ if by_identity => Layer::Identity,
+        _ => return no_allow(Layer::Identity),
+    };
+    match layers.session.as_deref() {
+        Some(session) if strongest(session, Effect::Allow, request) == Match::None => no_allow(Layer::Session),
+        _ => Decision::Allowed(granted),
+    }
+}
+
+fn no_allow(layer: Layer) -> Decision {
+    Decision::Denied(Reason::NoAllow(layer))
+}
+
+fn identity_allows(request: &Request<'_>, layers: &Layers) -> bool {
+    request.facts.principal.kind == PrincipalKind::Root
+        || layers.identity.iter().any(|policy| strongest(policy, Effect::Allow, request) != Match::None)
+}
+
+/// How closely the statements of `policy` with `effect` that apply to the request name the caller.
+fn strongest(policy: &Policy, effect: Effect, request: &Request<'_>) -> Match {
+    let of_effect = policy.statements.iter().filter(|statement| statement.effect == effect);
+    of_effect.map(|statement| statement.applies(request)).max().unwrap_or(Match::None)
+}
+
+/// Whether the resource's ARN names another account than the caller's: then both sides must allow.
+fn is_foreign(principal: &Principal, resource: &str) -> bool {
+    let owner = resource.split(':').nth(4).unwrap_or_default();
+    !owner.is_empty() && !principal.account.is_empty() && owner != principal.account
+}
