@@ -9,7 +9,7 @@ use crate::{Ask, Context, Decision, Denied, Layers, Principal, evaluate};
 ///
 /// ```compile_fail,E0451
 /// let principal = std::sync::Arc::new(policy::Principal::root("111122223333"));
-/// let forged = policy::Authorized { operation: "kms:Decrypt", principal };
+/// let forged = policy::Authorized { operation: "kms:Decrypt", principal, resources: Vec::new() };
 /// ```
 ///
 /// Nor can one be copied and spent twice:
@@ -26,6 +26,7 @@ use crate::{Ask, Context, Decision, Denied, Layers, Principal, evaluate};
 pub struct Authorized<T> {
     operation: T,
     principal: Arc<Principal>,
+    resources: Vec<String>,
 }
 
 impl<T> Authorized<T> {
@@ -37,6 +38,12 @@ impl<T> Authorized<T> {
     /// Who may perform it.
     pub fn principal(&self) -> &Arc<Principal> {
         &self.principal
+    }
+
+    /// The resources that leave was given for, one for each ask. A name may have come to mean another resource since
+    /// (an alias moved): an executor that looks a name up again acts only on what stands here.
+    pub fn resources(&self) -> &[String] {
+        &self.resources
     }
 
     /// The operation and who may perform it, to be executed.
@@ -69,5 +76,6 @@ pub fn authorize<T>(
             });
         }
     }
-    Ok(Authorized { operation, principal })
+    let resources = asks.iter().map(|ask| ask.resource.clone()).collect();
+    Ok(Authorized { operation, principal, resources })
 }
