@@ -10,17 +10,22 @@
 //!
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>
 
+mod action;
 mod ask;
 mod authorized;
+mod condition;
 mod context;
 mod decision;
 mod document;
 mod error;
 mod evaluate;
+mod glob;
 mod json;
 mod principal;
 mod principals;
+mod resource;
 mod statement;
+mod template;
 
 pub use ask::{Ask, Layers, ResourcePolicy};
 pub use authorized::{Authorized, authorize};

@@ -13,3 +13,169 @@ pub(crate) enum Match {
     /// As this very role session.
     Session,
 }
+
+use std::fmt;
+
+use crate::{PolicyError, Principal, PrincipalKind, action::texts, json::Json};
+
+/// Whom a statement speaks of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Principals {
+    /// An identity or session policy: of whoever it hangs on.
+    Understood,
+    /// `Principal`.
+    Only(Vec<PrincipalPattern>),
+    /// `NotPrincipal`, which only a `Deny` may have.
+    AllBut(Vec<PrincipalPattern>),
+}
+
+/// One principal as a policy names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum PrincipalPattern {
+    /// `*`
+    Everyone,
+    /// `111122223333` or `arn:aws:iam::111122223333:root`: the account and all in it.
+    Account(String),
+    /// `arn:aws:iam::…:user/…` or `arn:aws:iam::…:role/…`
+    Identity(String),
+    /// `arn:aws:sts::…:assumed-role/ROLE/SESSION`
+    Session(String),
+    /// `{"Service": "ec2.amazonaws.com"}`
+    Service(String),
+}
+
+impl Principals {
+    /// Compiles the value of `Principal`.
+    pub(crate) fn compile_only(value: &Json, place: &str) -> Result<Self, PolicyError> {
+        patterns(value, place).map(Self::Only)
+    }
+
+    /// Compiles the value of `NotPrincipal`.
+    pub(crate) fn compile_all_but(value: &Json, place: &str) -> Result<Self, PolicyError> {
+        patterns(value, place).map(Self::AllBut)
+    }
+
+    /// How closely these name the caller.
+    pub(crate) fn name(&self, caller: &Principal) -> Match {
+        match self {
+            Self::Understood => Match::Account,
+            Self::Only(patterns) => {
+                patterns.iter().map(|pattern| pattern.names(caller)).max().unwrap_or(Match::None)
+            }
+            Self::AllBut(patterns) if is_spared(patterns, caller) => Match::None,
+            Self::AllBut(_) => Match::Caller,
+        }
+    }
+}
+
+/// `NotPrincipal` spares a caller only when everything that the caller is stands in the list: the account and the
+/// user, or the account, the role and the session.
+///
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_notprincipal.html>
+fn is_spared(patterns: &[PrincipalPattern], caller: &Principal) -> bool {
+    let lists = |wanted: &PrincipalPattern| patterns.contains(wanted);
+    let account = || lists(&PrincipalPattern::Account(caller.account.clone()));
+    let identity = |arn: &str| lists(&PrincipalPattern::Identity(arn.to_owned()));
+    if lists(&PrincipalPattern::Everyone) {
+        return true;
+    }
+    match caller.kind {
+        PrincipalKind::Root => account(),
+        PrincipalKind::User => account() && identity(&caller.arn),
+        PrincipalKind::AssumedRole => {
+            let role = caller.role_arn.as_deref().is_some_and(identity);
+            account() && role && lists(&PrincipalPattern::Session(caller.arn.clone()))
+        }
+        PrincipalKind::Service => lists(&PrincipalPattern::Service(caller.name.clone())),
+        PrincipalKind::Anonymous => false,
+    }
+}
+
+impl PrincipalPattern {
+    fn names(&self, caller: &Principal) -> Match {
+        let when = |hit: bool, how: Match| if hit { how } else { Match::None };
+        match self {
+            Self::Everyone => Match::Caller,
+            Self::Account(account) => when(*account == caller.account, Match::Account),
+            Self::Identity(arn) => match caller.kind {
+                PrincipalKind::User => when(*arn == caller.arn, Match::Caller),
+                PrincipalKind::AssumedRole => when(Some(arn) == caller.role_arn.as_ref(), Match::Caller),
+                PrincipalKind::Root | PrincipalKind::Service | PrincipalKind::Anonymous => Match::None,
+            },
+            Self::Session(arn) => {
+                when(caller.kind == PrincipalKind::AssumedRole && *arn == caller.arn, Match::Session)
+            }
+            Self::Service(name) => when(caller.kind == PrincipalKind::Service && *name == caller.name, Match::Caller),
+        }
+    }
+
+    /// A value under `"AWS"`.
+    pub(crate) fn parse_aws(text: &str) -> Option<Self> {
+        if text == "*" {
+            return Some(Self::Everyone);
+        }
+        if is_account(text) {
+            return Some(Self::Account(text.to_owned()));
+        }
+        let segments: Vec<&str> = text.splitn(6, ':').collect();
+        let &["arn", partition, service, "", account, resource] = segments.as_slice() else { return None };
+        let names = resource.split('/').skip(1);
+        let named = resource.contains('/') && names.clone().all(|name| !name.is_empty());
+        let plain = !partition.is_empty() && is_account(account) && !text.contains(['*', '?', '$']);
+        let kind = resource.split('/').next().unwrap_or_default();
+        match (service, kind) {
+            _ if !plain => None,
+            ("iam", "root") if resource == "root" => Some(Self::Account(account.to_owned())),
+            ("iam", "user" | "role") if named => Some(Self::Identity(text.to_owned())),
+            ("sts", "assumed-role") if named && names.count() == 2 => Some(Self::Session(text.to_owned())),
+            _ => None,
+        }
+    }
+
+    /// A value under `"Service"`.
+    pub(crate) fn parse_service(text: &str) -> Option<Self> {
+        let label = |part: &str| {
+            !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        };
+        let dns = text.contains('.') && text.split('.').all(label);
+        dns.then(|| Self::Service(text.to_owned()))
+    }
+}
+
+impl fmt::Display for PrincipalPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Everyone => f.write_str("*"),
+            Self::Account(account) => write!(f, "arn:aws:iam::{account}:root"),
+            Self::Identity(text) | Self::Session(text) | Self::Service(text) => f.write_str(text),
+        }
+    }
+}
+
+fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn patterns(value: &Json, place: &str) -> Result<Vec<PrincipalPattern>, PolicyError> {
+    let members = match value {
+        Json::String(text) if text == "*" => return Ok(vec![PrincipalPattern::Everyone]),
+        Json::Object(members) if !members.is_empty() => members,
+        _ => return Err(PolicyError::syntax("\"*\" or an object of principals is wanted", place)),
+    };
+    let mut patterns = Vec::new();
+    for (kind, names) in members {
+        let place = format!("{place}.{kind}");
+        let parse = match kind.as_str() {
+            "AWS" => PrincipalPattern::parse_aws,
+            "Service" => PrincipalPattern::parse_service,
+            // Nobody here has a canonical id, and no identity provider is known.
+            "CanonicalUser" | "Federated" => |_: &str| None,
+            other => return Err(PolicyError::syntax(&format!("{other} is no kind of principal"), place)),
+        };
+        for text in texts(names, &place)? {
+            let words = || format!("Invalid principal in policy: \"{}\":\"{text}\"", kind.to_uppercase());
+            patterns.push(parse(text).ok_or_else(|| PolicyError::new(words(), place.as_str()))?);
+        }
+    }
+    Ok(patterns)
+}
