@@ -1,0 +1,27 @@
+# Every target sets up what it needs; nothing has to be installed first but Rust.
+.PHONY: help demo test lint bench seed-full fuzz clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+demo: ## the story, for real: a volume under a KMS-wrapped key, from nothing to erased
+	@scripts/demo
+
+test: ## every test, the kernel tests included
+	@scripts/test
+
+lint: ## format, clippy, rustdoc, licenses and bans, shell scripts
+	@scripts/lint
+
+bench: ## the benchmarks, as ratios in one run
+	@scripts/bench
+
+seed-full: ## the seed's user-data script as printed, 2 GB and zero-filled (several minutes)
+	@scripts/seed-full
+
+fuzz: ## each decoder's fuzz target for a minute
+	@scripts/fuzz
+
+clean: ## remove what was built
+	cargo clean
+	rm -rf .tools
