@@ -1,1 +1,27 @@
-//! AWS's wire: SigV4, AWS JSON, Query, XML errors and the shapes of every operation. It never knows sockets or what an operation does.
+//! AWS's wire: SigV4, AWS JSON, Query, XML errors and the shapes of every operation. It never knows sockets, who owns an access key, or what
+//! an operation does.
+//!
+//! Everything here is sans-IO: bytes and facts in, typed requests and bytes out. A request goes protocol → a codec
+//! codec under the operation's [`shape`] → `Operation::decode` of its service in [`generated`], which validates with AWS's
+//! own words. An answer goes `Response::encode`, an error encode.
+
+mod answer;
+mod blob;
+mod call;
+mod error;
+pub mod generated;
+pub mod json;
+// protocol
+// query
+mod sensitive;
+pub mod shape;
+mod time;
+pub mod validate;
+pub mod xml;
+
+pub use answer::{Answer, Scope};
+pub use blob::Blob;
+pub use error::{ApiError, Fault};
+pub use generated::{SERVICES, cloudtrail, iam, kms, sts};
+pub use sensitive::{SensitiveBlob, SensitiveString};
+pub use time::EpochSeconds;

@@ -1,0 +1,84 @@
+//! What is generated: the pinned source and the operations. A new operation is one more name here.
+
+/// The release of botocore that the models come from.
+pub(super) const BOTOCORE: &str = "1.44.5";
+
+/// What its wheel must hash to.
+pub(super) const BOTOCORE_SHA256: &str =
+    "8f16a56d1dff125dd65322ae021efa7ba5195a6db5102b96862566055b748921";
+
+/// A service and the operations of it that Kluis speaks.
+pub(super) struct Selection {
+    /// botocore's name of the service, and the module's.
+    pub(super) name: &'static str,
+    /// The names of the operations, as in the API reference.
+    pub(super) operations: &'static [&'static str],
+}
+
+/// All services, each a module of `wire::generated`.
+pub(super) const SERVICES: &[Selection] = &[
+    Selection {
+        name: "cloudtrail",
+        operations: &["LookupEvents"],
+    },
+    Selection {
+        name: "iam",
+        operations: &[
+            "CreateAccessKey",
+            "CreateRole",
+            "CreateUser",
+            "DeleteAccessKey",
+            "DeleteRole",
+            "DeleteRolePolicy",
+            "DeleteUser",
+            "DeleteUserPolicy",
+            "GetRole",
+            "GetRolePolicy",
+            "GetUser",
+            "GetUserPolicy",
+            "ListAccessKeys",
+            "ListRolePolicies",
+            "ListRoleTags",
+            "ListRoles",
+            "ListUserPolicies",
+            "ListUserTags",
+            "ListUsers",
+            "PutRolePolicy",
+            "PutUserPolicy",
+            "TagRole",
+            "TagUser",
+            "UntagRole",
+            "UntagUser",
+            "UpdateAccessKey",
+            "UpdateAssumeRolePolicy",
+        ],
+    },
+    Selection {
+        name: "kms",
+        operations: &[
+            "CancelKeyDeletion",
+            "CreateAlias",
+            "CreateKey",
+            "Decrypt",
+            "DeleteAlias",
+            "DescribeKey",
+            "DisableKey",
+            "EnableKey",
+            "Encrypt",
+            "GenerateDataKey",
+            "GenerateDataKeyWithoutPlaintext",
+            "GenerateRandom",
+            "GetKeyPolicy",
+            "ListAliases",
+            "ListKeyPolicies",
+            "ListKeys",
+            "PutKeyPolicy",
+            "ScheduleKeyDeletion",
+            "UpdateAlias",
+        ],
+    },
+    Selection {
+        name: "sts",
+        operations: &["AssumeRole", "GetCallerIdentity"],
+    },
+];
