@@ -14,9 +14,15 @@ impl Actions {
     pub(crate) fn compile(value: &Json, inverted: bool, place: &str) -> Result<Self, PolicyError> {
         let texts = texts(value, place)?;
         if texts.is_empty() {
-            return Err(PolicyError::new("Policy statement must contain actions.", place));
+            return Err(PolicyError::new(
+                "Policy statement must contain actions.",
+                place,
+            ));
         }
-        let patterns = texts.into_iter().map(|text| pattern(text, place)).collect::<Result<_, _>>()?;
+        let patterns = texts
+            .into_iter()
+            .map(|text| pattern(text, place))
+            .collect::<Result<_, _>>()?;
         Ok(Self { patterns, inverted })
     }
 
@@ -28,7 +34,11 @@ impl Actions {
     /// Whether every pattern is of the service `vendor`.
     pub(crate) fn all_of(&self, vendor: &str) -> bool {
         let prefix = format!("{vendor}:");
-        !self.inverted && self.patterns.iter().all(|pattern| pattern.to_string().starts_with(&prefix))
+        !self.inverted
+            && self
+                .patterns
+                .iter()
+                .all(|pattern| pattern.to_string().starts_with(&prefix))
     }
 }
 
@@ -42,14 +52,27 @@ fn pattern(text: &str, place: &str) -> Result<Glob, PolicyError> {
     if text != "*" {
         let (vendor, name) = text.split_once(':').unwrap_or_default();
         if vendor.is_empty() || name.is_empty() {
-            let words = "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.";
+            let words =
+                "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.";
             return Err(PolicyError::new(words, place));
         }
-        if !vendor.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
-            return Err(PolicyError::new(format!("Vendor {vendor} is not valid"), place));
+        if !vendor
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        {
+            return Err(PolicyError::new(
+                format!("Vendor {vendor} is not valid"),
+                place,
+            ));
         }
-        if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"*?-_".contains(&byte)) {
-            return Err(PolicyError::syntax("an action's name is letters, digits, * and ?", place));
+        if !name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"*?-_".contains(&byte))
+        {
+            return Err(PolicyError::syntax(
+                "an action's name is letters, digits, * and ?",
+                place,
+            ));
         }
     }
     Ok(Glob::parse(&text.to_ascii_lowercase()))

@@ -35,7 +35,10 @@ impl Ask {
 
     /// This ask with the resource's own policy.
     pub fn with_resource_policy(self, resource_policy: ResourcePolicy) -> Self {
-        Self { resource_policy, ..self }
+        Self {
+            resource_policy,
+            ..self
+        }
     }
 }
 

@@ -77,5 +77,9 @@ pub fn authorize<T>(
         }
     }
     let resources = asks.iter().map(|ask| ask.resource.clone()).collect();
-    Ok(Authorized { operation, principal, resources })
+    Ok(Authorized {
+        operation,
+        principal,
+        resources,
+    })
 }

@@ -29,13 +29,19 @@ impl Context {
 
     /// Sets a multivalued key, such as `aws:TagKeys`. No values is the same to a policy as no key.
     pub fn set_all<V: Into<String>>(&mut self, key: &str, values: impl IntoIterator<Item = V>) {
-        self.values.insert(key.to_lowercase(), values.into_iter().map(Into::into).collect());
+        self.values.insert(
+            key.to_lowercase(),
+            values.into_iter().map(Into::into).collect(),
+        );
     }
 
     /// Adds a value beside those that `key` has. Use it where two names that differ only in case may meet
     /// (`kms:EncryptionContext:…`): a policy then sees both values and neither can hide the other.
     pub fn add(&mut self, key: &str, value: impl Into<String>) {
-        self.values.entry(key.to_lowercase()).or_default().push(value.into());
+        self.values
+            .entry(key.to_lowercase())
+            .or_default()
+            .push(value.into());
     }
 
     /// The values of `key`; empty when it has none.
@@ -78,7 +84,11 @@ impl<'a> Facts<'a> {
             carried
         } else {
             let asked = self.ask.lower(key);
-            if asked.is_empty() { self.ambient.lower(key) } else { asked }
+            if asked.is_empty() {
+                self.ambient.lower(key)
+            } else {
+                asked
+            }
         };
         found.iter().map(String::as_str).collect()
     }

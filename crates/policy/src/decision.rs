@@ -55,10 +55,20 @@ impl std::error::Error for Denied {}
 
 impl fmt::Display for Denied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { principal, action, resource, reason } = self;
-        write!(f, "User: {principal} is not authorized to perform: {action} on resource: {resource} ")?;
+        let Self {
+            principal,
+            action,
+            resource,
+            reason,
+        } = self;
+        write!(
+            f,
+            "User: {principal} is not authorized to perform: {action} on resource: {resource} "
+        )?;
         match reason {
-            Reason::ExplicitDeny(layer) => write!(f, "with an explicit deny in {}", layer.with_article()),
+            Reason::ExplicitDeny(layer) => {
+                write!(f, "with an explicit deny in {}", layer.with_article())
+            }
             Reason::NoAllow(layer) => write!(f, "because no {layer} allows the {action} action"),
         }
     }

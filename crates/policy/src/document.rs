@@ -36,9 +36,10 @@ impl PolicyKind {
     pub fn measure(self, document: &str) -> usize {
         match self {
             Self::Resource => document.len(),
-            Self::Identity | Self::Trust | Self::Session => {
-                document.chars().filter(|char| !char.is_whitespace()).count()
-            }
+            Self::Identity | Self::Trust | Self::Session => document
+                .chars()
+                .filter(|char| !char.is_whitespace())
+                .count(),
         }
     }
 }
@@ -63,7 +64,11 @@ impl Policy {
         };
         let top = Top::read(&members)?;
         let statements = top.statements(kind)?;
-        Ok(Self { statements, kind, document: json.to_owned() })
+        Ok(Self {
+            statements,
+            kind,
+            document: json.to_owned(),
+        })
     }
 
     /// The document as it was written.
@@ -79,11 +84,17 @@ impl Policy {
 
 fn check_len(json: &str, kind: PolicyKind) -> Result<(), PolicyError> {
     if json.len() > MAX_DOCUMENT_LEN {
-        return Err(PolicyError::new(format!("Maximum policy size of {MAX_DOCUMENT_LEN} bytes exceeded."), ""));
+        return Err(PolicyError::new(
+            format!("Maximum policy size of {MAX_DOCUMENT_LEN} bytes exceeded."),
+            "",
+        ));
     }
     let limit = kind.max_len();
     if kind.measure(json) > limit {
-        return Err(PolicyError::new(format!("Maximum policy size of {limit} bytes exceeded."), ""));
+        return Err(PolicyError::new(
+            format!("Maximum policy size of {limit} bytes exceeded."),
+            "",
+        ));
     }
     Ok(())
 }
@@ -104,7 +115,12 @@ impl<'a> Top<'a> {
                 "Version" => &mut top.version,
                 "Id" => &mut top.id,
                 "Statement" => &mut top.statement,
-                other => return Err(PolicyError::syntax(&format!("{other} is no element of a policy"), "")),
+                other => {
+                    return Err(PolicyError::syntax(
+                        &format!("{other} is no element of a policy"),
+                        "",
+                    ));
+                }
             };
             *slot = Some(value);
         }
@@ -119,18 +135,24 @@ impl<'a> Top<'a> {
         match self.version.map(Json::as_str) {
             Some(Some("2012-10-17")) => Ok(Variables::Yes),
             Some(Some("2008-10-17")) | None => Ok(Variables::No),
-            Some(_) => {
-                Err(PolicyError::syntax("a Version is \"2012-10-17\" or \"2008-10-17\"", "Version"))
-            }
+            Some(_) => Err(PolicyError::syntax(
+                "a Version is \"2012-10-17\" or \"2008-10-17\"",
+                "Version",
+            )),
         }
     }
 
     fn statements(&self, kind: PolicyKind) -> Result<Vec<Statement>, PolicyError> {
         let variables = self.variables()?;
-        let statement = self.statement.ok_or_else(|| PolicyError::new("Missing required field Statement", ""))?;
+        let statement = self
+            .statement
+            .ok_or_else(|| PolicyError::new("Missing required field Statement", ""))?;
         let items = statement.one_or_many();
         if items.is_empty() {
-            return Err(PolicyError::new("Policy document must contain at least one statement.", "Statement"));
+            return Err(PolicyError::new(
+                "Policy document must contain at least one statement.",
+                "Statement",
+            ));
         }
         let mut sids = BTreeSet::new();
         let mut statements = Vec::new();
@@ -139,7 +161,8 @@ impl<'a> Top<'a> {
             statements.push(Statement::compile(item, kind, variables, &place)?);
             let sid = sid(item);
             if !sid.is_empty() && !sids.insert(sid) {
-                let words = format!("Statement IDs (SID) in a single policy must be unique: {sid}.");
+                let words =
+                    format!("Statement IDs (SID) in a single policy must be unique: {sid}.");
                 return Err(PolicyError::new(words, place));
             }
             if kind_limits_sid(kind) && !sid.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
@@ -153,8 +176,14 @@ impl<'a> Top<'a> {
 }
 
 fn sid(statement: &Json) -> &str {
-    let Json::Object(members) = statement else { return "" };
-    members.iter().find(|(name, _)| name == "Sid").and_then(|(_, value)| value.as_str()).unwrap_or_default()
+    let Json::Object(members) = statement else {
+        return "";
+    };
+    members
+        .iter()
+        .find(|(name, _)| name == "Sid")
+        .and_then(|(_, value)| value.as_str())
+        .unwrap_or_default()
 }
 
 /// IAM's own policies hold Sids to letters and digits; key and bucket policies have them with spaces.

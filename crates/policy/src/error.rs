@@ -10,7 +10,10 @@ pub struct PolicyError {
 
 impl PolicyError {
     pub(crate) fn new(text: impl Into<String>, place: impl Into<String>) -> Self {
-        Self { text: text.into(), place: place.into() }
+        Self {
+            text: text.into(),
+            place: place.into(),
+        }
     }
 
     /// A syntax error, which is all that AWS says of most.
@@ -29,6 +32,10 @@ impl PolicyError {
     }
 
     fn at(&self) -> String {
-        if self.place.is_empty() { String::new() } else { format!(" (at {})", self.place) }
+        if self.place.is_empty() {
+            String::new()
+        } else {
+            format!(" (at {})", self.place)
+        }
     }
 }

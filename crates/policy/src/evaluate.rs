@@ -6,7 +6,8 @@
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-denyallow.html>
 
 use crate::{
-    Ask, Context, Decision, Layer, Layers, Policy, Principal, PrincipalKind, Reason, ResourcePolicy,
+    Ask, Context, Decision, Layer, Layers, Policy, Principal, PrincipalKind, Reason,
+    ResourcePolicy,
     context::Facts,
     principals::Match,
     statement::{Effect, Request},
@@ -14,7 +15,14 @@ use crate::{
 
 /// Weighs one ask. `ambient` is what the gate knows of the request.
 pub fn evaluate(principal: &Principal, ask: &Ask, layers: &Layers, ambient: &Context) -> Decision {
-    let request = Request::new(ask, Facts { principal, ask: &ask.context, ambient });
+    let request = Request::new(
+        ask,
+        Facts {
+            principal,
+            ask: &ask.context,
+            ambient,
+        },
+    );
     match explicit_deny(&request, ask, layers) {
         Some(layer) => Decision::Denied(Reason::ExplicitDeny(layer)),
         None => allowance(&request, ask, layers),
@@ -29,11 +37,18 @@ fn explicit_deny(request: &Request<'_>, ask: &Ask, layers: &Layers) -> Option<La
     if layers.identity.iter().any(|policy| denies(policy)) {
         return Some(Layer::Identity);
     }
-    layers.session.as_deref().is_some_and(denies).then_some(Layer::Session)
+    layers
+        .session
+        .as_deref()
+        .is_some_and(denies)
+        .then_some(Layer::Session)
 }
 
 fn allowance(request: &Request<'_>, ask: &Ask, layers: &Layers) -> Decision {
-    let by_resource = ask.resource_policy.policy().map_or(Match::None, |p| strongest(p, Effect::Allow, request));
+    let by_resource = ask
+        .resource_policy
+        .policy()
+        .map_or(Match::None, |p| strongest(p, Effect::Allow, request));
     let by_identity = identity_allows(request, layers);
     let foreign = is_foreign(request.facts.principal, &ask.resource);
     let granted = match (&ask.resource_policy, by_resource) {
@@ -46,7 +61,9 @@ fn allowance(request: &Request<'_>, ask: &Ask, layers: &Layers) -> Decision {
         _ => return no_allow(Layer::Identity),
     };
     match layers.session.as_deref() {
-        Some(session) if strongest(session, Effect::Allow, request) == Match::None => no_allow(Layer::Session),
+        Some(session) if strongest(session, Effect::Allow, request) == Match::None => {
+            no_allow(Layer::Session)
+        }
         _ => Decision::Allowed(granted),
     }
 }
@@ -57,13 +74,22 @@ fn no_allow(layer: Layer) -> Decision {
 
 fn identity_allows(request: &Request<'_>, layers: &Layers) -> bool {
     request.facts.principal.kind == PrincipalKind::Root
-        || layers.identity.iter().any(|policy| strongest(policy, Effect::Allow, request) != Match::None)
+        || layers
+            .identity
+            .iter()
+            .any(|policy| strongest(policy, Effect::Allow, request) != Match::None)
 }
 
 /// How closely the statements of `policy` with `effect` that apply to the request name the caller.
 fn strongest(policy: &Policy, effect: Effect, request: &Request<'_>) -> Match {
-    let of_effect = policy.statements.iter().filter(|statement| statement.effect == effect);
-    of_effect.map(|statement| statement.applies(request)).max().unwrap_or(Match::None)
+    let of_effect = policy
+        .statements
+        .iter()
+        .filter(|statement| statement.effect == effect);
+    of_effect
+        .map(|statement| statement.applies(request))
+        .max()
+        .unwrap_or(Match::None)
 }
 
 /// Whether the resource's ARN names another account than the caller's: then both sides must allow.

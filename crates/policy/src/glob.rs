@@ -26,7 +26,9 @@ pub(crate) struct Glob {
 impl Glob {
     /// `*` and `?` are wildcards, everything else stands for itself.
     pub(crate) fn parse(pattern: &str) -> Self {
-        Self { atoms: pattern.chars().map(Atom::wild).collect() }
+        Self {
+            atoms: pattern.chars().map(Atom::wild).collect(),
+        }
     }
 
     pub(crate) fn from_atoms(atoms: Vec<Atom>) -> Self {
@@ -35,7 +37,11 @@ impl Glob {
 
     /// Whether the whole of `text` fits.
     pub(crate) fn matches(&self, text: &str) -> bool {
-        let fixed = self.atoms.iter().take_while(|atom| matches!(atom, Atom::Char(_))).count();
+        let fixed = self
+            .atoms
+            .iter()
+            .take_while(|atom| matches!(atom, Atom::Char(_)))
+            .count();
         let mut rest = text.chars();
         for atom in &self.atoms[..fixed] {
             if rest.next().map(Atom::Char) != Some(*atom) {

@@ -101,7 +101,9 @@ impl<'de> Visitor<'de> for JsonVisitor {
         let mut seen = std::collections::BTreeSet::new();
         while let Some((name, value)) = members.next_entry::<String, Json>()? {
             if !seen.insert(name.clone()) {
-                return Err(A::Error::custom(format!("the member {name} is there twice")));
+                return Err(A::Error::custom(format!(
+                    "the member {name} is there twice"
+                )));
             }
             object.push((name, value));
         }

@@ -44,17 +44,30 @@ pub struct Principal {
 impl Principal {
     /// The root user of `account`.
     pub fn root(account: &str) -> Self {
-        Self::bare(PrincipalKind::Root, format!("arn:aws:iam::{account}:root"), account, account)
+        Self::bare(
+            PrincipalKind::Root,
+            format!("arn:aws:iam::{account}:root"),
+            account,
+            account,
+        )
     }
 
     /// A caller who showed no credential.
     pub fn anonymous() -> Self {
-        Self::bare(PrincipalKind::Anonymous, "anonymous".to_owned(), "", "anonymous")
+        Self::bare(
+            PrincipalKind::Anonymous,
+            "anonymous".to_owned(),
+            "",
+            "anonymous",
+        )
     }
 
     /// A service acting for itself; `name` is its DNS name (`ec2.amazonaws.com`).
     pub fn service(name: &str) -> Self {
-        Self { name: name.to_owned(), ..Self::bare(PrincipalKind::Service, name.to_owned(), "", name) }
+        Self {
+            name: name.to_owned(),
+            ..Self::bare(PrincipalKind::Service, name.to_owned(), "", name)
+        }
     }
 
     fn bare(kind: PrincipalKind, arn: String, account: &str, user_id: &str) -> Self {
@@ -84,7 +97,11 @@ impl Principal {
             "aws:principaltype" => Some(self.kind.as_aws_type()),
             "aws:userid" => Some(&self.user_id),
             "aws:username" if self.kind == PrincipalKind::User => Some(&self.name),
-            "aws:principalisawsservice" => Some(if self.kind == PrincipalKind::Service { "true" } else { "false" }),
+            "aws:principalisawsservice" => Some(if self.kind == PrincipalKind::Service {
+                "true"
+            } else {
+                "false"
+            }),
             "aws:principalservicename" if self.kind == PrincipalKind::Service => Some(&self.name),
             _ => self.tag_fact(key),
         }
@@ -92,7 +109,10 @@ impl Principal {
 
     fn tag_fact(&self, key: &str) -> Option<&str> {
         let wanted = key.strip_prefix("aws:principaltag/")?;
-        self.tags.iter().find(|(name, _)| name.to_lowercase() == wanted).map(|(_, value)| value.as_str())
+        self.tags
+            .iter()
+            .find(|(name, _)| name.to_lowercase() == wanted)
+            .map(|(_, value)| value.as_str())
     }
 }
 

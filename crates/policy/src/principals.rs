@@ -59,9 +59,11 @@ impl Principals {
     pub(crate) fn name(&self, caller: &Principal) -> Match {
         match self {
             Self::Understood => Match::Account,
-            Self::Only(patterns) => {
-                patterns.iter().map(|pattern| pattern.names(caller)).max().unwrap_or(Match::None)
-            }
+            Self::Only(patterns) => patterns
+                .iter()
+                .map(|pattern| pattern.names(caller))
+                .max()
+                .unwrap_or(Match::None),
             Self::AllBut(patterns) if is_spared(patterns, caller) => Match::None,
             Self::AllBut(_) => Match::Caller,
         }
@@ -99,13 +101,21 @@ impl PrincipalPattern {
             Self::Account(account) => when(*account == caller.account, Match::Account),
             Self::Identity(arn) => match caller.kind {
                 PrincipalKind::User => when(*arn == caller.arn, Match::Caller),
-                PrincipalKind::AssumedRole => when(Some(arn) == caller.role_arn.as_ref(), Match::Caller),
-                PrincipalKind::Root | PrincipalKind::Service | PrincipalKind::Anonymous => Match::None,
+                PrincipalKind::AssumedRole => {
+                    when(Some(arn) == caller.role_arn.as_ref(), Match::Caller)
+                }
+                PrincipalKind::Root | PrincipalKind::Service | PrincipalKind::Anonymous => {
+                    Match::None
+                }
             },
-            Self::Session(arn) => {
-                when(caller.kind == PrincipalKind::AssumedRole && *arn == caller.arn, Match::Session)
-            }
-            Self::Service(name) => when(caller.kind == PrincipalKind::Service && *name == caller.name, Match::Caller),
+            Self::Session(arn) => when(
+                caller.kind == PrincipalKind::AssumedRole && *arn == caller.arn,
+                Match::Session,
+            ),
+            Self::Service(name) => when(
+                caller.kind == PrincipalKind::Service && *name == caller.name,
+                Match::Caller,
+            ),
         }
     }
 
@@ -118,7 +128,9 @@ impl PrincipalPattern {
             return Some(Self::Account(text.to_owned()));
         }
         let segments: Vec<&str> = text.splitn(6, ':').collect();
-        let &["arn", partition, service, "", account, resource] = segments.as_slice() else { return None };
+        let &["arn", partition, service, "", account, resource] = segments.as_slice() else {
+            return None;
+        };
         let names = resource.split('/').skip(1);
         let named = resource.contains('/') && names.clone().all(|name| !name.is_empty());
         let plain = !partition.is_empty() && is_account(account) && !text.contains(['*', '?', '$']);
@@ -127,7 +139,9 @@ impl PrincipalPattern {
             _ if !plain => None,
             ("iam", "root") if resource == "root" => Some(Self::Account(account.to_owned())),
             ("iam", "user" | "role") if named => Some(Self::Identity(text.to_owned())),
-            ("sts", "assumed-role") if named && names.count() == 2 => Some(Self::Session(text.to_owned())),
+            ("sts", "assumed-role") if named && names.count() == 2 => {
+                Some(Self::Session(text.to_owned()))
+            }
             _ => None,
         }
     }
@@ -135,7 +149,10 @@ impl PrincipalPattern {
     /// A value under `"Service"`.
     pub(crate) fn parse_service(text: &str) -> Option<Self> {
         let label = |part: &str| {
-            !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+            !part.is_empty()
+                && part
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
         };
         let dns = text.contains('.') && text.split('.').all(label);
         dns.then(|| Self::Service(text.to_owned()))
@@ -160,7 +177,12 @@ fn patterns(value: &Json, place: &str) -> Result<Vec<PrincipalPattern>, PolicyEr
     let members = match value {
         Json::String(text) if text == "*" => return Ok(vec![PrincipalPattern::Everyone]),
         Json::Object(members) if !members.is_empty() => members,
-        _ => return Err(PolicyError::syntax("\"*\" or an object of principals is wanted", place)),
+        _ => {
+            return Err(PolicyError::syntax(
+                "\"*\" or an object of principals is wanted",
+                place,
+            ));
+        }
     };
     let mut patterns = Vec::new();
     for (kind, names) in members {
@@ -170,10 +192,20 @@ fn patterns(value: &Json, place: &str) -> Result<Vec<PrincipalPattern>, PolicyEr
             "Service" => PrincipalPattern::parse_service,
             // Nobody here has a canonical id, and no identity provider is known.
             "CanonicalUser" | "Federated" => |_: &str| None,
-            other => return Err(PolicyError::syntax(&format!("{other} is no kind of principal"), place)),
+            other => {
+                return Err(PolicyError::syntax(
+                    &format!("{other} is no kind of principal"),
+                    place,
+                ));
+            }
         };
         for text in texts(names, &place)? {
-            let words = || format!("Invalid principal in policy: \"{}\":\"{text}\"", kind.to_uppercase());
+            let words = || {
+                format!(
+                    "Invalid principal in policy: \"{}\":\"{text}\"",
+                    kind.to_uppercase()
+                )
+            };
             patterns.push(parse(text).ok_or_else(|| PolicyError::new(words(), place.as_str()))?);
         }
     }

@@ -3,6 +3,7 @@
 //! An ARN is matched as one text: nothing is cut at a slash, so an `Allow` on `arn:aws:s3:::bucket/prefix/*` never
 //! speaks of the bucket, nor of another prefix.
 
+use crate::json::Json;
 use crate::{
     PolicyError,
     action::texts,
@@ -10,7 +11,6 @@ use crate::{
     statement::Effect,
     template::{Template, Variables, Wildcards},
 };
-use crate::json::Json;
 
 /// Which resources a statement speaks of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,9 +29,15 @@ impl Resources {
     ) -> Result<Self, PolicyError> {
         let texts = texts(value, place)?;
         if texts.is_empty() {
-            return Err(PolicyError::new("Policy statement must contain resources.", place));
+            return Err(PolicyError::new(
+                "Policy statement must contain resources.",
+                place,
+            ));
         }
-        let patterns = texts.into_iter().map(|text| pattern(text, variables, place)).collect::<Result<_, _>>()?;
+        let patterns = texts
+            .into_iter()
+            .map(|text| pattern(text, variables, place))
+            .collect::<Result<_, _>>()?;
         Ok(Self { patterns, inverted })
     }
 
@@ -56,7 +62,10 @@ impl Resources {
 
 fn pattern(text: &str, variables: Variables, place: &str) -> Result<Template, PolicyError> {
     if !is_arn_pattern(text) {
-        return Err(PolicyError::new(format!("Resource {text} must be in ARN format or \"*\"."), place));
+        return Err(PolicyError::new(
+            format!("Resource {text} must be in ARN format or \"*\"."),
+            place,
+        ));
     }
     Template::parse(text, Wildcards::Yes, variables)
         .map(Template::bound_to_segments)

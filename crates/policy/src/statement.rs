@@ -38,7 +38,11 @@ pub(crate) struct Request<'a> {
 
 impl<'a> Request<'a> {
     pub(crate) fn new(ask: &'a Ask, facts: Facts<'a>) -> Self {
-        Self { action: ask.action.to_ascii_lowercase(), resource: &ask.resource, facts }
+        Self {
+            action: ask.action.to_ascii_lowercase(),
+            resource: &ask.resource,
+            facts,
+        }
     }
 }
 
@@ -47,13 +51,23 @@ impl Statement {
     pub(crate) fn applies(&self, request: &Request<'_>) -> Match {
         let facts = &request.facts;
         let speaks = self.actions.include(&request.action)
-            && self.resources.as_ref().is_none_or(|own| own.include(request.resource, self.effect, facts));
+            && self
+                .resources
+                .as_ref()
+                .is_none_or(|own| own.include(request.resource, self.effect, facts));
         if !speaks {
             return Match::None;
         }
         match self.principals.name(facts.principal) {
             Match::None => Match::None,
-            named if self.conditions.iter().all(|condition| condition.holds(self.effect, facts)) => named,
+            named
+                if self
+                    .conditions
+                    .iter()
+                    .all(|condition| condition.holds(self.effect, facts)) =>
+            {
+                named
+            }
             _ => Match::None,
         }
     }
@@ -69,14 +83,23 @@ impl Statement {
         let principals = elements.principals(kind, effect, place)?;
         let actions = elements.actions(place)?;
         if kind == PolicyKind::Trust && !actions.all_of("sts") {
-            return Err(PolicyError::new("AssumeRole policy may only specify STS AssumeRole actions.", place));
+            return Err(PolicyError::new(
+                "AssumeRole policy may only specify STS AssumeRole actions.",
+                place,
+            ));
         }
         let resources = elements.resources(kind, variables, place)?;
         let conditions = match elements.condition {
             Some(value) => Condition::compile_all(value, variables, &format!("{place}.Condition"))?,
             None => Vec::new(),
         };
-        Ok(Self { effect, principals, actions, resources, conditions })
+        Ok(Self {
+            effect,
+            principals,
+            actions,
+            resources,
+            conditions,
+        })
     }
 }
 
@@ -111,7 +134,12 @@ impl<'a> Elements<'a> {
                 "Resource" => &mut elements.resource,
                 "NotResource" => &mut elements.not_resource,
                 "Condition" => &mut elements.condition,
-                other => return Err(PolicyError::syntax(&format!("{other} is no element of a statement"), place)),
+                other => {
+                    return Err(PolicyError::syntax(
+                        &format!("{other} is no element of a statement"),
+                        place,
+                    ));
+                }
             };
             *slot = Some(value);
         }
@@ -125,26 +153,40 @@ impl<'a> Elements<'a> {
         match self.effect.map(Json::as_str) {
             Some(Some("Allow")) => Ok(Effect::Allow),
             Some(Some("Deny")) => Ok(Effect::Deny),
-            Some(_) => Err(PolicyError::syntax("an Effect is \"Allow\" or \"Deny\"", format!("{place}.Effect"))),
+            Some(_) => Err(PolicyError::syntax(
+                "an Effect is \"Allow\" or \"Deny\"",
+                format!("{place}.Effect"),
+            )),
             None => Err(PolicyError::new("Missing required field Effect", place)),
         }
     }
 
-    fn principals(&self, kind: PolicyKind, effect: Effect, place: &str) -> Result<Principals, PolicyError> {
+    fn principals(
+        &self,
+        kind: PolicyKind,
+        effect: Effect,
+        place: &str,
+    ) -> Result<Principals, PolicyError> {
         let named = self.principal.is_some() || self.not_principal.is_some();
         if matches!(kind, PolicyKind::Identity | PolicyKind::Session) {
             return if named {
-                Err(PolicyError::new("Policy document should not specify a principal.", place))
+                Err(PolicyError::new(
+                    "Policy document should not specify a principal.",
+                    place,
+                ))
             } else {
                 Ok(Principals::Understood)
             };
         }
         match (self.principal, self.not_principal) {
             (Some(value), None) => Principals::compile_only(value, &format!("{place}.Principal")),
-            (None, Some(_)) if effect == Effect::Allow => {
-                Err(PolicyError::new("Allow with NotPrincipal is not allowed.", place))
+            (None, Some(_)) if effect == Effect::Allow => Err(PolicyError::new(
+                "Allow with NotPrincipal is not allowed.",
+                place,
+            )),
+            (None, Some(value)) => {
+                Principals::compile_all_but(value, &format!("{place}.NotPrincipal"))
             }
-            (None, Some(value)) => Principals::compile_all_but(value, &format!("{place}.NotPrincipal")),
             (None, None) => Err(PolicyError::new("Missing required field Principal", place)),
             (Some(_), Some(_)) => Err(both("Principal", place)),
         }
@@ -154,7 +196,10 @@ impl<'a> Elements<'a> {
         match (self.action, self.not_action) {
             (Some(value), None) => Actions::compile(value, false, &format!("{place}.Action")),
             (None, Some(value)) => Actions::compile(value, true, &format!("{place}.NotAction")),
-            (None, None) => Err(PolicyError::new("Policy statement must contain actions.", place)),
+            (None, None) => Err(PolicyError::new(
+                "Policy statement must contain actions.",
+                place,
+            )),
             (Some(_), Some(_)) => Err(both("Action", place)),
         }
     }
@@ -174,9 +219,13 @@ impl<'a> Elements<'a> {
                 Resources::compile(value, false, variables, &format!("{place}.Resource")).map(Some)
             }
             (None, Some(value)) => {
-                Resources::compile(value, true, variables, &format!("{place}.NotResource")).map(Some)
+                Resources::compile(value, true, variables, &format!("{place}.NotResource"))
+                    .map(Some)
             }
-            (None, None) => Err(PolicyError::new("Policy statement must contain resources.", place)),
+            (None, None) => Err(PolicyError::new(
+                "Policy statement must contain resources.",
+                place,
+            )),
             (Some(_), Some(_)) => Err(both("Resource", place)),
         }
     }

@@ -35,7 +35,10 @@ pub(crate) struct Template {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Piece {
     Atom(Atom),
-    Variable { key: String, default: Option<String> },
+    Variable {
+        key: String,
+        default: Option<String>,
+    },
 }
 
 /// A variable whose key the request does not have, or has several values of, and that has no default.
@@ -45,7 +48,11 @@ pub(crate) struct Unresolved;
 impl Template {
     /// # Errors
     /// What is wrong with a `${…}`.
-    pub(crate) fn parse(text: &str, wildcards: Wildcards, variables: Variables) -> Result<Self, &'static str> {
+    pub(crate) fn parse(
+        text: &str,
+        wildcards: Wildcards,
+        variables: Variables,
+    ) -> Result<Self, &'static str> {
         let mut pieces = Vec::new();
         let mut rest = text;
         while let Some(char) = rest.chars().next() {
@@ -97,7 +104,12 @@ impl Template {
     /// go on beyond the colon, as AWS documents. The sixth segment, the resource, is one whole.
     pub(crate) fn bound_to_segments(self) -> Self {
         let ends_segment: Vec<bool> = (0..self.pieces.len())
-            .map(|at| matches!(self.pieces.get(at + 1), None | Some(Piece::Atom(Atom::Char(':')))))
+            .map(|at| {
+                matches!(
+                    self.pieces.get(at + 1),
+                    None | Some(Piece::Atom(Atom::Char(':')))
+                )
+            })
             .collect();
         let mut colons = 0;
         let bound = |(piece, ends): (Piece, bool)| {
@@ -108,7 +120,13 @@ impl Template {
                 other => other,
             }
         };
-        Self::from_pieces(self.pieces.into_iter().zip(ends_segment).map(bound).collect())
+        Self::from_pieces(
+            self.pieces
+                .into_iter()
+                .zip(ends_segment)
+                .map(bound)
+                .collect(),
+        )
     }
 
     /// Whether `text` fits, with variables filled in from the request. What a variable brings is never a wildcard.
@@ -123,7 +141,11 @@ impl Template {
     }
 
     /// As [`matches`](Self::matches), without regard to case.
-    pub(crate) fn matches_ignoring_case(&self, text: &str, facts: &Facts<'_>) -> Result<bool, Unresolved> {
+    pub(crate) fn matches_ignoring_case(
+        &self,
+        text: &str,
+        facts: &Facts<'_>,
+    ) -> Result<bool, Unresolved> {
         let lower = |atom: Atom| match atom {
             Atom::Char(char) => char.to_lowercase().map(Atom::Char).collect(),
             other => vec![other],
@@ -160,11 +182,18 @@ impl Piece {
     /// `, 'default'`.
     fn variable(body: &str) -> Result<Self, &'static str> {
         if let "*" | "?" | "$" = body {
-            return body.chars().next().map(|char| Self::Atom(Atom::Char(char))).ok_or("an empty variable");
+            return body
+                .chars()
+                .next()
+                .map(|char| Self::Atom(Atom::Char(char)))
+                .ok_or("an empty variable");
         }
         let (key, default) = match body.split_once(',') {
             None => (body, None),
-            Some((key, default)) => (key, Some(quoted(default.trim()).ok_or("a default value is not in quotes")?)),
+            Some((key, default)) => (
+                key,
+                Some(quoted(default.trim()).ok_or("a default value is not in quotes")?),
+            ),
         };
         let key = key.trim().to_lowercase();
         if !crate::condition::is_key(&key) {

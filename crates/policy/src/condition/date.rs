@@ -13,7 +13,9 @@ pub(crate) fn parse(text: &str) -> Option<Timestamp> {
             let at = time.find(['Z', '+', '-'])?;
             let (clock, zone) = time.split_at(at);
             let offset = offset(zone)?;
-            offset.to_timestamp(day(date)?.to_datetime(clock_time(clock)?)).ok()
+            offset
+                .to_timestamp(day(date)?.to_datetime(clock_time(clock)?))
+                .ok()
         }
     }
 }

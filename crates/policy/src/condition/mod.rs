@@ -12,13 +12,6 @@ mod network;
 mod operator;
 mod test;
 
-#[cfg(test)]
-pub(crate) use date::parse as parse_date;
-#[cfg(test)]
-pub(crate) use decimal::Decimal;
-#[cfg(test)]
-pub(crate) use network::Network;
-
 use crate::{PolicyError, context::Facts, json::Json, statement::Effect, template::Variables};
 use operator::{Operator, Set};
 use test::{Answer, Test};
@@ -35,22 +28,27 @@ pub(crate) struct Condition {
 
 impl Condition {
     /// Compiles the value of `Condition`.
-    pub(crate) fn compile_all(value: &Json, variables: Variables, place: &str) -> Result<Vec<Self>, PolicyError> {
+    pub(crate) fn compile_all(
+        value: &Json,
+        variables: Variables,
+        place: &str,
+    ) -> Result<Vec<Self>, PolicyError> {
         let mut conditions = Vec::new();
         for (name, block) in members(value, place)? {
             let place = format!("{place}.{name}");
-            let operator = Operator::parse(name)
-                .ok_or_else(|| PolicyError::new(format!("Invalid Condition type : {name}."), place.as_str()))?;
+            let operator = Operator::parse(name).ok_or_else(|| {
+                PolicyError::new(format!("Invalid Condition type : {name}."), place.as_str())
+            })?;
             for (key, operands) in members(block, &place)? {
                 let place = format!("{place}.{key}");
-                conditions.push(Self::compile(&operator, key, operands, variables, &place)?);
+                conditions.push(Self::compile(operator, key, operands, variables, &place)?);
             }
         }
         Ok(conditions)
     }
 
     fn compile(
-        operator: &Operator,
+        operator: Operator,
         key: &str,
         operands: &Json,
         variables: Variables,
@@ -58,15 +56,26 @@ impl Condition {
     ) -> Result<Self, PolicyError> {
         let key = key.to_lowercase();
         if !is_key(&key) {
-            let words = "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.";
+            let words =
+                "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.";
             return Err(PolicyError::new(words, place));
         }
         let texts: Option<Vec<String>> = operands.one_or_many().iter().map(scalar).collect();
         let texts = texts.ok_or_else(|| {
-            PolicyError::syntax("a condition's value is a string, a number, a boolean or a list of these", place)
+            PolicyError::syntax(
+                "a condition's value is a string, a number, a boolean or a list of these",
+                place,
+            )
         })?;
-        let test = Test::compile(operator.family, &texts, variables).map_err(|d| PolicyError::syntax(&d, place))?;
-        Ok(Self { key, set: operator.set, if_exists: operator.if_exists, negated: operator.negated, test })
+        let test = Test::compile(operator.family, &texts, variables)
+            .map_err(|d| PolicyError::syntax(&d, place))?;
+        Ok(Self {
+            key,
+            set: operator.set,
+            if_exists: operator.if_exists,
+            negated: operator.negated,
+            test,
+        })
     }
 
     /// Whether the condition lets a statement of this effect apply.
@@ -78,7 +87,9 @@ impl Condition {
         if values.is_empty() {
             return self.holds_without_values();
         }
-        let mut satisfied = values.iter().map(|value| self.satisfied_by(value, effect, facts));
+        let mut satisfied = values
+            .iter()
+            .map(|value| self.satisfied_by(value, effect, facts));
         match (self.set, effect) {
             (Set::All, _) | (Set::Unsaid, Effect::Allow) => satisfied.all(|yes| yes),
             (Set::Any, _) | (Set::Unsaid, Effect::Deny) => satisfied.any(|yes| yes),
@@ -106,7 +117,11 @@ impl Condition {
 /// Whether `text` has the form of a condition key: a service, a colon, a name.
 pub(crate) fn is_key(text: &str) -> bool {
     text.split_once(':').is_some_and(|(vendor, name)| {
-        !vendor.is_empty() && !name.is_empty() && vendor.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        !vendor.is_empty()
+            && !name.is_empty()
+            && vendor
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-')
     })
 }
 

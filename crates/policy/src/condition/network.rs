@@ -11,7 +11,9 @@ pub(crate) struct Network {
 
 /// An address in its plain form: IPv4 in IPv6's clothes is IPv4, so that neither form slips past the other's rule.
 pub(crate) fn address(text: &str) -> Option<IpAddr> {
-    text.parse::<IpAddr>().ok().map(|address| address.to_canonical())
+    text.parse::<IpAddr>()
+        .ok()
+        .map(|address| address.to_canonical())
 }
 
 impl Network {
@@ -19,19 +21,27 @@ impl Network {
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let Some((base, length)) = text.split_once('/') else {
             let base = address(text)?;
-            return Some(Self { base, prefix_len: width(base) });
+            return Some(Self {
+                base,
+                prefix_len: width(base),
+            });
         };
         let base: IpAddr = base.parse().ok()?;
         let digits = !length.is_empty() && length.bytes().all(|byte| byte.is_ascii_digit());
-        let prefix_len = length.parse().ok().filter(|length| digits && *length <= width(base))?;
+        let prefix_len = length
+            .parse()
+            .ok()
+            .filter(|length| digits && *length <= width(base))?;
         Some(Self { base, prefix_len })
     }
 
     pub(crate) fn contains(&self, address: IpAddr) -> bool {
         match (self.base, address) {
-            (IpAddr::V4(base), IpAddr::V4(other)) => {
-                shared_prefix(u128::from(base.to_bits() ^ other.to_bits()), 32, self.prefix_len)
-            }
+            (IpAddr::V4(base), IpAddr::V4(other)) => shared_prefix(
+                u128::from(base.to_bits() ^ other.to_bits()),
+                32,
+                self.prefix_len,
+            ),
             (IpAddr::V6(base), IpAddr::V6(other)) => {
                 shared_prefix(base.to_bits() ^ other.to_bits(), 128, self.prefix_len)
             }

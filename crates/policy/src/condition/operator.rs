@@ -68,10 +68,17 @@ impl Operator {
             Some(("ForAnyValue", rest)) => (Set::Any, rest),
             Some(_) => return None,
         };
-        let (base, if_exists) = rest.strip_suffix("IfExists").map_or((rest, false), |base| (base, true));
+        let (base, if_exists) = rest
+            .strip_suffix("IfExists")
+            .map_or((rest, false), |base| (base, true));
         let (family, negated) = Family::parse(base)?;
         let null_is_qualified = family == Family::Null && (if_exists || set != Set::Unsaid);
-        (!null_is_qualified).then_some(Self { set, if_exists, negated, family })
+        (!null_is_qualified).then_some(Self {
+            set,
+            if_exists,
+            negated,
+            family,
+        })
     }
 }
 

@@ -45,9 +45,14 @@ pub(super) struct ArnTemplate(Vec<Template>);
 impl Test {
     /// # Errors
     /// What is wrong with a value.
-    pub(super) fn compile(family: Family, texts: &[String], variables: Variables) -> Result<Self, String> {
+    pub(super) fn compile(
+        family: Family,
+        texts: &[String],
+        variables: Variables,
+    ) -> Result<Self, String> {
         let templates = |wildcards| {
-            let parse = |text: &String| Template::parse(text, wildcards, variables).map_err(str::to_owned);
+            let parse =
+                |text: &String| Template::parse(text, wildcards, variables).map_err(str::to_owned);
             texts.iter().map(parse).collect::<Result<Vec<_>, _>>()
         };
         Ok(match family {
@@ -58,40 +63,57 @@ impl Test {
                 let arns = templates(Wildcards::Yes)?.into_iter().map(ArnTemplate::new);
                 Self::Arn(arns.collect::<Option<_>>().ok_or("an ARN is wanted")?)
             }
-            Family::Numeric(relation) => Self::Numeric(relation, all(texts, Decimal::parse, "a number")?),
+            Family::Numeric(relation) => {
+                Self::Numeric(relation, all(texts, Decimal::parse, "a number")?)
+            }
             Family::Date(relation) => Self::Date(relation, all(texts, date::parse, "a date")?),
             Family::Bool => Self::Bool(all(texts, boolean, "true or false")?),
             Family::Binary => Self::Binary(all(texts, base64, "base64")?),
-            Family::Network => Self::Network(all(texts, Network::parse, "an address or a CIDR block")?),
+            Family::Network => {
+                Self::Network(all(texts, Network::parse, "an address or a CIDR block")?)
+            }
             Family::Null => Self::Null(all(texts, boolean, "true or false")?),
         })
     }
 
     pub(super) fn ask(&self, value: &str, facts: &Facts<'_>) -> Answer {
         match self {
-            Self::String(templates) => any_resolved(templates, |template| template.matches(value, facts)),
-            Self::StringIgnoreCase(templates) => {
-                any_resolved(templates, |template| template.matches_ignoring_case(value, facts))
+            Self::String(templates) => {
+                any_resolved(templates, |template| template.matches(value, facts))
             }
+            Self::StringIgnoreCase(templates) => any_resolved(templates, |template| {
+                template.matches_ignoring_case(value, facts)
+            }),
             Self::Arn(templates) => match segments(value) {
                 Some(arn) => any_resolved(templates, |template| template.matches(&arn, facts)),
                 None => Answer::Unknown,
             },
-            Self::Numeric(relation, wanted) => {
-                any(Decimal::parse(value), wanted, |own, other| relation.accepts(own.cmp(other)))
+            Self::Numeric(relation, wanted) => any(Decimal::parse(value), wanted, |own, other| {
+                relation.accepts(own.cmp(other))
+            }),
+            Self::Date(relation, wanted) => any(date::parse(value), wanted, |own, other| {
+                relation.accepts(own.cmp(other))
+            }),
+            Self::Bool(wanted) | Self::Null(wanted) => {
+                any(boolean(value), wanted, |own, other| own == other)
             }
-            Self::Date(relation, wanted) => {
-                any(date::parse(value), wanted, |own, other| relation.accepts(own.cmp(other)))
-            }
-            Self::Bool(wanted) | Self::Null(wanted) => any(boolean(value), wanted, |own, other| own == other),
             Self::Binary(wanted) => any(base64(value), wanted, |own, other| own == other),
-            Self::Network(wanted) => any(network::address(value), wanted, |own, other| other.contains(*own)),
+            Self::Network(wanted) => any(network::address(value), wanted, |own, other| {
+                other.contains(*own)
+            }),
         }
     }
 }
 
-fn all<T>(texts: &[String], parse: impl Fn(&str) -> Option<T>, what: &str) -> Result<Vec<T>, String> {
-    texts.iter().map(|text| parse(text).ok_or_else(|| format!("{what} is wanted, not {text:?}"))).collect()
+fn all<T>(
+    texts: &[String],
+    parse: impl Fn(&str) -> Option<T>,
+    what: &str,
+) -> Result<Vec<T>, String> {
+    texts
+        .iter()
+        .map(|text| parse(text).ok_or_else(|| format!("{what} is wanted, not {text:?}")))
+        .collect()
 }
 
 fn any<V, T>(value: Option<V>, wanted: &[T], fits: impl Fn(&V, &T) -> bool) -> Answer {
