@@ -141,6 +141,7 @@ impl DraftFacts {
 pub struct Draft {
     facts: DraftFacts,
     event_id: EventId,
+    event_type: &'static str,
 }
 
 impl Draft {
@@ -149,7 +150,14 @@ impl Draft {
         Self {
             facts,
             event_id: EventId::random(),
+            event_type: "AwsApiCall",
         }
+    }
+
+    /// A draft of what the service did by itself, with no call behind it (`AwsServiceEvent`), such as a key's deletion
+    /// when its waiting period is over.
+    pub fn of_service(facts: DraftFacts) -> Self {
+        Self { event_type: "AwsServiceEvent", ..Self::new(facts) }
     }
 
     /// The id that the record will have.
@@ -184,7 +192,7 @@ impl Draft {
         response: Option<Value>,
         resources: Vec<Resource>,
     ) -> Record {
-        let Self { facts, event_id } = self;
+        let Self { facts, event_id, event_type } = self;
         let mut event = Map::new();
         let mut set = |name: &str, value: Value| {
             event.insert(name.to_owned(), value);
@@ -217,7 +225,7 @@ impl Draft {
         if !resources.is_empty() {
             set("resources", resources.iter().map(resource_json).collect());
         }
-        set("eventType", "AwsApiCall".into());
+        set("eventType", event_type.into());
         set("managementEvent", facts.management.into());
         set("recipientAccountId", facts.recipient_account.into());
         set(
