@@ -1,0 +1,280 @@
+//! The engine for machines without device-mapper: a daemon exports the decrypted view as a file, a loop device makes a disk of it.
+//!
+//! ```text
+//! file system → /dev/loopN → RUN/NAME/volume → /dev/fuse → daemon: AES-XTS → file or block device
+//! ```
+//!
+//! | file | noun |
+//! |---|---|
+//! | `sectors` | the decrypted view: any byte range, whole sectors underneath; no I/O of its own |
+//! | `backing` | the file or block device that holds the ciphertext |
+//! | `protocol` | FUSE's requests and answers as bytes; no I/O |
+//! | `device` | `/dev/fuse`: mount, connections |
+//! | `serve` | requests in, bytes of the view out, on several threads |
+//! | `daemon`, `process` | the process that serves one volume, and what it must be to do so |
+//! | `handover`, `spawn` | how it is started, told the key, and reports back |
+//! | `run_dir`, `kernel` | what is known of a volume: files in `/run`, mounts and loop devices |
+//!
+//! What a synced write promises: the loop device turns a flush into fsync, the daemon into fdatasync of the backing, and nothing is held
+//! back in between. So the daemon may be killed at any instant: I/O fails until [`Engine::close`] and [`Engine::open`], and what was
+//! synced is there. There is no swap on such a volume: the daemon would wait for itself.
+
+mod attach;
+mod backing;
+mod buffer;
+mod daemon;
+mod device;
+mod handover;
+mod kernel;
+mod kmsg;
+mod process;
+mod protocol;
+mod run_dir;
+pub mod sectors;
+mod serve;
+mod spawn;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+pub use daemon::daemon_main;
+
+use crate::engine::{Active, Changed, Engine, EngineError, EngineKind, Health, LuksKind, Mapping};
+use rustix::mount::UnmountFlags;
+
+use handover::Handover;
+use run_dir::{RunDir, State};
+
+/// The program's hidden first argument that makes it a daemon; the second is the volume's name, for those who look at `ps`.
+pub const DAEMON_ARGUMENT: &str = "fuse-daemon";
+/// Where the views are, unless told otherwise.
+pub const RUN_DIR: &str = "/run/kluis";
+/// The file system's type in the mount table.
+const MOUNT_TYPE: &str = "fuse.kluis";
+/// How long a closed device and its daemon may take to go.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
+const POLL_INTERVAL: Duration = Duration::from_millis(2);
+
+/// The engine.
+#[derive(Debug, Clone)]
+pub struct Fuse {
+    program: PathBuf,
+    run_dir: PathBuf,
+}
+
+impl Fuse {
+    /// An engine whose daemons run `program`, usually the caller's own executable: it must call [`daemon_main`] when its first argument is
+    /// [`DAEMON_ARGUMENT`]. The views are below `run_dir`, usually [`RUN_DIR`].
+    pub fn new(program: impl Into<PathBuf>, run_dir: impl Into<PathBuf>) -> Self {
+        Fuse { program: program.into(), run_dir: run_dir.into() }
+    }
+
+    fn bring_up(&self, mapping: &Mapping<'_>, dir: &RunDir) -> Result<PathBuf, EngineError> {
+        let backing = mapping.backing.canonicalize().map_err(|error| failed(mapping.backing.display(), error))?;
+        let key = mapping.key.danger_expose();
+        dir.create(&state_of(mapping, &backing, key.len())).map_err(|error| failed(self.run_dir.display(), error))?;
+        let handover = Handover {
+            name: mapping.name.to_owned(),
+            run_dir: self.run_dir.clone(),
+            backing,
+            payload: mapping.payload.clone(),
+            sector_size: mapping.sector_size,
+            iv_start: mapping.iv_start,
+            read_only: mapping.read_only,
+            key_len: key.len(),
+        };
+        spawn::spawn(&self.program, &handover, key)?;
+        attach(&dir.volume(), mapping)
+    }
+}
+
+impl Engine for Fuse {
+    fn kind(&self) -> EngineKind {
+        EngineKind::Fuse
+    }
+
+    fn available(&self) -> Result<(), EngineError> {
+        let missing = |missing: &str| Err(EngineError::Unavailable { engine: EngineKind::Fuse, missing: missing.to_owned() });
+        if !Path::new("/dev/fuse").exists() {
+            return missing("there is no /dev/fuse; load the module fuse (modprobe fuse), or give the container that device");
+        }
+        if !Path::new("/dev/loop-control").exists() {
+            return missing("there is no /dev/loop-control; load the module loop (modprobe loop), or give the container that device");
+        }
+        Ok(())
+    }
+
+    fn needs_block_device(&self) -> bool {
+        false
+    }
+
+    fn open(&self, mapping: &Mapping<'_>) -> Result<PathBuf, EngineError> {
+        self.available()?;
+        let dir = RunDir::new(&self.run_dir, mapping.name);
+        let _lock = dir.lock().map_err(|error| failed(self.run_dir.display(), error))?;
+        if self.find(mapping.name)?.is_some() {
+            return Err(EngineError::Busy { what: format!("the volume {}", mapping.name), by: "a mapping of that name".to_owned() });
+        }
+        self.bring_up(mapping, &dir).inspect_err(|_| {
+            if let Err(error) = take_down(&dir) {
+                tracing::warn!("cleaning up after a failed open of {}: {error}", mapping.name);
+            }
+        })
+    }
+
+    fn close(&self, name: &str) -> Result<Changed, EngineError> {
+        let dir = RunDir::new(&self.run_dir, name);
+        if !self.run_dir.exists() {
+            return Ok(Changed::No);
+        }
+        let _lock = dir.lock().map_err(|error| failed(self.run_dir.display(), error))?;
+        let changed = if self.find(name)?.is_some() { Changed::Yes } else { Changed::No };
+        take_down(&dir)?;
+        Ok(changed)
+    }
+
+    fn find(&self, name: &str) -> Result<Option<Active>, EngineError> {
+        let dir = RunDir::new(&self.run_dir, name);
+        let volume = dir.volume();
+        let loops = kernel::loops_of(&volume).map_err(|error| failed("/sys/block", error))?;
+        let mounted = kernel::is_mounted(&volume).map_err(|error| failed("the mount table", error))?;
+        if loops.is_empty() && !mounted {
+            return Ok(None);
+        }
+        let health = match (loops.first(), mounted, dir.is_alive()) {
+            (_, _, false) => Health::Dead("its daemon has died".to_owned()),
+            (None, ..) => Health::Dead("its loop device is gone".to_owned()),
+            (_, false, _) => Health::Dead(format!("{} is no longer mounted", volume.display())),
+            _ => Health::Serving,
+        };
+        Ok(Some(active(dir.read_state(), loops.into_iter().next().unwrap_or(volume), health)))
+    }
+}
+
+/// What is known of a mapping. Without a readable state only the kernel's part is.
+fn active(state: Option<State>, device: PathBuf, health: Health) -> Active {
+    let luks = state.as_ref().and_then(State::luks_kind);
+    match state {
+        Some(state) => Active {
+            engine: EngineKind::Fuse,
+            device,
+            backing: state.backing,
+            uuid: Some(state.uuid),
+            luks,
+            cipher: state.cipher,
+            key_bits: state.key_bits,
+            payload: state.payload,
+            sector_size: state.sector_size,
+            read_only: state.read_only,
+            health,
+        },
+        None => Active {
+            engine: EngineKind::Fuse,
+            device,
+            backing: PathBuf::new(),
+            uuid: None,
+            luks: None,
+            cipher: String::new(),
+            key_bits: 0,
+            payload: 0..0,
+            sector_size: 0,
+            read_only: false,
+            health: Health::Dead("its state file is gone".to_owned()),
+        },
+    }
+}
+
+fn state_of(mapping: &Mapping<'_>, backing: &Path, key_len: usize) -> State {
+    State {
+        uuid: mapping.uuid,
+        luks: match mapping.luks {
+            LuksKind::V1 => 1,
+            LuksKind::V2 => 2,
+        },
+        backing: backing.to_owned(),
+        payload: mapping.payload.clone(),
+        sector_size: mapping.sector_size,
+        cipher: mapping.cipher.to_string(),
+        key_bits: u32::try_from(key_len * 8).unwrap_or(u32::MAX),
+        read_only: mapping.read_only,
+    }
+}
+
+fn failed(what: impl std::fmt::Display, source: io::Error) -> EngineError {
+    match source.kind() {
+        io::ErrorKind::PermissionDenied => EngineError::Denied { what: what.to_string() },
+        _ => EngineError::Failed { what: what.to_string(), source },
+    }
+}
+
+/// Makes a disk of the view. The block size is the sector size: XTS over 4096 bytes under 512-byte blocks would let mkfs succeed and the
+/// mount fail.
+fn attach(volume: &Path, mapping: &Mapping<'_>) -> Result<PathBuf, EngineError> {
+    attach::attach(volume, mapping.sector_size, mapping.read_only)
+        .map_err(|error| failed(format!("attaching a loop device to {}", volume.display()), error))
+}
+
+/// Takes away whatever there is of a view, from the top: loop device, mount, daemon, files. Whatever is in use stays, and all below it.
+fn take_down(dir: &RunDir) -> Result<(), EngineError> {
+    let volume = dir.volume();
+    for device in kernel::loops_of(&volume).map_err(|error| failed("/sys/block", error))? {
+        detach(&device, &volume)?;
+    }
+    unmount(&volume, dir.is_alive())?;
+    if !wait_until(|| !dir.is_alive()) {
+        return Err(failed(volume.display(), io::Error::new(io::ErrorKind::TimedOut, "its daemon does not end")));
+    }
+    dir.remove().map_err(|error| failed(volume.display(), error))
+}
+
+fn detach(device: &Path, volume: &Path) -> Result<(), EngineError> {
+    let handle = match attach::open_exclusive(device) {
+        Err(error) if error.kind() == io::ErrorKind::ResourceBusy => return Err(in_use(device)),
+        other => other.map_err(|error| failed(device.display(), error))?,
+    };
+    // What was written to the device itself, without a file system. A dead daemon cannot take it: those writes were never synced.
+    if let Err(error) = handle.sync_all() {
+        tracing::warn!("{}: unsynced writes are lost: {error}", device.display());
+    }
+    attach::detach(&handle).map_err(|error| failed(device.display(), error))?;
+    drop(handle);
+    // At once if we were the only one to have it open; else when the last of those who look at new disks (udev) closes it.
+    let gone = || kernel::loops_of(volume).is_ok_and(|loops| !loops.iter().any(|other| other == device));
+    if wait_until(gone) { Ok(()) } else { Err(in_use(device)) }
+}
+
+fn in_use(device: &Path) -> EngineError {
+    let by = match kernel::mount_point_of(device) {
+        Ok(Some(point)) => format!("the mount {}", point.display()),
+        _ => "another program".to_owned(),
+    };
+    EngineError::Busy { what: device.display().to_string(), by }
+}
+
+fn unmount(volume: &Path, alive: bool) -> Result<(), EngineError> {
+    let mounted = || kernel::is_mounted(volume).map_err(|error| failed("the mount table", error));
+    // The loop device lets go of the file a moment after it has gone.
+    let busy = || rustix::mount::unmount(volume, UnmountFlags::empty()) == Err(rustix::io::Errno::BUSY);
+    while mounted()? {
+        if alive && !wait_until(|| !busy()) {
+            return Err(EngineError::Busy { what: volume.display().to_string(), by: "another program".to_owned() });
+        }
+        if !alive {
+            // Nobody is left to ask, and whoever holds the file gets errors anyway.
+            rustix::mount::unmount(volume, UnmountFlags::DETACH).map_err(|errno| failed(volume.display(), errno.into()))?;
+        }
+    }
+    Ok(())
+}
+
+fn wait_until(done: impl Fn() -> bool) -> bool {
+    let deadline = Instant::now() + CLOSE_TIMEOUT;
+    while !done() {
+        if Instant::now() > deadline {
+            return false;
+        }
+        std::thread::sleep(POLL_INTERVAL);
+    }
+    true
+}

@@ -1,0 +1,84 @@
+//! The process that serves one volume.
+
+use std::io;
+use std::mem::ManuallyDrop;
+use std::process::ExitCode;
+
+use crypto::{SecretBytes, XtsKey};
+
+use super::backing::Storage;
+use super::device::Device;
+use super::handover::{Class, Failure, Handover, Report};
+use super::run_dir::RunDir;
+use super::sectors::{Geometry, View};
+use super::serve::Server;
+use super::{kmsg, process};
+
+/// The daemon of the volume `name`: what the program runs when its first argument is [`super::DAEMON_ARGUMENT`].
+///
+/// To be called first thing, before any thread is started. Standard input is the handover, standard output the report; both are closed
+/// before this serves. Returns when the view is unmounted.
+#[must_use]
+pub fn daemon_main(name: &str) -> ExitCode {
+    match start(name) {
+        Ok(daemon) => daemon.serve(),
+        Err(failure) => {
+            kmsg::error(name, format_args!("not served: {}: {}", failure.what, failure.message));
+            Report::Failed(failure).send(io::stdout());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Everything that is up once the opener may be told so.
+struct Daemon {
+    name: String,
+    server: Server<Storage>,
+    key: XtsKey,
+    /// The mark that the daemon lives. Never dropped: the kernel lets go of it when the process ends, after its memory.
+    _alive: ManuallyDrop<std::fs::File>,
+}
+
+fn start(name: &str) -> Result<Daemon, Failure> {
+    process::prepare(name).map_err(|error| Failure::new("the daemon's memory", &error))?;
+    let (handover, key) = Handover::receive(io::stdin()).map_err(|error| Failure::new("the handover of the key", &error))?;
+    let key = xts_key(&key)?;
+    let Handover { name, run_dir, backing, payload, sector_size, iv_start, read_only, .. } = handover;
+    let on_backing = |error: io::Error| Failure::new(backing.display().to_string(), &error);
+    let geometry = Geometry::new(payload, sector_size, iv_start).map_err(on_backing)?;
+    let storage = Storage::open(&backing, &geometry, read_only).map_err(on_backing)?;
+    let run_dir = RunDir::new(&run_dir, &name);
+    let alive = run_dir.mark_alive().map_err(|error| Failure::new(format!("the daemon of {name}"), &error))?;
+    let target = run_dir.volume();
+    let device = Device::mount(&target, &format!("kluis-{name}"), read_only).map_err(|error| {
+        let failure = Failure::new(format!("mounting {}", target.display()), &error);
+        if error.kind() == io::ErrorKind::NotFound { failure.as_class(Class::Unavailable) } else { failure }
+    })?;
+    let server = Server::start(device, View::new(storage, geometry), &name, read_only)
+        .map_err(|error| Failure::new(format!("serving {}", target.display()), &error))?;
+    Ok(Daemon { name, server, key, _alive: ManuallyDrop::new(alive) })
+}
+
+fn xts_key(key: &SecretBytes) -> Result<XtsKey, Failure> {
+    XtsKey::new(key.danger_expose()).map_err(|error| {
+        let class = if matches!(error, crypto::Error::SecretMemory(_)) { Class::Memory } else { Class::Unsupported };
+        Failure { what: "the volume key".to_owned(), message: error.to_string(), errno: None, class }
+    })
+}
+
+impl Daemon {
+    fn serve(self) -> ExitCode {
+        Report::Ready.send(io::stdout());
+        let outcome = process::release_stdio().and_then(|()| self.server.run(&self.key));
+        match outcome {
+            Ok(()) => {
+                kmsg::notice(&self.name, format_args!("closed"));
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                kmsg::error(&self.name, format_args!("no longer served: {error}"));
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
