@@ -52,11 +52,17 @@ const HISTORY_COMMITS: usize = 4096;
 /// and at most this many bytes of keys and values.
 const HISTORY_BYTES: usize = 16 << 20;
 
-/// The history that a store publishes to. Dropping it closes every watch.
+/// The history that a store publishes to. Dropping or closing it closes every watch.
 #[derive(Debug)]
 pub(crate) struct Feed {
     history: Arc<Mutex<History>>,
-    latest: watch::Sender<Revision>,
+    latest: watch::Sender<Latest>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Latest {
+    revision: Revision,
+    closed: bool,
 }
 
 #[derive(Debug)]
@@ -76,7 +82,10 @@ impl Feed {
         };
         Self {
             history: Arc::new(Mutex::new(history)),
-            latest: watch::Sender::new(current),
+            latest: watch::Sender::new(Latest {
+                revision: current,
+                closed: false,
+            }),
         }
     }
 
@@ -94,7 +103,12 @@ impl Feed {
         changes.sort_by(|a, b| a.key.cmp(&b.key));
         changes.dedup_by(|later, first| later.key == first.key);
         lock(&self.history).push(Commit { revision, changes });
-        self.latest.send_replace(revision);
+        self.latest.send_modify(|latest| latest.revision = revision);
+    }
+
+    /// Tells every watch that nothing more will come.
+    pub(crate) fn close(&self) {
+        self.latest.send_modify(|latest| latest.closed = true);
     }
 
     pub(crate) fn watch(&self, prefix: &str, after: Revision) -> Watch {
@@ -141,7 +155,7 @@ pub struct Watch {
     prefix: String,
     cursor: Revision,
     history: Arc<Mutex<History>>,
-    latest: watch::Receiver<Revision>,
+    latest: watch::Receiver<Latest>,
 }
 
 impl Watch {
@@ -152,11 +166,11 @@ impl Watch {
     /// [`WatchError::Closed`] when the store is gone and everything it committed was shown.
     pub async fn next(&mut self) -> Result<Commit, WatchError> {
         loop {
-            self.latest.mark_unchanged();
+            let closed = self.latest.borrow_and_update().closed;
             if let Some(commit) = self.advance()? {
                 return Ok(commit);
             }
-            if self.latest.changed().await.is_err() {
+            if closed || self.latest.changed().await.is_err() {
                 // Commits published between the look and the closing are still shown.
                 return self.advance()?.ok_or(WatchError::Closed);
             }
@@ -164,7 +178,7 @@ impl Watch {
     }
 
     fn advance(&mut self) -> Result<Option<Commit>, WatchError> {
-        let latest = *self.latest.borrow();
+        let latest = self.latest.borrow().revision;
         let history = lock(&self.history);
         if self.cursor < history.complete_after {
             self.cursor = latest.max(history.complete_after);

@@ -17,6 +17,7 @@ mod feed;
 mod key;
 mod memory;
 mod port;
+mod sqlite;
 mod transaction;
 
 pub use error::{Result, StoreError};
@@ -24,4 +25,5 @@ pub use feed::{Change, Commit, Watch, WatchError};
 pub use key::{Key, Revision, Versioned};
 pub use memory::{Fault, Memory};
 pub use port::Store;
+pub use sqlite::Sqlite;
 pub use transaction::{Check, Expect, Transaction, Write};

@@ -132,26 +132,26 @@ impl Transaction {
                 what: "more than 4096 checks or writes",
             });
         }
-        let lengths = self
-            .writes
-            .iter()
-            .map(|write| write.value.as_ref().map_or(0, Bytes::len));
-        if lengths.clone().any(|len| len > Self::MAX_VALUE_LEN) {
+        let mut values = self.writes.iter().filter_map(|write| write.value.as_ref());
+        if values.any(|value| value.len() > Self::MAX_VALUE_LEN) {
             return Err(StoreError::TooLarge {
                 what: "a value of more than 4 MiB",
             });
         }
-        let keys: usize = self
-            .writes
-            .iter()
-            .map(|write| write.key.as_str().len())
-            .sum();
-        if lengths.sum::<usize>() + keys > Self::MAX_TOTAL_LEN {
+        if self.len() > Self::MAX_TOTAL_LEN {
             return Err(StoreError::TooLarge {
                 what: "more than 16 MiB in all",
             });
         }
         Ok(())
+    }
+
+    /// The bytes of keys and values that it writes.
+    pub(crate) fn len(&self) -> usize {
+        self.writes
+            .iter()
+            .map(|write| write.key.as_str().len() + write.value.as_ref().map_or(0, Bytes::len))
+            .sum()
     }
 
     pub(crate) fn into_writes(self) -> Vec<Write> {
