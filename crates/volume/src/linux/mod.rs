@@ -1,0 +1,37 @@
+//! The machine: Linux's block devices, mappings, mounts and files, behind [`crate::host::Host`] and
+//! [`crate::engine::Engine`]. The one place with ioctls; every one of them is in `ioctl`, every other call that has no
+//! safe wrapper is in `keyring` or `udev`.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `host` | [`LinuxHost`], which only hands on |
+//! | `identity`, `device` | which backing a path is; an open one |
+//! | `uses`, `users` | what keeps a backing from being taken; who keeps something busy |
+//! | `loopdev` | loop devices |
+//! | `dm`, `crypt_target`, `crypt`, `keyring`, `udev` | device-mapper's protocol; the crypt target's line; the engine; its key; its links |
+//! | `mounts`, `mkfs` | the mount table; making file systems |
+//! | `files`, `machine_id`, `lock` | files and state that last; the machine's name; one run at a time |
+//! | `node`, `ioctl`, `failure` | device numbers and nodes; the system call; whose fault an error is |
+
+mod crypt;
+mod crypt_target;
+mod device;
+mod dm;
+mod failure;
+mod files;
+mod host;
+mod identity;
+mod ioctl;
+mod keyring;
+mod lock;
+pub mod loopdev;
+mod machine_id;
+mod mkfs;
+mod mounts;
+mod node;
+mod udev;
+mod users;
+mod uses;
+
+pub use crypt::DmCrypt;
+pub use host::LinuxHost;
