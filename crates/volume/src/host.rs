@@ -188,6 +188,12 @@ pub trait Device: Send {
     /// # Errors
     /// [`HostError::Io`].
     fn drop_caches(&self) -> Result<(), HostError>;
+
+    /// The first offset at or after `from` that may hold anything but zeros; `None` when all the rest is hole. Lets a
+    /// sparse backing be looked through without reading what was never written.
+    fn next_data(&self, from: u64) -> Option<u64> {
+        Some(from)
+    }
 }
 
 /// A line of the mount table.

@@ -6,3 +6,4 @@ pub mod fuse;
 pub mod host;
 pub mod linux;
 pub mod ports;
+pub mod signatures;
