@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::{answer::Answer, protocol::Dialect, xml};
+
 /// Whose fault an error is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Fault {
@@ -90,5 +92,53 @@ impl ApiError {
             500,
             "The request processing has failed because of an unknown error, exception or failure.",
         )
+    }
+}
+
+/// Codes whose JSON text stands under `Message`, as the services send it; elsewhere it is `message`. SDKs read both.
+const CAPITAL_MESSAGE: &[&str] = &["AccessDeniedException", "SerializationException"];
+
+impl ApiError {
+    /// The error in the caller's protocol.
+    pub fn encode(&self, dialect: Dialect, request_id: &str) -> Answer {
+        let (content_type, id_header, body) = match dialect {
+            Dialect::Json(version) => (
+                format!("application/x-amz-json-{}", version.as_str()),
+                "x-amzn-requestid",
+                self.json_body(),
+            ),
+            Dialect::Query(namespace) => (
+                "text/xml".to_owned(),
+                "x-amzn-requestid",
+                xml::query_error(self, namespace, request_id),
+            ),
+            Dialect::S3 => (
+                "application/xml".to_owned(),
+                "x-amz-request-id",
+                xml::s3_error(self, request_id),
+            ),
+        };
+        Answer {
+            status: self.status,
+            headers: vec![
+                ("content-type", content_type),
+                (id_header, request_id.to_owned()),
+            ],
+            body: body.into_bytes(),
+        }
+    }
+
+    fn json_body(&self) -> String {
+        let mut body = serde_json::Map::new();
+        body.insert("__type".to_owned(), self.code.into());
+        if !self.message.is_empty() {
+            let name = if CAPITAL_MESSAGE.contains(&self.code) {
+                "Message"
+            } else {
+                "message"
+            };
+            body.insert(name.to_owned(), self.message.as_str().into());
+        }
+        serde_json::Value::Object(body).to_string()
     }
 }

@@ -183,7 +183,7 @@ fn present_or_null(value: Value, shape: &Shape) -> Result<Value, ApiError> {
 }
 
 /// Base64 in its one canonical form, so that its length tells how many bytes it holds.
-fn blob(text: String) -> Result<Value, ApiError> {
+pub(crate) fn blob(text: String) -> Result<Value, ApiError> {
     let mut decoded = STANDARD
         .decode(&text)
         .map_err(|_| ApiError::serialization("The member is not valid base64"))?;

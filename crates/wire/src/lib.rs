@@ -1,21 +1,23 @@
 //! AWS's wire: SigV4, AWS JSON, Query, XML errors and the shapes of every operation. It never knows sockets, who owns an access key, or what
 //! an operation does.
 //!
-//! Everything here is sans-IO: bytes and facts in, typed requests and bytes out. A request goes protocol → a codec
-//! codec under the operation's [`shape`] → `Operation::decode` of its service in [`generated`], which validates with AWS's
-//! own words. An answer goes `Response::encode`, an error encode.
+//! Everything here is sans-IO: bytes and facts in, typed requests and bytes out. A request goes [`protocol::detect`] →
+//! [`protocol::Protocol::decode`] (a codec, [`json`] or [`query`], under the operation's [`shape`]) → `Operation::decode` of its service in
+//! [`generated`], which validates with AWS's own words. An answer goes `Response::encode`, an error [`ApiError::encode`].
 
 mod answer;
 mod blob;
 mod call;
 mod error;
 pub mod generated;
+mod head;
 pub mod json;
-// protocol
-// query
+pub mod protocol;
+pub mod query;
 mod sensitive;
 pub mod shape;
 mod time;
+mod uri;
 pub mod validate;
 pub mod xml;
 
@@ -23,5 +25,6 @@ pub use answer::{Answer, Scope};
 pub use blob::Blob;
 pub use error::{ApiError, Fault};
 pub use generated::{SERVICES, cloudtrail, iam, kms, sts};
+pub use head::Head;
 pub use sensitive::{SensitiveBlob, SensitiveString};
 pub use time::EpochSeconds;
