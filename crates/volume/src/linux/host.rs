@@ -153,12 +153,16 @@ impl Host for LinuxHost {
     fn detach_loop(&self, file: &Path) -> Result<Changed, HostError> {
         let mut changed = Changed::No;
         while let Some(path) = self.find_loop(file)? {
-            // This run's own hold on it does not count as use; without it, it may go by itself.
-            drop(self.loops().remove(&path));
+            // This run's own hold does not count as use, so it is let go for the question and taken again if the
+            // device stays.
+            let held = self.loops().remove(&path).is_some();
             let user = node::number_of(&path)
                 .map_err(about(&path))?
                 .and_then(users::of_device);
             if let Some(by) = user {
+                if held && let Some(device) = LoopDevice::find(file)? {
+                    self.loops().insert(device.path().to_owned(), device);
+                }
                 return Err(HostError::Busy {
                     what: path.display().to_string(),
                     by,
