@@ -1,34 +1,52 @@
-//! The key that encrypts a volume's sectors.
+//! The key that the data is encrypted with.
 
-use crypto::SecretBytes;
+use crypto::{SecretBytes, XtsKey};
 
-/// The key that encrypts a volume's sectors, in locked memory: 32 bytes for AES-128-XTS, 64 for AES-256-XTS.
+use crate::Error;
+
+/// An AES-XTS volume key of 32 or 64 bytes whose halves differ.
+#[derive(Debug)]
 pub struct VolumeKey(SecretBytes);
 
 impl VolumeKey {
-    /// Takes over bytes that are a volume key already.
-    pub const fn new(bytes: SecretBytes) -> Self {
-        Self(bytes)
+    /// Takes a key from elsewhere.
+    ///
+    /// # Errors
+    /// [`Error::Crypto`] for another length than 32 or 64 bytes, and for equal halves.
+    pub fn new(key: SecretBytes) -> Result<Self, Error> {
+        XtsKey::new(key.danger_expose())?;
+        Ok(Self(key))
+    }
+
+    /// A random key of 32 (AES-128) or 64 bytes (AES-256).
+    ///
+    /// # Errors
+    /// As [`Self::new`], and where there is no randomness.
+    pub fn random(len: usize) -> Result<Self, Error> {
+        Self::new(SecretBytes::random(len)?)
     }
 
     /// Its length in bytes.
+    #[expect(clippy::len_without_is_empty, reason = "it never is")]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether it has no bytes, which no valid key has.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// The key for the cipher.
+    ///
+    /// # Errors
+    /// [`Error::Crypto`] without memory.
+    pub fn xts(&self) -> Result<XtsKey, Error> {
+        Ok(XtsKey::new(self.0.danger_expose())?)
     }
 
-    /// The key itself, for the engine that is to use it.
+    /// The bytes themselves, for an engine that hands them to the kernel.
     pub fn danger_expose(&self) -> &[u8] {
         self.0.danger_expose()
     }
-}
 
-impl std::fmt::Debug for VolumeKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "VolumeKey({} bytes)", self.0.len())
+    /// Equality in constant time.
+    pub fn ct_eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0)
     }
 }

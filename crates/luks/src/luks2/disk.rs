@@ -1,0 +1,117 @@
+//! The two copies as they lie on the disk, and which one is used: the valid one with the higher sequence id, the
+//! primary where they are equal (LUKS2 §2.4).
+
+use super::header::Header;
+use super::{Binary, MAGIC_PRIMARY, binary, json};
+use crate::Error;
+use crate::header::{Copy, Input, OtherCopy, Profile, Which};
+use crate::limits::{BINARY_HEADER, HEADER_SIZES};
+use crate::luks1::HEADER_LEN;
+
+/// Reads both copies. `start` is the first [`HEADER_LEN`] bytes, which have been read.
+///
+/// The allow-list is applied to the copy that is chosen, and never makes the choice: a refused header is not passed
+/// over for an older one.
+pub(crate) fn read(
+    input: &mut Input<'_, '_>,
+    start: Vec<u8>,
+    profile: Profile,
+) -> Result<(Header, Copy), Error> {
+    let (header, copy) = choose(input, start)?;
+    if profile == Profile::Strict {
+        header.check_strict()?;
+    }
+    Ok((header, copy))
+}
+
+fn choose(input: &mut Input<'_, '_>, start: Vec<u8>) -> Result<(Header, Copy), Error> {
+    let claims_luks = start.starts_with(&MAGIC_PRIMARY);
+    let primary = read_primary(input, start);
+    let secondary = match &primary {
+        Ok(header) => read_secondary(input, header.binary().header_size),
+        Err(Error::Read(_)) => return Err(primary.err().unwrap_or(Error::NotLuks)),
+        Err(_) => search_secondary(input),
+    };
+    match (primary, secondary) {
+        (_, Err(error @ Error::Read(_))) => Err(error),
+        (Ok(primary), Ok(secondary)) => Ok(newer(primary, secondary)),
+        (Ok(primary), Err(damage)) => Ok(used(primary, Which::Primary, OtherCopy::Damaged(damage))),
+        (Err(damage), Ok(secondary)) => Ok(used(
+            secondary,
+            Which::Secondary,
+            OtherCopy::Damaged(damage),
+        )),
+        (Err(_), Err(Error::NotLuks)) if !claims_luks => Err(Error::NotLuks),
+        (Err(damage), Err(_)) if claims_luks => Err(damage),
+        (Err(_), Err(damage)) => Err(damage),
+    }
+}
+
+fn newer(primary: Header, secondary: Header) -> (Header, Copy) {
+    if secondary.sequence_id() > primary.sequence_id() {
+        used(secondary, Which::Secondary, OtherCopy::Stale)
+    } else if primary.same_content(&secondary) {
+        used(primary, Which::Primary, OtherCopy::Same)
+    } else {
+        used(primary, Which::Primary, OtherCopy::Stale)
+    }
+}
+
+fn used(mut header: Header, used: Which, other: OtherCopy) -> (Header, Copy) {
+    header.used = used;
+    (header, Copy { used, other })
+}
+
+fn read_primary(input: &mut Input<'_, '_>, mut start: Vec<u8>) -> Result<Header, Error> {
+    if start.starts_with(&MAGIC_PRIMARY) {
+        start.extend(input.bytes(HEADER_LEN, BINARY_HEADER - HEADER_LEN)?);
+    }
+    read_copy(input, &start, Which::Primary, 0)
+}
+
+fn read_secondary(input: &mut Input<'_, '_>, offset: u64) -> Result<Header, Error> {
+    let start = input.bytes(offset, BINARY_HEADER)?;
+    read_copy(input, &start, Which::Secondary, offset)
+}
+
+/// The first valid secondary at one of the nine places there are; else why the first that claims to be one is not;
+/// else [`Error::NotLuks`].
+fn search_secondary(input: &mut Input<'_, '_>) -> Result<Header, Error> {
+    let mut damage = Error::NotLuks;
+    for offset in HEADER_SIZES {
+        match read_secondary(input, offset) {
+            Err(Error::Corrupt { field, .. }) if field == "magic" || field == "binary header" => {}
+            Err(error @ Error::Read(_)) => return Err(error),
+            Err(error) if matches!(damage, Error::NotLuks) => damage = error,
+            Err(_) => {}
+            found @ Ok(_) => return found,
+        }
+    }
+    Err(damage)
+}
+
+fn read_copy(
+    input: &mut Input<'_, '_>,
+    start: &[u8],
+    which: Which,
+    offset: u64,
+) -> Result<Header, Error> {
+    let header = Binary::decode(start, which, offset)?;
+    let area = input.bytes(offset + BINARY_HEADER, header.json_len())?;
+    if area.len() as u64 != header.json_len() {
+        return Err(Error::corrupt(
+            "hdr_size",
+            "the device ends before the JSON area does",
+        ));
+    }
+    if !binary::verify(header.checksum, start, &area) {
+        return Err(Error::corrupt("csum", "not the checksum of this copy"));
+    }
+    Header::checked(
+        header,
+        json::from_area(&area)?,
+        which,
+        input.device_len,
+        Profile::Permissive,
+    )
+}
