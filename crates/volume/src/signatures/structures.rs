@@ -22,11 +22,12 @@ pub(super) fn find<S: Source>(source: &mut S, found: &mut Vec<Signature>) -> Res
 
     if let Some(name) = ext(source, EXT_PRIMARY, None)? {
         report(name, EXT_PRIMARY);
-    }
-    for group in EXT_COPIES {
-        for (log_block_size, offset) in ext_copies(group) {
+    } else {
+        // The copies only matter where the first has been wiped, and one is proof enough.
+        for (group, log_block_size, offset) in EXT_COPIES.into_iter().flat_map(ext_copies) {
             if ext(source, offset, Some((group, log_block_size)))?.is_some() {
                 report("ext, superblock copy", offset);
+                break;
             }
         }
     }
@@ -72,15 +73,13 @@ fn u32_at(bytes: &[u8], offset: usize) -> u32 {
 }
 
 /// Where the copy in a group is, for each block size: with 1 KiB blocks the groups begin at block 1.
-fn ext_copies(group: u16) -> impl Iterator<Item = (u32, u64)> {
+fn ext_copies(group: u16) -> impl Iterator<Item = (u16, u32, u64)> {
     (0..3).map(move |log_block_size| {
         let block = 1024_u64 << log_block_size;
         let blocks_per_group = block * 8;
         let first = u64::from(log_block_size == 0);
-        (
-            log_block_size,
-            (u64::from(group) * blocks_per_group + first) * block,
-        )
+        let offset = (u64::from(group) * blocks_per_group + first) * block;
+        (group, log_block_size, offset)
     })
 }
 
@@ -173,17 +172,19 @@ fn zfs_places(len: u64) -> impl Iterator<Item = u64> {
 /// Whether a label has an uberblock: 128 KiB of them, at least 1 KiB apart, in either byte order.
 fn zfs<S: Source>(source: &mut S, label: u64) -> Result<bool, S::Error> {
     const MAGIC: u64 = 0x00BA_B10C;
-    const RING: u64 = 128 << 10;
-    for slot in 0..RING / 1024 {
-        let Some(word) = take::<8, S>(source, label + RING + slot * 1024)? else {
-            return Ok(false);
-        };
-        let magic = u64::from_le_bytes(word);
-        if magic == MAGIC || magic.swap_bytes() == MAGIC {
-            return Ok(true);
-        }
+    const RING: usize = 128 << 10;
+    const SLOT: usize = 1 << 10;
+    let ring = label + RING as u64;
+    let end = ring + RING as u64;
+    if end > source.len() || source.next_data(ring).is_none_or(|data| data >= end) {
+        return Ok(false);
     }
-    Ok(false)
+    let mut bytes = vec![0; RING];
+    source.read_at(ring, &mut bytes)?;
+    Ok(bytes.chunks_exact(SLOT).any(|slot| {
+        let magic = slot.first_chunk().copied().map_or(0, u64::from_le_bytes);
+        magic == MAGIC || magic.swap_bytes() == MAGIC
+    }))
 }
 
 /// A sector that a PC may boot from: an MBR partition table if its four entries can be one.
