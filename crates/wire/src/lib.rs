@@ -1,21 +1,25 @@
 //! AWS's wire: SigV4, AWS JSON, Query, XML errors and the shapes of every operation. It never knows sockets, who owns an access key, or what
 //! an operation does.
 //!
-//! Everything here is sans-IO: bytes and facts in, typed requests and bytes out. A request goes [`protocol::detect`] →
-//! [`protocol::Protocol::decode`] (a codec, [`json`] or [`query`], under the operation's [`shape`]) → `Operation::decode` of its service in
+//! Everything here is sans-IO: bytes and facts in, typed requests and bytes out. A request goes [`sigv4::parse`] and
+//! [`sigv4::Presented::verify`] → [`protocol::detect`] → [`protocol::Protocol::decode`] (a codec, [`json`] or [`query`], under the operation's [`shape`]) → `Operation::decode` of its service in
 //! [`generated`], which validates with AWS's own words. An answer goes `Response::encode`, an error [`ApiError::encode`].
 
 mod answer;
 mod blob;
 mod call;
+pub mod checksum;
+pub mod chunked;
 mod error;
 pub mod generated;
 mod head;
 pub mod json;
+pub mod payload;
 pub mod protocol;
 pub mod query;
 mod sensitive;
 pub mod shape;
+pub mod sigv4;
 mod time;
 mod uri;
 pub mod validate;

@@ -9,9 +9,6 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-/// The same, with the slash standing for itself: a path.
-const RESERVED_BUT_SLASH: &AsciiSet = &RESERVED.remove(b'/');
-
 /// Whether `+` means a space.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Plus {
@@ -45,12 +42,7 @@ fn hex_digit(digit: u8) -> Option<u8> {
         .and_then(|value| u8::try_from(value).ok())
 }
 
-/// A name or a value, encoded.
+/// A name, a value or a segment of a path, encoded.
 pub(crate) fn encode(bytes: &[u8]) -> String {
     percent_encode(bytes, RESERVED).to_string()
-}
-
-/// A path, encoded: its slashes stay.
-pub(crate) fn encode_path(bytes: &[u8]) -> String {
-    percent_encode(bytes, RESERVED_BUT_SLASH).to_string()
 }

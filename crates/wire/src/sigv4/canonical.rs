@@ -1,0 +1,93 @@
+//! The canonical request: the one spelling of a request that is signed.
+
+use super::{
+    S3,
+    presented::{Presented, is_named, raw_parameters},
+};
+use crate::{
+    head::Head,
+    uri::{self, Plus},
+};
+
+/// The canonical request of `head` under what it presents; `None` when it cannot have one (an ill-encoded target, a signed header that is
+/// not there), which no honest signature covers.
+pub(super) fn request(presented: &Presented, head: &Head, payload_hash: &str) -> Option<String> {
+    let path = if presented.service == S3 {
+        path_as_sent(&head.path)?
+    } else {
+        path_normalized(&head.path)
+    };
+    let query = query(&head.query)?;
+    let mut headers = String::new();
+    for name in &presented.signed_headers {
+        headers.push_str(&header(head, name)?);
+    }
+    Some(format!(
+        "{}\n{path}\n{query}\n{headers}\n{}\n{payload_hash}",
+        head.method,
+        presented.signed_headers.join(";"),
+    ))
+}
+
+/// S3's: each segment in its one encoding; nothing is normalised, since an object's name may hold `//` and `..`.
+fn path_as_sent(path: &str) -> Option<String> {
+    let segments: Option<Vec<String>> = path
+        .split('/')
+        .map(|segment| uri::decode(segment, Plus::Itself).map(|bytes| uri::encode(&bytes)))
+        .collect();
+    segments.map(|segments| segments.join("/"))
+}
+
+/// All other services': dot segments and empty ones are gone, and what was sent is encoded once more.
+fn path_normalized(path: &str) -> String {
+    let mut kept: Vec<&str> = Vec::new();
+    for segment in path.split('/') {
+        match segment {
+            "" | "." => {}
+            ".." => {
+                kept.pop();
+            }
+            segment => kept.push(segment),
+        }
+    }
+    let mut out = String::from("/");
+    let joined: Vec<String> = kept
+        .iter()
+        .map(|segment| uri::encode(segment.as_bytes()))
+        .collect();
+    out.push_str(&joined.join("/"));
+    let names_a_folder = path.ends_with('/') || path.ends_with("/.") || path.ends_with("/..");
+    if !kept.is_empty() && names_a_folder {
+        out.push('/');
+    }
+    out
+}
+
+/// Parameters in their one encoding, sorted; the signature itself is left out.
+fn query(raw: &str) -> Option<String> {
+    let recoded = |part: &str| uri::decode(part, Plus::Itself).map(|bytes| uri::encode(&bytes));
+    let mut parameters: Vec<(String, String)> = Vec::new();
+    for (name, value) in raw_parameters(raw) {
+        if !is_named(name, "X-Amz-Signature") {
+            parameters.push((recoded(name)?, recoded(value)?));
+        }
+    }
+    parameters.sort_unstable();
+    let pairs: Vec<String> = parameters
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    Some(pairs.join("&"))
+}
+
+/// A header's line: its values joined by commas, spaces at the ends dropped and within them made single.
+fn header(head: &Head, name: &str) -> Option<String> {
+    let values: Vec<String> = head
+        .headers_named(name)
+        .map(|value| value.split_ascii_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    if values.is_empty() {
+        return None;
+    }
+    Some(format!("{name}:{}\n", values.join(",")))
+}
