@@ -1,0 +1,193 @@
+//! Access keys that last: of users and of the root user.
+
+use crypto::{SecretBytes, WrappingKey};
+use jiff::Timestamp;
+use serde_json::json;
+use wire::{
+    ApiError, SensitiveString,
+    iam::{self, Response, StatusType},
+};
+
+use crate::{
+    desk::{Desk, Outcome, trail_time},
+    directory::Change,
+    faults,
+    ids::{self, IdKind},
+    limits,
+    page::Page,
+    records::{AccessKey, Owner},
+};
+
+/// What the sealing key wraps under this label: part of every derived wrapping key.
+const WRAP_LABEL: &[u8] = b"kluis/identity/access-key/v1";
+
+impl AccessKey {
+    /// A fresh key of `owner`, and its secret in the clear.
+    ///
+    /// # Errors
+    /// Where the system has no randomness or no memory for a secret.
+    pub(crate) fn fresh(
+        sealing: &WrappingKey,
+        account: &str,
+        owner: Owner,
+        now: Timestamp,
+    ) -> Result<(Self, SecretBytes), crypto::Error> {
+        let id = IdKind::AccessKey.fresh()?;
+        let secret = ids::fresh_secret()?;
+        let wrapped = sealing.wrap(
+            WRAP_LABEL,
+            &header(account, &id, &owner),
+            &[],
+            secret.danger_expose(),
+        )?;
+        Ok((
+            Self {
+                id,
+                owner,
+                status: StatusType::Active,
+                created: now,
+                wrapped,
+            },
+            secret,
+        ))
+    }
+
+    /// The secret.
+    ///
+    /// # Errors
+    /// [`crypto::Error::NotAuthentic`] when the record was changed, or is another's.
+    pub(crate) fn secret(
+        &self,
+        sealing: &WrappingKey,
+        account: &str,
+    ) -> Result<SecretBytes, crypto::Error> {
+        sealing.unwrap(
+            WRAP_LABEL,
+            &header(account, &self.id, &self.owner),
+            &[],
+            &self.wrapped,
+        )
+    }
+}
+
+/// What a wrapped secret belongs to: each field with its length before it, so that no two keys share one.
+fn header(account: &str, id: &str, owner: &Owner) -> Vec<u8> {
+    let kind = match owner {
+        Owner::Root => "root",
+        Owner::User(_) => "user",
+    };
+    let fields = [account, id, kind, owner.user_name()];
+    fields
+        .iter()
+        .flat_map(|field| {
+            (field.len() as u64)
+                .to_be_bytes()
+                .into_iter()
+                .chain(field.bytes())
+        })
+        .collect()
+}
+
+/// A secret of ASCII characters as an answer carries it, wiped when the answer is dropped.
+pub(crate) fn revealed(secret: &SecretBytes) -> SensitiveString {
+    // Of full size from the start: a text that grew would leave copies of the secret behind.
+    let mut text = String::with_capacity(secret.len());
+    text.extend(secret.danger_expose().iter().map(|byte| char::from(*byte)));
+    SensitiveString::new(text)
+}
+
+pub(crate) fn create(
+    desk: &Desk<'_>,
+    request: &iam::CreateAccessKeyRequest,
+) -> Result<Outcome, ApiError> {
+    let owner = existing_owner(desk, request.user_name.as_deref())?;
+    if desk.directory.access_keys_of(&owner).count() >= limits::ACCESS_KEYS {
+        return Err(faults::quota("AccessKeysPerUser", limits::ACCESS_KEYS));
+    }
+    let (key, secret) = AccessKey::fresh(desk.sealing, desk.account, owner, desk.now_in_seconds())
+        .map_err(faults::from_crypto)?;
+    let elements = json!({"accessKey": {
+        "userName": key.owner.user_name(),
+        "accessKeyId": key.id,
+        "status": key.status.as_str(),
+        "createDate": trail_time(key.created),
+    }});
+    let access_key = iam::AccessKey {
+        user_name: key.owner.user_name().to_owned(),
+        access_key_id: key.id.clone(),
+        status: key.status,
+        secret_access_key: revealed(&secret),
+        create_date: Some(key.created.into()),
+    };
+    let response = Response::CreateAccessKey(iam::CreateAccessKeyResponse { access_key });
+    Ok(Outcome::change(response, Change::PutAccessKey(key)).with_elements(elements))
+}
+
+pub(crate) fn list(
+    desk: &Desk<'_>,
+    request: &iam::ListAccessKeysRequest,
+) -> Result<Outcome, ApiError> {
+    let owner = existing_owner(desk, request.user_name.as_deref())?;
+    let keys = desk.directory.access_keys_of(&owner).map(|key| {
+        let metadata = iam::AccessKeyMetadata {
+            user_name: Some(owner.user_name().to_owned()),
+            access_key_id: Some(key.id.clone()),
+            status: Some(key.status),
+            create_date: Some(key.created.into()),
+        };
+        (key.id.clone(), metadata)
+    });
+    let page = Page::new(request.marker.as_deref(), request.max_items)?.cut(keys);
+    Ok(Outcome::answer(Response::ListAccessKeys(
+        iam::ListAccessKeysResponse {
+            is_truncated: Some(page.is_truncated()),
+            marker: page.marker,
+            access_key_metadata: page.items,
+        },
+    )))
+}
+
+pub(crate) fn update(
+    desk: &Desk<'_>,
+    request: &iam::UpdateAccessKeyRequest,
+) -> Result<Outcome, ApiError> {
+    if request.status == StatusType::Expired {
+        return Err(faults::validation("Status must be Active or Inactive."));
+    }
+    let key = owned(desk, request.user_name.as_deref(), &request.access_key_id)?;
+    let change = Change::PutAccessKey(AccessKey {
+        status: request.status,
+        ..key.clone()
+    });
+    Ok(Outcome::change(Response::UpdateAccessKey, change))
+}
+
+pub(crate) fn delete(
+    desk: &Desk<'_>,
+    request: &iam::DeleteAccessKeyRequest,
+) -> Result<Outcome, ApiError> {
+    let key = owned(desk, request.user_name.as_deref(), &request.access_key_id)?;
+    Ok(Outcome::change(
+        Response::DeleteAccessKey,
+        Change::DeleteAccessKey(key.id.clone()),
+    ))
+}
+
+fn existing_owner(desk: &Desk<'_>, named: Option<&str>) -> Result<Owner, ApiError> {
+    let owner = desk.owner(named)?;
+    if let Owner::User(name) = &owner {
+        desk.directory.user(name)?;
+    }
+    Ok(owner)
+}
+
+fn owned<'a>(desk: &Desk<'a>, named: Option<&str>, id: &str) -> Result<&'a AccessKey, ApiError> {
+    let owner = existing_owner(desk, named)?;
+    let found = desk
+        .directory
+        .access_key(id)
+        .filter(|key| key.owner.is(&owner));
+    found
+        .map(AsRef::as_ref)
+        .ok_or_else(|| faults::no_such_access_key(id))
+}

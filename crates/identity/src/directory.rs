@@ -1,0 +1,189 @@
+//! Every user, role and access key, in memory: what requests are answered from. It follows the store and never leads it.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use store::{Key, Revision, StoreError, Transaction};
+use wire::ApiError;
+
+use crate::{
+    faults, names,
+    records::{AccessKey, Owner, Role, Stored, User},
+};
+
+/// A thing, and the commit that wrote it.
+#[derive(Debug, Clone)]
+struct At<T> {
+    value: Arc<T>,
+    revision: Revision,
+}
+
+/// All that the room knows.
+#[derive(Debug, Default)]
+pub(crate) struct Directory {
+    /// By folded name.
+    users: BTreeMap<String, At<User>>,
+    /// By folded name.
+    roles: BTreeMap<String, At<Role>>,
+    /// By id.
+    access_keys: BTreeMap<String, At<AccessKey>>,
+    /// Folded role names by role id.
+    role_ids: HashMap<String, String>,
+}
+
+/// One thing that is to change, in store and memory alike.
+#[derive(Debug, Clone)]
+pub(crate) enum Change {
+    PutUser(User),
+    DeleteUser(String),
+    PutRole(Role),
+    DeleteRole(String),
+    PutAccessKey(AccessKey),
+    DeleteAccessKey(String),
+}
+
+impl Directory {
+    /// The user of exactly that name.
+    pub(crate) fn user(&self, name: &str) -> Result<&Arc<User>, ApiError> {
+        let found = self.users.get(&names::fold(name)).map(|at| &at.value);
+        found
+            .filter(|user| user.name == name)
+            .ok_or_else(|| faults::no_such_user(name))
+    }
+
+    /// The role of exactly that name.
+    pub(crate) fn role(&self, name: &str) -> Result<&Arc<Role>, ApiError> {
+        let found = self.roles.get(&names::fold(name)).map(|at| &at.value);
+        found
+            .filter(|role| role.name == name)
+            .ok_or_else(|| faults::no_such_role(name))
+    }
+
+    /// The role with that unique id.
+    pub(crate) fn role_by_id(&self, id: &str) -> Option<&Arc<Role>> {
+        self.roles.get(self.role_ids.get(id)?).map(|at| &at.value)
+    }
+
+    pub(crate) fn access_key(&self, id: &str) -> Option<&Arc<AccessKey>> {
+        self.access_keys.get(id).map(|at| &at.value)
+    }
+
+    /// Whether a user's name is taken, in any case.
+    pub(crate) fn has_user_like(&self, name: &str) -> bool {
+        self.users.contains_key(&names::fold(name))
+    }
+
+    /// Whether a role's name is taken, in any case.
+    pub(crate) fn has_role_like(&self, name: &str) -> bool {
+        self.roles.contains_key(&names::fold(name))
+    }
+
+    /// All users, by folded name.
+    pub(crate) fn users(&self) -> impl ExactSizeIterator<Item = (&String, &Arc<User>)> {
+        self.users.iter().map(|(name, at)| (name, &at.value))
+    }
+
+    /// All roles, by folded name.
+    pub(crate) fn roles(&self) -> impl ExactSizeIterator<Item = (&String, &Arc<Role>)> {
+        self.roles.iter().map(|(name, at)| (name, &at.value))
+    }
+
+    /// The access keys of `owner`, by id.
+    pub(crate) fn access_keys_of(&self, owner: &Owner) -> impl Iterator<Item = &Arc<AccessKey>> {
+        self.access_keys
+            .values()
+            .map(|at| &at.value)
+            .filter(move |key| key.owner.is(owner))
+    }
+
+    /// Adds to `transaction` what makes `change` durable, if the store is as this directory believes.
+    pub(crate) fn stage(
+        &self,
+        change: &Change,
+        transaction: Transaction,
+    ) -> Result<Transaction, StoreError> {
+        let (key, revision) = self.locate(change)?;
+        let checked = match revision {
+            Some(revision) => transaction.expect(key.clone(), revision),
+            None => transaction.expect_absent(key.clone()),
+        };
+        let bytes = match change {
+            Change::PutUser(user) => Some(user.encode()),
+            Change::PutRole(role) => Some(role.encode()),
+            Change::PutAccessKey(access_key) => Some(access_key.encode()),
+            Change::DeleteUser(_) | Change::DeleteRole(_) | Change::DeleteAccessKey(_) => None,
+        };
+        match bytes {
+            None => Ok(checked.delete(key)),
+            Some(Ok(bytes)) => Ok(checked.put(key, bytes)),
+            Some(Err(error)) => Err(StoreError::Unavailable {
+                reason: error.to_string(),
+            }),
+        }
+    }
+
+    fn locate(&self, change: &Change) -> Result<(Key, Option<Revision>), StoreError> {
+        let user = |name: &str| self.users.get(&names::fold(name)).map(|at| at.revision);
+        let role = |name: &str| self.roles.get(&names::fold(name)).map(|at| at.revision);
+        let access_key = |id: &str| self.access_keys.get(id).map(|at| at.revision);
+        Ok(match change {
+            Change::PutUser(User { name, .. }) | Change::DeleteUser(name) => {
+                (names::user_key(name)?, user(name))
+            }
+            Change::PutRole(Role { name, .. }) | Change::DeleteRole(name) => {
+                (names::role_key(name)?, role(name))
+            }
+            Change::PutAccessKey(AccessKey { id, .. }) | Change::DeleteAccessKey(id) => {
+                (names::access_key_key(id)?, access_key(id))
+            }
+        })
+    }
+
+    /// Takes over a change that the store has made durable as `revision`.
+    pub(crate) fn apply(&mut self, change: Change, revision: Revision) {
+        match change {
+            Change::PutUser(user) => {
+                self.users.insert(
+                    names::fold(&user.name),
+                    At {
+                        value: Arc::new(user),
+                        revision,
+                    },
+                );
+            }
+            Change::DeleteUser(name) => {
+                self.users.remove(&names::fold(&name));
+            }
+            Change::PutRole(role) => {
+                let name = names::fold(&role.name);
+                self.role_ids.insert(role.id.clone(), name.clone());
+                self.roles.insert(
+                    name,
+                    At {
+                        value: Arc::new(role),
+                        revision,
+                    },
+                );
+            }
+            Change::DeleteRole(name) => {
+                if let Some(gone) = self.roles.remove(&names::fold(&name)) {
+                    self.role_ids.remove(&gone.value.id);
+                }
+            }
+            Change::PutAccessKey(key) => {
+                self.access_keys.insert(
+                    key.id.clone(),
+                    At {
+                        value: Arc::new(key),
+                        revision,
+                    },
+                );
+            }
+            Change::DeleteAccessKey(id) => {
+                self.access_keys.remove(&id);
+            }
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Carrying an operation out, once it has leave.
+
+use policy::{Authorized, Principal};
+use store::{Key, Transaction};
+use trail::{Draft, Entry, Executed, Record, outbox_key};
+use wire::{ApiError, Scope, iam, sts};
+
+use crate::{
+    Identity, Operation, Response, access_keys,
+    desk::{Desk, Outcome},
+    faults, policies, roles, sts as tokens, users,
+};
+
+impl Identity {
+    /// Carries out an operation. What it changes is durable, together with its audit record, when this returns.
+    pub async fn execute(
+        &self,
+        operation: Authorized<Operation>,
+        scope: &Scope,
+        draft: Draft,
+    ) -> Executed<Result<Response, ApiError>> {
+        let (operation, principal) = operation.into_parts();
+        if operation.is_read_only() {
+            return match self.decide(&operation, &principal, scope) {
+                Ok(Outcome {
+                    response,
+                    elements,
+                    resources,
+                    ..
+                }) => Executed {
+                    answer: Ok(response),
+                    entry: Entry::Unwritten(draft.succeeded(elements, resources)),
+                },
+                Err(error) => failed(error, draft),
+            };
+        }
+        let _turn = self.turn().await;
+        match self
+            .change(&operation, &principal, scope, draft.clone())
+            .await
+        {
+            Ok((response, record)) => Executed {
+                answer: Ok(response),
+                entry: Entry::InStore(record),
+            },
+            Err(error) => failed(error, draft),
+        }
+    }
+
+    async fn change(
+        &self,
+        operation: &Operation,
+        principal: &Principal,
+        scope: &Scope,
+        draft: Draft,
+    ) -> Result<(Response, Record), ApiError> {
+        let Outcome {
+            response,
+            elements,
+            resources,
+            changes,
+        } = self.decide(operation, principal, scope)?;
+        let record = draft.succeeded(elements, resources);
+        let outbox =
+            Key::new(outbox_key(record.event_id())).map_err(|error| faults::from_store(&error))?;
+        let transaction = Transaction::new().put(outbox, record.bytes().to_vec());
+        self.commit(changes, transaction)
+            .await
+            .map_err(|error| faults::from_store(&error))?;
+        Ok((response, record))
+    }
+
+    fn decide(
+        &self,
+        operation: &Operation,
+        principal: &Principal,
+        scope: &Scope,
+    ) -> Result<Outcome, ApiError> {
+        self.look(|directory| {
+            let desk = Desk {
+                directory,
+                sealing: self.sealing(),
+                account: self.account(),
+                principal,
+                now: scope.now,
+            };
+            match operation {
+                Operation::Iam(operation) => decide_iam(&desk, operation),
+                Operation::Sts(sts::Operation::AssumeRole(request)) => {
+                    tokens::assume_role(&desk, request)
+                }
+                Operation::Sts(sts::Operation::GetCallerIdentity(_)) => {
+                    Ok(tokens::get_caller_identity(&desk))
+                }
+            }
+        })
+    }
+}
+
+fn failed(error: ApiError, draft: Draft) -> Executed<Result<Response, ApiError>> {
+    let record = draft.failed(error.code, &error.message, Vec::new());
+    Executed {
+        answer: Err(error),
+        entry: Entry::Unwritten(record),
+    }
+}
+
+fn decide_iam(desk: &Desk<'_>, operation: &iam::Operation) -> Result<Outcome, ApiError> {
+    use iam::Operation as Op;
+    match operation {
+        Op::CreateAccessKey(request) => access_keys::create(desk, request),
+        Op::CreateRole(request) => roles::create(desk, request),
+        Op::CreateUser(request) => users::create(desk, request),
+        Op::DeleteAccessKey(request) => access_keys::delete(desk, request),
+        Op::DeleteRole(request) => roles::delete(desk, request),
+        Op::DeleteRolePolicy(request) => policies::delete_role(desk, request),
+        Op::DeleteUser(request) => users::delete(desk, request),
+        Op::DeleteUserPolicy(request) => policies::delete_user(desk, request),
+        Op::GetRole(request) => roles::get(desk, request),
+        Op::GetRolePolicy(request) => policies::get_role(desk, request),
+        Op::GetUser(request) => users::get(desk, request),
+        Op::GetUserPolicy(request) => policies::get_user(desk, request),
+        Op::ListAccessKeys(request) => access_keys::list(desk, request),
+        Op::ListRolePolicies(request) => policies::list_role(desk, request),
+        Op::ListRoleTags(request) => roles::list_tags(desk, request),
+        Op::ListRoles(request) => roles::list(desk, request),
+        Op::ListUserPolicies(request) => policies::list_user(desk, request),
+        Op::ListUserTags(request) => users::list_tags(desk, request),
+        Op::ListUsers(request) => users::list(desk, request),
+        Op::PutRolePolicy(request) => policies::put_role(desk, request),
+        Op::PutUserPolicy(request) => policies::put_user(desk, request),
+        Op::TagRole(request) => roles::tag(desk, request),
+        Op::TagUser(request) => users::tag(desk, request),
+        Op::UntagRole(request) => roles::untag(desk, request),
+        Op::UntagUser(request) => users::untag(desk, request),
+        Op::UpdateAccessKey(request) => access_keys::update(desk, request),
+        Op::UpdateAssumeRolePolicy(request) => roles::update_trust(desk, request),
+    }
+}
