@@ -15,7 +15,7 @@ use crate::linux::device::{self, OpenDevice};
 use crate::linux::failure::about;
 use crate::linux::files::{self, State};
 use crate::linux::loopdev::{self, LoopDevice, LoopOptions};
-use crate::linux::{identity, lock, machine_id, mkfs, mounts, node, users, uses};
+use crate::linux::{identity, lock, machine_id, mkfs, mounts, node, uses};
 use crate::signatures;
 
 /// Where the machine's own id is.
@@ -153,24 +153,10 @@ impl Host for LinuxHost {
     fn detach_loop(&self, file: &Path) -> Result<Changed, HostError> {
         let mut changed = Changed::No;
         while let Some(path) = self.find_loop(file)? {
-            // This run's own hold does not count as use, so it is let go for the question and taken again if the
-            // device stays.
-            let held = self.loops().remove(&path).is_some();
-            let user = node::number_of(&path)
-                .map_err(about(&path))?
-                .and_then(users::of_device);
-            if let Some(by) = user {
-                if held && let Some(device) = LoopDevice::find(file)? {
-                    self.loops().insert(device.path().to_owned(), device);
-                }
-                return Err(HostError::Busy {
-                    what: path.display().to_string(),
-                    by,
-                });
-            }
-            if let Some(device) = LoopDevice::find(file)?.filter(|device| device.path() == path) {
-                device.detach()?;
-            }
+            // A claim that is refused leaves everything as it was; this run's own hold goes with the device.
+            let claim = LoopDevice::claim(&path)?;
+            drop(self.loops().remove(&path));
+            claim.detach()?;
             if !loopdev::is_gone_soon(file, &path)? {
                 return Err(HostError::Busy {
                     what: path.display().to_string(),

@@ -4,13 +4,14 @@
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
 use crate::host::HostError;
 use crate::linux::failure::{about, host_error};
-use crate::linux::{ioctl, node};
+use crate::linux::{ioctl, node, users};
 
 /// `LO_FLAGS_READ_ONLY`.
 const READ_ONLY: u32 = 1;
@@ -133,6 +134,31 @@ impl LoopDevice {
             }
         }
         Ok(None)
+    }
+
+    /// Opens a loop device that nobody else has claimed, by a mount say, and lets nobody claim it while this lives: what is
+    /// detached through it was not in use.
+    ///
+    /// # Errors
+    /// [`HostError::Busy`] naming who has; the system's.
+    pub fn claim(path: &Path) -> Result<Self, HostError> {
+        match File::options().read(true).custom_flags(libc::O_EXCL).open(path) {
+            Ok(file) => Ok(Self { file, path: path.to_owned() }),
+            Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {
+                let number = node::number_of(path).ok().flatten();
+                let by = number.and_then(users::of_device).unwrap_or_else(|| "another program".into());
+                Err(HostError::Busy { what: path.display().to_string(), by })
+            }
+            Err(error) => Err(about(path)(error)),
+        }
+    }
+
+    /// Returns once what was written to it is on stable storage.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn sync(&self) -> Result<(), HostError> {
+        self.file.sync_all().map_err(about(&self.path))
     }
 
     /// Its node: `/dev/loopN`.

@@ -2,7 +2,7 @@
 //! left for later, since making one stands between a fresh machine and its first work.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Seek, SeekFrom};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -14,48 +14,61 @@ const WORDS_MAX: usize = 2000;
 /// The longest labels: ext4 has 16 bytes, XFS 12.
 const LABEL_MAX: [usize; 2] = [16, 12];
 
+/// The XFS journal, which mkfs writes full of zeros: by default it grows with the disk, to 1 GiB at 2 TiB.
+const XFS_LOG: &str = "size=128m";
+/// From this size on a disk gets that journal; smaller ones get what mkfs.xfs thinks best, which is no more.
+const XFS_LOG_FROM: u64 = 2 << 30;
+
 /// Makes a file system over whatever is there, and makes it durable.
 pub(super) fn make(device: &Path, kind: FileSystem, label: &str) -> Result<(), HostError> {
     let (program, package) = match kind {
         FileSystem::Ext4 => ("mkfs.ext4", "e2fsprogs"),
         FileSystem::Xfs => ("mkfs.xfs", "xfsprogs"),
     };
+    let file = File::open(device).map_err(about(device))?;
+    let size = (&file).seek(SeekFrom::End(0)).map_err(about(device))?;
     let mut command = Command::new(program);
-    command.args(arguments(kind, label)).arg(device);
+    command.args(arguments(kind, label, size)).arg(device);
     run(command, program, package)?;
-    File::open(device)
-        .and_then(|file| file.sync_all())
-        .map_err(about(device))
+    file.sync_all().map_err(about(device))
 }
 
-fn arguments(kind: FileSystem, label: &str) -> Vec<String> {
+/// See `docs/decisions/0201-mkfs-options.md` for what each costs.
+fn arguments(kind: FileSystem, label: &str, size: u64) -> Vec<String> {
     let label = |max: usize| {
+        let fits = |(at, c): &(usize, char)| at + c.len_utf8() <= max;
         label
             .char_indices()
-            .take_while(|(at, c)| at + c.len_utf8() <= max)
+            .take_while(fits)
             .map(|(_, c)| c)
             .collect::<String>()
     };
-    let words: &[&str] = match kind {
-        // Inode tables and the journal are cleared by the kernel later. A journal of fixed size and metadata packed at
-        // the front keep what must be written now from growing with the disk.
-        FileSystem::Ext4 => &[
-            "-q",
-            "-F",
-            "-b",
-            "4096",
-            "-E",
-            "lazy_itable_init=1,lazy_journal_init=1,packed_meta_blocks=1",
-        ],
-        FileSystem::Xfs => &["-q", "-f", "-b", "size=4096"],
-    };
-    let mut arguments: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
     let [ext4, xfs] = LABEL_MAX;
-    arguments.extend([
-        "-L".to_owned(),
-        label(if kind == FileSystem::Ext4 { ext4 } else { xfs }),
-    ]);
-    arguments
+    let (words, label): (&[&str], String) = match kind {
+        FileSystem::Ext4 => (
+            &[
+                "-q",
+                "-F",
+                "-b",
+                "4096",
+                "-G",
+                "128",
+                "-E",
+                "lazy_itable_init=1,lazy_journal_init=1,nodiscard",
+            ],
+            label(ext4),
+        ),
+        FileSystem::Xfs if size >= XFS_LOG_FROM => (
+            &["-q", "-f", "-K", "-b", "size=4096", "-l", XFS_LOG],
+            label(xfs),
+        ),
+        FileSystem::Xfs => (&["-q", "-f", "-K", "-b", "size=4096"], label(xfs)),
+    };
+    words
+        .iter()
+        .map(|&word| word.to_owned())
+        .chain(["-L".to_owned(), label])
+        .collect()
 }
 
 /// Runs a program to its end, in no one's language, with nothing to read, and keeps what it says.
@@ -116,13 +129,13 @@ mod tests {
     #[test]
     fn a_label_that_is_too_long_is_cut_between_characters() {
         assert_eq!(
-            arguments(FileSystem::Xfs, "secretfs-of-mine")
+            arguments(FileSystem::Xfs, "secretfs-of-mine", 0)
                 .last()
                 .unwrap(),
             "secretfs-of-"
         );
         assert_eq!(
-            arguments(FileSystem::Ext4, "éééééééééé").last().unwrap(),
+            arguments(FileSystem::Ext4, "éééééééééé", 0).last().unwrap(),
             "éééééééé"
         );
     }

@@ -35,3 +35,4 @@ mod uses;
 
 pub use crypt::DmCrypt;
 pub use host::LinuxHost;
+pub(crate) use mounts::is_mounted;

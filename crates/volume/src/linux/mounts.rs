@@ -133,6 +133,11 @@ pub(super) fn at(target: &Path) -> Result<Option<MountLine>, HostError> {
         .find(|line| line.target == target))
 }
 
+/// Whether a file system of that type is mounted at a place.
+pub(crate) fn is_mounted(target: &Path, file_system: &str) -> Result<bool, HostError> {
+    Ok(at(target)?.is_some_and(|line| line.file_system == file_system))
+}
+
 /// A mount point's path with links resolved, but without asking the file system that is mounted there: it may be dead,
 /// and would keep the asker waiting.
 fn resolved(target: &Path) -> PathBuf {
