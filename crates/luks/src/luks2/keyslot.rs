@@ -32,13 +32,14 @@ pub struct Change {
 }
 
 impl Header {
-    /// The keyslots that may be tried without being asked for, preferred ones first.
+    /// The keyslots of segment 0's key that may be tried without being asked for, preferred ones first.
     pub fn keyslot_ids(&self) -> Vec<u32> {
+        let bound = self.digest().map_or(&[][..], |digest| &digest.keyslots);
         let mut ids: Vec<(u32, u32)> = self
             .metadata()
             .keyslots
             .iter()
-            .filter(|(_, keyslot)| keyslot.priority > 0 && keyslot.kind.is_ok())
+            .filter(|(id, keyslot)| bound.contains(id) && keyslot.priority > 0 && keyslot.kind.is_ok())
             .map(|(id, keyslot)| (2 - keyslot.priority, *id))
             .collect();
         ids.sort_unstable();
@@ -76,10 +77,14 @@ impl Header {
                 ..
             },
             Some((digest_id, digest)),
-        ) = (keyslot, self.metadata().digest_of_keyslot(id))
+        ) = (keyslot, self.metadata().digest_of_segment(0))
         else {
             return Err(Error::NoKeyslot(id));
         };
+        // A keyslot may store a key that is not the volume's (`luksAddKey --unbound`).
+        if !digest.keyslots.contains(&id) {
+            return Err(Error::NoKeyslot(id));
+        }
         let hash = check_hash(&kind.stripes_hash, &format!("keyslots.{id}.af.hash"))?;
         let area_key = match kind.kdf.derive(passphrase, at.key_size as usize) {
             // A derived key with equal halves is no key that was ever used.
