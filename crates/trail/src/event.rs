@@ -12,6 +12,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+/// CloudTrail's limits on the members that a caller decides; longer text is cut, longer JSON is left out and said so.
+const MAX_TEXT_LEN: usize = 1 << 10;
+/// For `requestParameters`, `responseElements` and `additionalEventData`.
+const MAX_JSON_LEN: usize = 100 << 10;
 /// The version of the record contents.
 const EVENT_VERSION: &str = "1.11";
 
@@ -157,7 +161,10 @@ impl Draft {
     /// A draft of what the service did by itself, with no call behind it (`AwsServiceEvent`), such as a key's deletion
     /// when its waiting period is over.
     pub fn of_service(facts: DraftFacts) -> Self {
-        Self { event_type: "AwsServiceEvent", ..Self::new(facts) }
+        Self {
+            event_type: "AwsServiceEvent",
+            ..Self::new(facts)
+        }
     }
 
     /// The id that the record will have.
@@ -192,7 +199,11 @@ impl Draft {
         response: Option<Value>,
         resources: Vec<Resource>,
     ) -> Record {
-        let Self { facts, event_id, event_type } = self;
+        let Self {
+            facts,
+            event_id,
+            event_type,
+        } = self;
         let mut event = Map::new();
         let mut set = |name: &str, value: Value| {
             event.insert(name.to_owned(), value);
@@ -205,19 +216,16 @@ impl Draft {
         set("awsRegion", facts.region.into());
         set("sourceIPAddress", facts.source_ip.into());
         if let Some(user_agent) = facts.user_agent {
-            set("userAgent", user_agent.into());
+            set("userAgent", shortened(&user_agent).into());
         }
         if let Some((code, message)) = error {
             set("errorCode", code.into());
-            set("errorMessage", message.into());
+            set("errorMessage", shortened(message).into());
         }
-        set(
-            "requestParameters",
-            facts.request_parameters.unwrap_or(Value::Null),
-        );
-        set("responseElements", response.unwrap_or(Value::Null));
+        set("requestParameters", bounded(facts.request_parameters));
+        set("responseElements", bounded(response));
         if let Some(data) = facts.additional_event_data {
-            set("additionalEventData", data);
+            set("additionalEventData", bounded(Some(data)));
         }
         set("requestID", facts.request_id.into());
         set("eventID", event_id.to_string().into());
@@ -244,6 +252,22 @@ impl Draft {
             event_id,
             bytes: Value::Object(event).to_string().into_bytes().into(),
         }
+    }
+}
+
+/// Text of at most [`MAX_TEXT_LEN`] bytes.
+fn shortened(text: &str) -> &str {
+    &text[..text.floor_char_boundary(MAX_TEXT_LEN)]
+}
+
+/// JSON of at most [`MAX_JSON_LEN`] bytes, or a note of how long it was.
+fn bounded(value: Option<Value>) -> Value {
+    let value = value.unwrap_or(Value::Null);
+    let length = value.to_string().len();
+    if length <= MAX_JSON_LEN {
+        value
+    } else {
+        json!({ "omitted": true, "originalSize": length })
     }
 }
 
