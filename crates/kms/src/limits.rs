@@ -1,0 +1,39 @@
+//! Every bound of the key service, by name. Where AWS documents the number it is AWS's
+//! (API reference and "Quotas" of the KMS developer guide); the rest are ours, and say why.
+
+/// Plaintext that Encrypt accepts, in bytes.
+pub const PLAINTEXT_BYTES: usize = 4096;
+/// Length of a data key or of random bytes, at most.
+pub const GENERATED_BYTES: usize = 1024;
+/// A key policy document, in bytes.
+pub const POLICY_BYTES: usize = 32 * 1024;
+/// An encryption context, keys and values together, in bytes.
+pub const CONTEXT_BYTES: usize = 8192;
+/// Tags on one key.
+pub const TAGS_PER_KEY: usize = 50;
+/// A tag's key, in characters.
+pub const TAG_KEY_CHARS: usize = 128;
+/// A tag's value, in characters.
+pub const TAG_VALUE_CHARS: usize = 256;
+/// Aliases that may point at one key.
+pub const ALIASES_PER_KEY: usize = 50;
+/// An alias name, `alias/` included, in characters.
+pub const ALIAS_CHARS: usize = 256;
+/// Keys in one account and region.
+pub const KEYS_PER_REGION: usize = 100_000;
+/// A region's name, in bytes: the longest of AWS's is 16, and the ciphertext format has one byte for the length.
+pub const REGION_BYTES: usize = 32;
+
+/// Days that a key waits for its deletion, at least.
+pub const DELETION_DAYS_MIN: i64 = 7;
+/// Days that a key waits for its deletion, at most, and when the caller names none.
+pub const DELETION_DAYS_MAX: i64 = 30;
+
+/// Keys on a page of `ListKeys` when the caller asks for no number.
+pub const KEYS_PAGE: usize = 100;
+/// Aliases on a page of `ListAliases` when the caller asks for no number.
+pub const ALIASES_PAGE: usize = 50;
+/// Aliases on a page of `ListAliases`, at most, whatever the caller asks for.
+pub const ALIASES_PAGE_MAX: usize = 100;
+/// Records that one read of the store fetches while the service starts.
+pub const LOAD_PAGE: usize = 1000;
