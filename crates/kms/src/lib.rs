@@ -1,1 +1,54 @@
-//! Keys, backing keys, states, aliases and key policies (KMS).
+//! The key service: keys, backing keys, states, aliases and key policies, with AWS KMS's semantics.
+//!
+//! A request comes typed from `wire`; [`Kms::asks`] says what leave it needs, `policy` mints the proof, and
+//! [`Kms::execute`] carries it out and hands back the answer with its audit record. Keys are answered from memory;
+//! what changes them is planned as a pure step and made durable with its record in one transaction.
+//!
+//! The boundary: this crate knows neither HTTP nor SQL, and nothing of who a caller is but what `policy` says.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `service` | one request's way through |
+//! | `operation` | the frame of an operation, and the table of all of them |
+//! | `create`, `describe`, `aliases`, `encrypt`, `data_keys`, `random`, `policies`, `lifecycle`, `grants` | the operations, by family |
+//! | `states` | the table of key states |
+//! | `desk` | what one request sees |
+//! | `names`, `context`, `ciphertext` | what callers write and get: ARNs, encryption contexts, blobs |
+//! | `key`, `backing`, `keyring` | keys in memory |
+//! | `record`, `load`, `commit`, `sweep` | keys in the store: their format, opening, changing, deleting |
+//! | `faults`, `limits` | every refusal, every bound |
+
+mod aliases;
+mod backing;
+mod cipher;
+pub mod ciphertext;
+mod commit;
+pub mod context;
+mod create;
+mod data_keys;
+mod describe;
+mod desk;
+mod encrypt;
+mod faults;
+mod grants;
+mod key;
+mod keyring;
+mod lifecycle;
+pub mod limits;
+mod load;
+pub mod names;
+mod operation;
+mod page;
+mod parameters;
+mod policies;
+mod random;
+mod record;
+mod service;
+mod states;
+mod sweep;
+
+pub use load::OpenError;
+pub use service::Kms;
+pub use sweep::Swept;
+
+pub(crate) use service::KEY_RESOURCE;

@@ -1,0 +1,263 @@
+//! `CreateKey`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use policy::{Ask, Context};
+use serde_json::{Value, json};
+use trail::Resource;
+use uuid::Uuid;
+use wire::ApiError;
+use wire::kms::{
+    CreateKeyRequest, CreateKeyResponse, CustomerMasterKeySpec, KeySpec, KeyUsageType, OriginType,
+    Response, Tag,
+};
+
+use crate::backing::{BackingKey, Purpose};
+use crate::ciphertext::BackingVersion;
+use crate::desk::Desk;
+use crate::key::{Key, Lifecycle};
+use crate::keyring::Change;
+use crate::names::KeyId;
+use crate::operation::{Mutation, Plan, Request};
+use crate::parameters::Parameters;
+use crate::{KEY_RESOURCE, describe, faults, limits, policies};
+
+impl Request for CreateKeyRequest {
+    fn asks(&self, desk: &Desk<'_>) -> Result<Vec<Ask>, ApiError> {
+        let mut context = desk.context();
+        context.set("kms:KeySpec", self.spec());
+        context.set("kms:KeyUsage", self.usage());
+        context.set(
+            "kms:KeyOrigin",
+            self.origin.unwrap_or(OriginType::AwsKms).as_str(),
+        );
+        context.set("kms:MultiRegion", flag(self.multi_region));
+        context.set(
+            "kms:BypassPolicyLockoutSafetyCheck",
+            flag(self.bypass_policy_lockout_safety_check),
+        );
+        request_tags(self.tags(), &mut context);
+        let mut asks = vec![Ask::new("kms:CreateKey", "*").with_context(context.clone())];
+        // Tags can decide who may use a key, so giving them needs leave of its own.
+        if !self.tags().is_empty() {
+            asks.push(Ask::new("kms:TagResource", "*").with_context(context));
+        }
+        Ok(asks)
+    }
+
+    fn parameters(&self) -> Value {
+        let tags: Vec<Value> = self
+            .tags()
+            .iter()
+            .map(|t| json!({ "tagKey": t.tag_key, "tagValue": t.tag_value }))
+            .collect();
+        Parameters::default()
+            .maybe("policy", self.policy.as_deref())
+            .with(
+                "description",
+                self.description.as_deref().unwrap_or_default(),
+            )
+            .with("keySpec", self.spec())
+            .with("customerMasterKeySpec", self.spec())
+            .with("keyUsage", self.usage())
+            .with("origin", self.origin.unwrap_or(OriginType::AwsKms).as_str())
+            .with("multiRegion", self.multi_region.unwrap_or_default())
+            .with(
+                "bypassPolicyLockoutSafetyCheck",
+                self.bypass_policy_lockout_safety_check.unwrap_or_default(),
+            )
+            .maybe("tags", (!tags.is_empty()).then_some(tags))
+            .into_value()
+    }
+}
+
+impl Mutation for CreateKeyRequest {
+    fn plan(&self, desk: &Desk<'_>) -> Result<Plan, ApiError> {
+        let purpose = self.purpose()?;
+        let tags = checked_tags(self.tags())?;
+        if desk.look(|ring| ring.count(&desk.region)) >= limits::KEYS_PER_REGION {
+            return Err(faults::limit(
+                "The quota of keys in this account and region is reached. Delete keys that are not needed.",
+            ));
+        }
+        let arn = desk.key_arn(KeyId::single_region(Uuid::new_v4()));
+        let policy = match &self.policy {
+            Some(text) => {
+                let bypass = self.bypass_policy_lockout_safety_check.unwrap_or_default();
+                policies::checked(desk, text, &arn.to_string(), bypass)?
+            }
+            None => desk
+                .compile(&policies::default_policy(desk.account))
+                .map_err(|error| {
+                    faults::internal(format!("The default key policy does not compile: {error}"))
+                })?,
+        };
+        let backing =
+            BackingKey::generate(desk.root, &arn, purpose, BackingVersion::FIRST, desk.now)
+                .map_err(|error| faults::crypto(&error))?;
+        let key = Key {
+            arn,
+            purpose,
+            lifecycle: Lifecycle::Enabled,
+            available: true,
+            description: self.description.as_deref().unwrap_or_default().into(),
+            created: desk.now,
+            policy,
+            tags,
+            backing: vec![backing],
+        };
+        Ok(created(key))
+    }
+}
+
+fn created(key: Key) -> Plan {
+    let metadata = describe::metadata(&key);
+    let elements = json!({ "keyMetadata": describe::for_trail(&key) });
+    let made = vec![Resource::new(
+        key.arn.to_string(),
+        key.arn.account.to_string(),
+        KEY_RESOURCE,
+    )];
+    Plan {
+        changes: vec![Change::PutKey(Arc::new(key))],
+        response: Response::CreateKey(CreateKeyResponse {
+            key_metadata: Some(metadata),
+        }),
+        elements: Some(elements),
+        made,
+    }
+}
+
+/// What `CreateKey` reads out of its request.
+trait Wanted {
+    fn tags(&self) -> &[Tag];
+    fn spec(&self) -> &'static str;
+    fn usage(&self) -> &'static str;
+    fn purpose(&self) -> Result<Purpose, ApiError>;
+}
+
+impl Wanted for CreateKeyRequest {
+    fn tags(&self) -> &[Tag] {
+        self.tags.as_deref().unwrap_or_default()
+    }
+
+    fn spec(&self) -> &'static str {
+        let old = self
+            .customer_master_key_spec
+            .map(CustomerMasterKeySpec::as_str);
+        self.key_spec
+            .map(KeySpec::as_str)
+            .or(old)
+            .unwrap_or(KeySpec::SymmetricDefault.as_str())
+    }
+
+    fn usage(&self) -> &'static str {
+        self.key_usage
+            .unwrap_or(KeyUsageType::EncryptDecrypt)
+            .as_str()
+    }
+
+    fn purpose(&self) -> Result<Purpose, ApiError> {
+        if self.key_spec.is_some() && self.customer_master_key_spec.is_some() {
+            return Err(faults::validation(
+                "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. CustomerMasterKeySpec is deprecated.",
+            ));
+        }
+        if self.spec() != Purpose::SYMMETRIC.spec.as_str() {
+            return Err(faults::unsupported(format!(
+                "Keys of spec {} are not offered. Use SYMMETRIC_DEFAULT.",
+                self.spec()
+            )));
+        }
+        if self.usage() != Purpose::SYMMETRIC.usage.as_str() {
+            return Err(faults::validation(format!(
+                "KeyUsage {} is not compatible with KeySpec {}",
+                self.usage(),
+                self.spec()
+            )));
+        }
+        if self.custom_key_store_id.is_some() || self.xks_key_id.is_some() {
+            return Err(faults::unsupported("Custom key stores are not offered."));
+        }
+        if let Some(origin) = self.origin
+            && origin != OriginType::AwsKms
+        {
+            return Err(faults::unsupported(format!(
+                "Keys of origin {} are not offered. Use AWS_KMS.",
+                origin.as_str()
+            )));
+        }
+        if self.multi_region == Some(true) {
+            return Err(faults::unsupported(
+                "Multi-Region keys are not offered. Leave MultiRegion out.",
+            ));
+        }
+        Ok(Purpose::SYMMETRIC)
+    }
+}
+
+/// A truth value as conditions see it.
+fn flag(value: Option<bool>) -> &'static str {
+    if value.unwrap_or_default() {
+        "true"
+    } else {
+        "false"
+    }
+}
+
+/// The tags of a request, for conditions.
+fn request_tags(tags: &[Tag], context: &mut Context) {
+    for tag in tags {
+        context.add(
+            &format!("aws:RequestTag/{}", tag.tag_key),
+            tag.tag_value.as_str(),
+        );
+    }
+    context.set_all("aws:TagKeys", tags.iter().map(|tag| tag.tag_key.as_str()));
+}
+
+/// Tags as a key may have them.
+fn checked_tags(tags: &[Tag]) -> Result<BTreeMap<String, String>, ApiError> {
+    if tags.len() > limits::TAGS_PER_KEY {
+        return Err(faults::tags(format!(
+            "A key has at most {} tags.",
+            limits::TAGS_PER_KEY
+        )));
+    }
+    let mut checked = BTreeMap::new();
+    for tag in tags {
+        if tag.tag_key.starts_with("aws:") {
+            return Err(faults::tags("Tag keys that begin with aws: are reserved."));
+        }
+        let fits = (1..=limits::TAG_KEY_CHARS).contains(&tag.tag_key.chars().count())
+            && tag.tag_value.chars().count() <= limits::TAG_VALUE_CHARS;
+        if !fits
+            || !tag
+                .tag_key
+                .chars()
+                .chain(tag.tag_value.chars())
+                .all(is_tag_char)
+        {
+            return Err(faults::tags(format!(
+                "The tag with the key {:?} is not well-formed.",
+                tag.tag_key
+            )));
+        }
+        if checked
+            .insert(tag.tag_key.clone(), tag.tag_value.clone())
+            .is_some()
+        {
+            return Err(faults::tags(format!(
+                "The tag key {:?} is given twice.",
+                tag.tag_key
+            )));
+        }
+    }
+    Ok(checked)
+}
+
+/// Letters, digits, spaces and `_.:/=+-@`, as AWS has it for tags.
+fn is_tag_char(c: char) -> bool {
+    c.is_alphanumeric() || c == ' ' || "_.:/=+-@".contains(c)
+}

@@ -1,0 +1,309 @@
+//! What one request sees of the service: its region, its instant, and the keys that names in it stand for.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crypto::WrappingKey;
+use jiff::Timestamp;
+use policy::{Ask, Context, Policy, PolicyError, Principal, ResourcePolicy};
+use wire::{ApiError, Scope};
+
+use crate::faults;
+use crate::key::{Alias, Key};
+use crate::keyring::{Keyring, Slot};
+use crate::names::{AccountId, AliasArn, AliasName, KeyArn, KeyId, KeyName, Region};
+use crate::states::{Class, verdict};
+
+/// How an operation lets its caller name a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Accept {
+    /// By id or key ARN.
+    Key,
+    /// By alias as well.
+    KeyOrAlias,
+}
+
+/// A key that a request names.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    pub(crate) key: Arc<Key>,
+    /// The alias that the request used, if it used one.
+    pub(crate) alias: Option<AliasName>,
+    /// All aliases of the key.
+    pub(crate) aliases: Vec<AliasName>,
+}
+
+impl Target {
+    /// The key's ARN as answers show it.
+    pub(crate) fn arn(&self) -> String {
+        self.key.arn.to_string()
+    }
+
+    /// Refuses what the key's state does not allow.
+    pub(crate) fn permits(&self, class: Class) -> Result<(), ApiError> {
+        faults::refuse(verdict(class, self.key.state()), &self.key.arn)
+    }
+}
+
+/// What a well-formed name leads to.
+#[derive(Debug, Clone)]
+pub(crate) enum Located {
+    /// A key.
+    Here(Target),
+    /// Nothing that can be worked with. Only who would have leave for `resource` is told why.
+    Nowhere { resource: String, error: ApiError },
+}
+
+/// One request's view.
+pub(crate) struct Desk<'a> {
+    pub(crate) root: &'a WrappingKey,
+    pub(crate) region: Region,
+    pub(crate) account: AccountId,
+    pub(crate) now: Timestamp,
+    ring: &'a RwLock<Keyring>,
+    leave: Option<Leave<'a>>,
+}
+
+/// What `policy` has allowed.
+#[derive(Clone, Copy)]
+pub(crate) struct Leave<'a> {
+    /// Who asks.
+    pub(crate) principal: &'a Principal,
+    /// The resources that were weighed.
+    pub(crate) resources: &'a [String],
+}
+
+impl<'a> Desk<'a> {
+    /// The view of a request that is yet to be authorized, or (with `leave`) has been.
+    pub(crate) fn new(
+        ring: &'a RwLock<Keyring>,
+        root: &'a WrappingKey,
+        account: AccountId,
+        scope: &Scope,
+        leave: Option<Leave<'a>>,
+    ) -> Result<Self, ApiError> {
+        let region = scope
+            .region
+            .parse()
+            .map_err(|_| faults::validation("The region is not well-formed."))?;
+        Ok(Self {
+            root,
+            region,
+            account,
+            now: scope.now,
+            ring,
+            leave,
+        })
+    }
+
+    /// Looks at the keyring. `look` must be short: it holds the lock.
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&Keyring) -> T) -> T {
+        look(&self.ring.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Compiles a key policy, or finds one of the same text.
+    pub(crate) fn compile(&self, text: &str) -> Result<Arc<Policy>, PolicyError> {
+        self.ring
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .policy(text)
+    }
+
+    /// The caller, once authorized.
+    pub(crate) fn principal(&self) -> Result<&Principal, ApiError> {
+        self.leave
+            .map(|leave| leave.principal)
+            .ok_or_else(|| faults::internal("The request was not authorized."))
+    }
+
+    /// The ARN of a key of this request's region.
+    pub(crate) fn key_arn(&self, id: KeyId) -> KeyArn {
+        KeyArn {
+            region: self.region.clone(),
+            account: self.account,
+            id,
+        }
+    }
+
+    /// The ARN of an alias of this request's region.
+    pub(crate) fn alias_arn(&self, name: &AliasName) -> AliasArn {
+        AliasArn {
+            region: self.region.clone(),
+            account: self.account,
+            name: name.clone(),
+        }
+    }
+
+    /// Finds what `text` names.
+    ///
+    /// # Errors
+    /// `NotFoundException` for what is no name that the operation takes, or is one of another region: neither depends
+    /// on which keys exist.
+    pub(crate) fn locate(&self, text: &str, accept: Accept) -> Result<Located, ApiError> {
+        let name: KeyName = text.parse().map_err(|_| faults::invalid_key_id(text))?;
+        match name {
+            KeyName::Id(id) => Ok(self.locate_key(&self.key_arn(id))),
+            KeyName::Arn(arn) => self.in_region(&arn.region).map(|()| self.locate_key(&arn)),
+            KeyName::Alias(_) | KeyName::AliasArn(_) if accept == Accept::Key => {
+                Err(faults::invalid_key_id(text))
+            }
+            KeyName::Alias(alias) => Ok(self.locate_alias(&self.alias_arn(&alias))),
+            KeyName::AliasArn(arn) => self
+                .in_region(&arn.region)
+                .map(|()| self.locate_alias(&arn)),
+        }
+    }
+
+    fn in_region(&self, region: &Region) -> Result<(), ApiError> {
+        if *region == self.region {
+            Ok(())
+        } else {
+            Err(faults::foreign_region(region.as_str()))
+        }
+    }
+
+    /// Finds a key of any region by its ARN: what a ciphertext's header leads to.
+    pub(crate) fn locate_key(&self, arn: &KeyArn) -> Located {
+        let found = (arn.account == self.account && arn.region == self.region)
+            .then(|| self.look(|ring| self.target(ring, arn.id, None)))
+            .flatten();
+        found.unwrap_or_else(|| Located::Nowhere {
+            resource: arn.to_string(),
+            error: faults::no_such_key(arn),
+        })
+    }
+
+    fn locate_alias(&self, arn: &AliasArn) -> Located {
+        let found = (arn.account == self.account)
+            .then(|| {
+                self.look(|ring| {
+                    let (alias, _) = ring.alias(&self.region, &arn.name)?;
+                    self.target(ring, alias.target, Some(&arn.name))
+                })
+            })
+            .flatten();
+        found.unwrap_or_else(|| Located::Nowhere {
+            resource: arn.to_string(),
+            error: faults::no_such_alias(arn),
+        })
+    }
+
+    fn target(&self, ring: &Keyring, id: KeyId, alias: Option<&AliasName>) -> Option<Located> {
+        let (slot, _) = ring.key(&self.region, id)?;
+        match slot {
+            _ if slot.is_due(self.now) => None,
+            Slot::Known(key) => Some(Located::Here(Target {
+                key: Arc::clone(key),
+                alias: alias.cloned(),
+                aliases: ring.aliases_of(&self.region, id).cloned().collect(),
+            })),
+            Slot::Unreadable => {
+                let arn = self.key_arn(id);
+                Some(Located::Nowhere {
+                    resource: arn.to_string(),
+                    error: faults::unreadable(&arn),
+                })
+            }
+        }
+    }
+
+    /// An alias that exists: one whose key is past its waiting period does not.
+    pub(crate) fn alias(&self, name: &AliasName) -> Option<Alias> {
+        self.look(|ring| {
+            let (alias, _) = ring.alias(&self.region, name)?;
+            let due = ring
+                .key(&self.region, alias.target)
+                .is_some_and(|(slot, _)| slot.is_due(self.now));
+            (!due).then(|| alias.clone())
+        })
+    }
+
+    /// The key that `text` names, for an operation that has leave.
+    ///
+    /// # Errors
+    /// `NotFoundException`; `KMSInternalException` when the name has come to mean another key since leave was given.
+    pub(crate) fn find(&self, text: &str, accept: Accept) -> Result<Target, ApiError> {
+        let located = self.locate(text, accept)?;
+        self.granted(located)
+    }
+
+    /// The key that was located, for an operation that has leave for it.
+    pub(crate) fn granted(&self, located: Located) -> Result<Target, ApiError> {
+        let target = match located {
+            Located::Here(target) => target,
+            Located::Nowhere { error, .. } => return Err(error),
+        };
+        self.weighed(&target.arn())?;
+        Ok(target)
+    }
+
+    /// Refuses a resource that leave was not given for.
+    ///
+    /// # Errors
+    /// `KMSInternalException`: a name came to mean another resource between the asking and the doing.
+    pub(crate) fn weighed(&self, resource: &str) -> Result<(), ApiError> {
+        let weighed = self
+            .leave
+            .is_some_and(|leave| leave.resources.iter().any(|allowed| allowed == resource));
+        if weighed { Ok(()) } else { Err(moved()) }
+    }
+
+    /// An ask that has no key: on `*`, or on an alias.
+    pub(crate) fn ask(&self, action: &str, resource: impl Into<String>) -> Ask {
+        Ask::new(action, resource).with_context(self.context())
+    }
+
+    /// An ask on a key, under its policy, with everything that conditions may look at added to `context`.
+    ///
+    /// A name that leads nowhere is asked for too, under identity policies alone, so that who may not see a key does
+    /// not learn whether it exists.
+    pub(crate) fn key_ask(&self, action: &str, located: &Located, mut context: Context) -> Ask {
+        context.set("kms:CallerAccount", self.account.to_string());
+        match located {
+            Located::Nowhere { resource, .. } => Ask::new(action, resource).with_context(context),
+            Located::Here(target) => {
+                describe(target, &mut context);
+                Ask::new(action, target.arn())
+                    .with_context(context)
+                    .with_resource_policy(ResourcePolicy::Required(Arc::clone(&target.key.policy)))
+            }
+        }
+    }
+
+    /// What conditions may look at in every ask.
+    pub(crate) fn context(&self) -> Context {
+        Context::new().with("kms:CallerAccount", self.account.to_string())
+    }
+}
+
+/// What conditions may look at in a key.
+fn describe(target: &Target, context: &mut Context) {
+    let key = &target.key;
+    context.set("kms:KeySpec", key.purpose.spec.as_str());
+    context.set("kms:KeyUsage", key.purpose.usage.as_str());
+    context.set("kms:KeyOrigin", key.purpose.origin.as_str());
+    context.set(
+        "kms:MultiRegion",
+        if key.arn.id.is_multi_region() {
+            "true"
+        } else {
+            "false"
+        },
+    );
+    context.set("aws:ResourceAccount", key.arn.account.to_string());
+    context.set_all(
+        "kms:ResourceAliases",
+        target.aliases.iter().map(AliasName::as_str),
+    );
+    if let Some(alias) = &target.alias {
+        context.set("kms:RequestAlias", alias.as_str());
+    }
+    for (name, value) in &key.tags {
+        context.add(&format!("aws:ResourceTag/{name}"), value);
+    }
+}
+
+fn moved() -> ApiError {
+    faults::internal(
+        "The name came to stand for another key while the request was being answered. Try again.",
+    )
+}

@@ -1,0 +1,195 @@
+//! Every refusal of the key service, with AWS's code and AWS's words.
+
+use store::StoreError;
+use wire::ApiError;
+use wire::kms::errors as codes;
+
+use crate::limits;
+use crate::names::{AliasArn, KeyArn};
+use crate::states::Verdict;
+
+/// A well-formed name of a key that does not exist.
+pub(crate) fn no_such_key(arn: &KeyArn) -> ApiError {
+    codes::NOT_FOUND_EXCEPTION.because(format!("Key '{arn}' does not exist"))
+}
+
+/// A well-formed name of an alias that does not exist.
+pub(crate) fn no_such_alias(arn: &AliasArn) -> ApiError {
+    codes::NOT_FOUND_EXCEPTION.because(format!("Alias {arn} is not found."))
+}
+
+/// A text that names no key, or names it in a way that the operation does not take.
+pub(crate) fn invalid_key_id(text: &str) -> ApiError {
+    codes::NOT_FOUND_EXCEPTION.because(format!("Invalid keyId '{text}'"))
+}
+
+/// The ARN of a key or alias in another region than the request's.
+pub(crate) fn foreign_region(region: &str) -> ApiError {
+    codes::NOT_FOUND_EXCEPTION.because(format!("Invalid arn {region}"))
+}
+
+/// What the state of the key has against the operation; `Ok` when nothing.
+///
+/// # Errors
+/// The API's error for the cell of the table.
+pub(crate) fn refuse(verdict: Verdict, arn: &KeyArn) -> Result<(), ApiError> {
+    Err(match verdict {
+        Verdict::Allowed => return Ok(()),
+        Verdict::Disabled => codes::DISABLED_EXCEPTION.because(format!("{arn} is disabled.")),
+        Verdict::PendingDeletion => {
+            codes::KMS_INVALID_STATE_EXCEPTION.because(format!("{arn} is pending deletion."))
+        }
+        Verdict::NotPendingDeletion => {
+            codes::KMS_INVALID_STATE_EXCEPTION.because(format!("{arn} is not pending deletion."))
+        }
+        Verdict::Unavailable => unavailable(arn),
+    })
+}
+
+/// Key material that does not unwrap.
+pub(crate) fn unavailable(arn: &KeyArn) -> ApiError {
+    codes::KEY_UNAVAILABLE_EXCEPTION.because(format!(
+        "{arn} is unavailable: its key material does not unwrap under the service's root key. Restore its record from a backup."
+    ))
+}
+
+/// A record that cannot be read.
+pub(crate) fn unreadable(arn: &KeyArn) -> ApiError {
+    internal(format!(
+        "The record of {arn} cannot be read. Restore it from a backup."
+    ))
+}
+
+/// A ciphertext that does not open, for whatever reason: one answer, without a message.
+pub(crate) fn invalid_ciphertext() -> ApiError {
+    codes::INVALID_CIPHERTEXT_EXCEPTION.because("")
+}
+
+/// A ciphertext of another key than the one named.
+pub(crate) fn incorrect_key() -> ApiError {
+    codes::INCORRECT_KEY_EXCEPTION.because(
+        "The key ID in the request does not identify a CMK that can perform this operation.",
+    )
+}
+
+/// The call would have succeeded.
+pub(crate) fn dry_run() -> ApiError {
+    codes::DRY_RUN_OPERATION_EXCEPTION
+        .because("The request would have succeeded, but the DryRun option is set.")
+}
+
+/// A grant token that names no grant.
+pub(crate) fn invalid_grant_token() -> ApiError {
+    codes::INVALID_GRANT_TOKEN_EXCEPTION
+        .because("The request was rejected because a grant token is not valid.")
+}
+
+/// Something that this service does not offer.
+pub(crate) fn unsupported(what: impl Into<String>) -> ApiError {
+    codes::UNSUPPORTED_OPERATION_EXCEPTION.because(what)
+}
+
+/// An algorithm that the key does not have.
+pub(crate) fn invalid_algorithm(algorithm: &str, spec: &str) -> ApiError {
+    codes::INVALID_KEY_USAGE_EXCEPTION.because(format!(
+        "Algorithm {algorithm} and key spec {spec} are incompatible."
+    ))
+}
+
+/// A request that breaks a rule that the service model does not hold.
+pub(crate) fn validation(message: impl Into<String>) -> ApiError {
+    ApiError::sender("ValidationException", 400, message)
+}
+
+/// A policy that cannot stand.
+pub(crate) fn malformed_policy(message: impl Into<String>) -> ApiError {
+    codes::MALFORMED_POLICY_DOCUMENT_EXCEPTION.because(message)
+}
+
+/// A policy that would lock its author out.
+pub(crate) fn lockout() -> ApiError {
+    malformed_policy(
+        "The new key policy will not allow you to update the key policy in the future.",
+    )
+}
+
+/// A policy longer than a key may have.
+pub(crate) fn policy_too_long() -> ApiError {
+    codes::LIMIT_EXCEEDED_EXCEPTION.because(format!(
+        "The key policy exceeds the maximum size of {} bytes.",
+        limits::POLICY_BYTES
+    ))
+}
+
+/// One more than a quota allows.
+pub(crate) fn limit(message: impl Into<String>) -> ApiError {
+    codes::LIMIT_EXCEEDED_EXCEPTION.because(message)
+}
+
+/// Tags that cannot stand.
+pub(crate) fn tags(message: impl Into<String>) -> ApiError {
+    codes::TAG_EXCEPTION.because(message)
+}
+
+/// An alias name that only the service may use.
+pub(crate) fn reserved_alias() -> ApiError {
+    codes::INVALID_ALIAS_NAME_EXCEPTION
+        .because("Alias names that begin with alias/aws/ are reserved.")
+}
+
+/// Something that is no alias name.
+pub(crate) fn invalid_alias(text: &str) -> ApiError {
+    if text.starts_with("alias/") {
+        codes::INVALID_ALIAS_NAME_EXCEPTION
+            .because("Alias contains invalid characters for an alias")
+    } else {
+        validation("Invalid identifier")
+    }
+}
+
+/// An alias that is there already.
+pub(crate) fn alias_exists(arn: &AliasArn) -> ApiError {
+    codes::ALREADY_EXISTS_EXCEPTION.because(format!("An alias with the name {arn} already exists"))
+}
+
+/// A marker that this service did not give out.
+pub(crate) fn invalid_marker(marker: &str) -> ApiError {
+    codes::INVALID_MARKER_EXCEPTION.because(format!("Invalid marker '{marker}'"))
+}
+
+/// A failure on this side.
+pub(crate) fn internal(message: impl Into<String>) -> ApiError {
+    codes::KMS_INTERNAL_EXCEPTION.because(message)
+}
+
+/// A failure of the cryptography itself: no memory for a secret, no randomness.
+pub(crate) fn crypto(error: &crypto::Error) -> ApiError {
+    internal(format!(
+        "The request could not be carried out: {error}. Try again."
+    ))
+}
+
+/// A key policy of another name than `default`.
+pub(crate) fn no_such_policy() -> ApiError {
+    codes::NOT_FOUND_EXCEPTION.because("No such policy exists")
+}
+
+/// A request from inside an attested enclave.
+pub(crate) fn no_recipient() -> ApiError {
+    unsupported("Recipient (attested enclaves) is not offered. Leave it out.")
+}
+
+/// A failure of the store.
+pub(crate) fn store(error: &StoreError) -> ApiError {
+    match error {
+        StoreError::Unavailable { .. } => codes::DEPENDENCY_TIMEOUT_EXCEPTION
+            .because(format!("Nothing was changed: {error}. Try again.")),
+        StoreError::Conflict { .. } => internal(
+            "The key was changed elsewhere at the same time, and nothing was changed here. Try again.",
+        ),
+        StoreError::OutcomeUnknown { .. } => {
+            internal(format!("{error}. Look whether the change took place."))
+        }
+        other => internal(format!("Nothing was changed: {other}.")),
+    }
+}

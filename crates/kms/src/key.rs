@@ -1,0 +1,111 @@
+//! A key and an alias, as the service holds them in memory.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crypto::{Secret, WrappingKey};
+use jiff::Timestamp;
+use policy::Policy;
+
+use crate::backing::{BackingKey, Purpose};
+use crate::ciphertext::BackingVersion;
+use crate::names::{AliasName, KeyArn, KeyId};
+use crate::states::KeyState;
+
+/// Where a key stands in its life, as it was decided and recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lifecycle {
+    /// In use.
+    Enabled,
+    /// Kept, not to be used.
+    Disabled,
+    /// To be destroyed at the given instant.
+    PendingDeletion(Timestamp),
+}
+
+/// A key.
+#[derive(Debug, Clone)]
+pub(crate) struct Key {
+    /// Its full name.
+    pub(crate) arn: KeyArn,
+    /// What it is for.
+    pub(crate) purpose: Purpose,
+    /// Where it stands in its life.
+    pub(crate) lifecycle: Lifecycle,
+    /// Whether its backing keys unwrap under this service's root key.
+    pub(crate) available: bool,
+    /// The owner's own words.
+    pub(crate) description: Box<str>,
+    /// When it was made.
+    pub(crate) created: Timestamp,
+    /// Its key policy; keys with the same text share one.
+    pub(crate) policy: Arc<Policy>,
+    /// The owner's tags.
+    pub(crate) tags: BTreeMap<String, String>,
+    /// Its backing keys, oldest first; never empty.
+    pub(crate) backing: Vec<BackingKey>,
+}
+
+impl Key {
+    /// Its state as the API shows it. A key that waits for its deletion does so whether its material unwraps or not.
+    pub(crate) fn state(&self) -> KeyState {
+        match self.lifecycle {
+            Lifecycle::PendingDeletion(_) => KeyState::PendingDeletion,
+            _ if !self.available => KeyState::Unavailable,
+            Lifecycle::Enabled => KeyState::Enabled,
+            Lifecycle::Disabled => KeyState::Disabled,
+        }
+    }
+
+    /// Whether its waiting period is over: from then on it does not exist, whether or not the sweep has come by.
+    pub(crate) fn is_due(&self, now: Timestamp) -> bool {
+        matches!(self.lifecycle, Lifecycle::PendingDeletion(at) if at <= now)
+    }
+
+    /// The backing key that encrypts.
+    pub(crate) fn current(&self) -> Option<&BackingKey> {
+        self.backing.last()
+    }
+
+    /// The backing key of one version.
+    pub(crate) fn version(&self, version: BackingVersion) -> Option<&BackingKey> {
+        self.backing
+            .iter()
+            .find(|backing| backing.version == version)
+    }
+
+    /// The secret of one backing key.
+    ///
+    /// # Errors
+    /// [`crypto::Error::NotAuthentic`] when it does not unwrap.
+    pub(crate) fn unwrap(
+        &self,
+        backing: &BackingKey,
+        root: &WrappingKey,
+    ) -> Result<Secret<32>, crypto::Error> {
+        backing.unwrap(root, &self.arn, self.purpose)
+    }
+
+    /// This key with its availability found out: whether there is a backing key and all of them unwrap.
+    pub(crate) fn probed(mut self, root: &WrappingKey) -> Self {
+        self.available = !self.backing.is_empty()
+            && self
+                .backing
+                .iter()
+                .all(|backing| self.unwrap(backing, root).is_ok());
+        self
+    }
+}
+
+/// An alias: a name that points at a key of its region.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Alias {
+    /// Its name.
+    pub(crate) name: AliasName,
+    /// The key.
+    pub(crate) target: KeyId,
+    /// When it was made.
+    pub(crate) created: Timestamp,
+    /// When it last came to point at a key.
+    pub(crate) updated: Timestamp,
+}

@@ -1,0 +1,198 @@
+//! Opening: the root key proved, every record read.
+
+use crypto::WrappingKey;
+use store::{Key as Name, Store, StoreError, Transaction, Versioned};
+
+use std::sync::Arc;
+
+use crate::keyring::{Change, Keyring, Slot};
+use crate::limits;
+use crate::names::AccountId;
+use crate::record::{self, Place, ROOT_KEY_CHECK};
+
+/// What the root key wraps to be recognised by.
+const CHECK_LABEL: &[u8] = b"kluis/kms/root-key-check/v1";
+const CHECK_TEXT: &[u8] = b"this is the root key of this store";
+
+/// Why the key service does not open.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The keys in the store are wrapped under another root key.
+    #[error(
+        "the root key is not the one that this store's keys are wrapped under; start with the root key that belongs to this data directory"
+    )]
+    WrongRootKey,
+    /// The account is not one.
+    #[error("an account is twelve digits, such as 111122223333")]
+    Account,
+    /// The store failed.
+    #[error("the keys cannot be read: {0}")]
+    Store(#[from] StoreError),
+    /// The cryptography failed, not the data: no memory for a secret, no randomness.
+    #[error("the root key cannot be used: {0}")]
+    Crypto(crypto::Error),
+}
+
+/// Everything that was read.
+pub(crate) struct Loaded {
+    pub(crate) ring: Keyring,
+    pub(crate) damaged: Vec<String>,
+}
+
+/// Reads every key and alias.
+pub(crate) async fn load(
+    store: &dyn Store,
+    root: &WrappingKey,
+    account: AccountId,
+) -> Result<Loaded, OpenError> {
+    let check = Name::new(ROOT_KEY_CHECK)?;
+    let known = store.get(&check).await?;
+    if let Some(known) = &known {
+        prove(root, known)?;
+    }
+    let loaded = read_all(store, root, account).await?;
+    if known.is_none() {
+        introduce(store, root, check, &loaded.tally).await?;
+    }
+    Ok(Loaded {
+        ring: loaded.ring,
+        damaged: loaded.damaged,
+    })
+}
+
+/// Whether the root key is the one that the store has seen before.
+fn prove(root: &WrappingKey, known: &Versioned) -> Result<(), OpenError> {
+    match root.unwrap(CHECK_LABEL, &[], &[], &known.value) {
+        Ok(text) if text.danger_expose() == CHECK_TEXT => Ok(()),
+        Ok(_) | Err(crypto::Error::NotAuthentic) => Err(OpenError::WrongRootKey),
+        Err(other) => Err(OpenError::Crypto(other)),
+    }
+}
+
+/// Lets the store know its root key. Keys that are there already and all fail to unwrap say that it is another.
+async fn introduce(
+    store: &dyn Store,
+    root: &WrappingKey,
+    check: Name,
+    tally: &Tally,
+) -> Result<(), OpenError> {
+    if tally.keys > 0 && tally.available == 0 {
+        return Err(OpenError::WrongRootKey);
+    }
+    let wrapped = root
+        .wrap(CHECK_LABEL, &[], &[], CHECK_TEXT)
+        .map_err(OpenError::Crypto)?;
+    let transaction = Transaction::new()
+        .expect_absent(check.clone())
+        .put(check.clone(), wrapped);
+    match store.commit(transaction).await {
+        Ok(_) => Ok(()),
+        // Another process was faster: its root key has to be ours.
+        Err(StoreError::Conflict { .. }) => match store.get(&check).await? {
+            Some(known) => prove(root, &known),
+            None => Err(OpenError::Store(StoreError::Conflict { key: check })),
+        },
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[derive(Default)]
+struct Tally {
+    keys: usize,
+    available: usize,
+}
+
+struct All {
+    ring: Keyring,
+    damaged: Vec<String>,
+    tally: Tally,
+}
+
+async fn read_all(
+    store: &dyn Store,
+    root: &WrappingKey,
+    account: AccountId,
+) -> Result<All, OpenError> {
+    let mut all = All {
+        ring: Keyring::default(),
+        damaged: Vec::new(),
+        tally: Tally::default(),
+    };
+    let mut after = None;
+    loop {
+        let page = store
+            .scan(record::FOLDER, after.as_ref(), limits::LOAD_PAGE)
+            .await?;
+        for (name, found) in &page {
+            let taken = take_in(&mut all.ring, name.as_str(), Some(found), root, account);
+            all.tally.keys += usize::from(matches!(taken, Taken::Key { .. }));
+            all.tally.available += usize::from(taken == Taken::Key { available: true });
+            if matches!(taken, Taken::Damaged | Taken::Key { available: false }) {
+                all.damaged.push(name.to_string());
+            }
+        }
+        match page.into_iter().last() {
+            Some((last, _)) => after = Some(last),
+            None => return Ok(all),
+        }
+    }
+}
+
+/// What a record turned out to be.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// A key.
+    Key { available: bool },
+    /// An alias, the root key's check, or nothing.
+    Other,
+    /// It cannot be read.
+    Damaged,
+}
+
+/// Takes over into memory what the store holds under `name`.
+pub(crate) fn take_in(
+    ring: &mut Keyring,
+    name: &str,
+    found: Option<&Versioned>,
+    root: &WrappingKey,
+    account: AccountId,
+) -> Taken {
+    match (Place::parse(name), found) {
+        (Some(Place::Key(region, id)), Some(found)) => {
+            let policy = |text: &str| ring.policy(text).ok();
+            let key = record::decode_key(&region, id, &found.value, policy).ok();
+            match key.filter(|key| key.arn.account == account) {
+                Some(key) => {
+                    let key = key.probed(root);
+                    let available = key.available;
+                    ring.put_slot(region, id, Slot::Known(Arc::new(key)), found.revision);
+                    Taken::Key { available }
+                }
+                None => {
+                    ring.put_slot(region, id, Slot::Unreadable, found.revision);
+                    Taken::Damaged
+                }
+            }
+        }
+        (Some(Place::Key(region, id)), None) => {
+            ring.remove_key(&region, id);
+            Taken::Other
+        }
+        (Some(Place::Alias(region, name)), Some(found)) => {
+            match record::decode_alias(name, &found.value) {
+                Ok(alias) => {
+                    ring.apply(Change::PutAlias(region, alias), found.revision);
+                    Taken::Other
+                }
+                Err(_) => Taken::Damaged,
+            }
+        }
+        (Some(Place::Alias(region, name)), None) => {
+            ring.apply(Change::DeleteAlias(region, name), store::Revision::ZERO);
+            Taken::Other
+        }
+        (Some(Place::RootKeyCheck), _) => Taken::Other,
+        (None, _) => Taken::Damaged,
+    }
+}

@@ -1,0 +1,235 @@
+//! Keys and aliases as bytes in the store, and the names under which they lie there.
+//!
+//! ```text
+//! kms/root-key-check          a constant under the root key: whether it is still the same root key
+//! kms/<region>/key/<id>       a key, its policy and its wrapped backing keys
+//! kms/<region>/alias/<name>   an alias; <name> without "alias/"
+//! ```
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use jiff::Timestamp;
+use policy::Policy;
+use serde::{Deserialize, Serialize};
+use wire::kms::{KeySpec, KeyUsageType, OriginType};
+
+use crate::backing::{BackingKey, Purpose};
+use crate::ciphertext::BackingVersion;
+use crate::key::{Alias, Key, Lifecycle};
+use crate::names::{AccountId, AliasName, KeyArn, KeyId, Region};
+
+/// The folder of everything here.
+pub(crate) const FOLDER: &str = "kms/";
+/// Where the constant under the root key lies.
+pub(crate) const ROOT_KEY_CHECK: &str = "kms/root-key-check";
+
+/// The format that this code writes; it reads no other.
+const FORMAT: u32 = 1;
+
+/// What the name of a record says it is.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The constant under the root key.
+    RootKeyCheck,
+    /// A key.
+    Key(Region, KeyId),
+    /// An alias.
+    Alias(Region, AliasName),
+}
+
+impl Place {
+    /// Reads a record's name; `None` for one that this service does not write.
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        if name == ROOT_KEY_CHECK {
+            return Some(Self::RootKeyCheck);
+        }
+        let (region, rest) = name.strip_prefix(FOLDER)?.split_once('/')?;
+        let region = region.parse().ok()?;
+        if let Some(id) = rest.strip_prefix("key/") {
+            return Some(Self::Key(region, id.parse().ok()?));
+        }
+        Some(Self::Alias(region, rest.parse().ok()?))
+    }
+}
+
+/// The name of a key's record.
+pub(crate) fn key_name(arn: &KeyArn) -> String {
+    format!("{FOLDER}{}/key/{}", arn.region, arn.id)
+}
+
+/// The name of an alias's record.
+pub(crate) fn alias_name(region: &Region, alias: &AliasName) -> String {
+    // An alias name begins with "alias/" by itself.
+    format!("{FOLDER}{region}/{alias}")
+}
+
+/// The record cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the record is not one that this version of Kluis wrote")]
+pub(crate) struct Unreadable;
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyRecord {
+    format: u32,
+    account: String,
+    spec: KeySpec,
+    usage: KeyUsageType,
+    origin: OriginType,
+    state: StateRecord,
+    description: String,
+    created: Timestamp,
+    policy: String,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    tags: BTreeMap<String, String>,
+    backing: Vec<BackingRecord>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum StateRecord {
+    Enabled,
+    Disabled,
+    PendingDeletion(Timestamp),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BackingRecord {
+    version: u32,
+    created: Timestamp,
+    material_id: String,
+    wrapped: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AliasRecord {
+    format: u32,
+    target: String,
+    created: Timestamp,
+    updated: Timestamp,
+}
+
+/// A key's record.
+///
+/// # Errors
+/// When the library cannot write it, which no key is known to cause.
+pub(crate) fn encode_key(key: &Key) -> serde_json::Result<Vec<u8>> {
+    serde_json::to_vec(&KeyRecord {
+        format: FORMAT,
+        account: key.arn.account.to_string(),
+        spec: key.purpose.spec,
+        usage: key.purpose.usage,
+        origin: key.purpose.origin,
+        state: match key.lifecycle {
+            Lifecycle::Enabled => StateRecord::Enabled,
+            Lifecycle::Disabled => StateRecord::Disabled,
+            Lifecycle::PendingDeletion(at) => StateRecord::PendingDeletion(at),
+        },
+        description: key.description.to_string(),
+        created: key.created,
+        policy: key.policy.document().to_owned(),
+        tags: key.tags.clone(),
+        backing: key.backing.iter().map(backing_record).collect(),
+    })
+}
+
+/// Reads a key's record; `compile` turns its policy's text into a policy. Whether its backing keys unwrap is not known
+/// yet: see [`Key::probed`].
+///
+/// # Errors
+/// [`Unreadable`] when a field is missing, foreign or out of range, or the policy does not compile.
+pub(crate) fn decode_key(
+    region: &Region,
+    id: KeyId,
+    bytes: &[u8],
+    compile: impl FnOnce(&str) -> Option<Arc<Policy>>,
+) -> Result<Key, Unreadable> {
+    let record: KeyRecord = serde_json::from_slice(bytes).map_err(|_| Unreadable)?;
+    if record.format != FORMAT {
+        return Err(Unreadable);
+    }
+    let account: AccountId = record.account.parse().map_err(|_| Unreadable)?;
+    Ok(Key {
+        arn: KeyArn {
+            region: region.clone(),
+            account,
+            id,
+        },
+        purpose: Purpose {
+            spec: record.spec,
+            usage: record.usage,
+            origin: record.origin,
+        },
+        lifecycle: match record.state {
+            StateRecord::Enabled => Lifecycle::Enabled,
+            StateRecord::Disabled => Lifecycle::Disabled,
+            StateRecord::PendingDeletion(at) => Lifecycle::PendingDeletion(at),
+        },
+        available: false,
+        description: record.description.into(),
+        created: record.created,
+        policy: compile(&record.policy).ok_or(Unreadable)?,
+        tags: record.tags,
+        backing: record
+            .backing
+            .into_iter()
+            .map(backing_key)
+            .collect::<Result<_, _>>()?,
+    })
+}
+
+fn backing_record(backing: &BackingKey) -> BackingRecord {
+    BackingRecord {
+        version: backing.version.number(),
+        created: backing.created,
+        material_id: backing.material_id.to_string(),
+        wrapped: STANDARD.encode(&backing.wrapped),
+    }
+}
+
+fn backing_key(record: BackingRecord) -> Result<BackingKey, Unreadable> {
+    Ok(BackingKey {
+        version: BackingVersion::new(record.version).ok_or(Unreadable)?,
+        created: record.created,
+        material_id: record.material_id.into(),
+        wrapped: STANDARD
+            .decode(record.wrapped)
+            .map_err(|_| Unreadable)?
+            .into(),
+    })
+}
+
+/// An alias's record.
+///
+/// # Errors
+/// When the library cannot write it, which no alias is known to cause.
+pub(crate) fn encode_alias(alias: &Alias) -> serde_json::Result<Vec<u8>> {
+    serde_json::to_vec(&AliasRecord {
+        format: FORMAT,
+        target: alias.target.to_string(),
+        created: alias.created,
+        updated: alias.updated,
+    })
+}
+
+/// Reads an alias's record.
+///
+/// # Errors
+/// [`Unreadable`] when a field is missing, foreign or out of range.
+pub(crate) fn decode_alias(name: AliasName, bytes: &[u8]) -> Result<Alias, Unreadable> {
+    let record: AliasRecord = serde_json::from_slice(bytes).map_err(|_| Unreadable)?;
+    if record.format != FORMAT {
+        return Err(Unreadable);
+    }
+    let target = record.target.parse().map_err(|_| Unreadable)?;
+    Ok(Alias {
+        name,
+        target,
+        created: record.created,
+        updated: record.updated,
+    })
+}

@@ -1,0 +1,239 @@
+//! The key service: one request's way through it.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crypto::WrappingKey;
+use jiff::Timestamp;
+use policy::{Ask, Authorized};
+use serde_json::Value;
+use store::Store;
+use trail::{Draft, Entry, Executed, Resource};
+use wire::kms::{Operation, Response};
+use wire::{ApiError, Scope};
+
+use crate::desk::{Desk, Leave};
+use crate::faults;
+use crate::keyring::Keyring;
+use crate::load::{self, Loaded, OpenError};
+use crate::names::AccountId;
+use crate::operation::{Kind, Plan, kind};
+use crate::sweep::{self, Swept};
+
+/// CloudFormation's name for a key, as the trail's `resources` have it.
+pub(crate) const KEY_RESOURCE: &str = "AWS::KMS::Key";
+/// The same for an alias.
+const ALIAS_RESOURCE: &str = "AWS::KMS::Alias";
+
+/// The key service of one account, over one store.
+///
+/// Everything that requests are answered from is in memory; what changes it is first made durable, together with the
+/// record of who changed it. Cheap to clone: clones are one service.
+#[derive(Clone)]
+pub struct Kms(Arc<Shared>);
+
+pub(crate) struct Shared {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) root: Arc<WrappingKey>,
+    pub(crate) account: AccountId,
+    pub(crate) ring: RwLock<Keyring>,
+    /// Whoever holds it may change keys: mutations are planned and made one at a time.
+    pub(crate) turn: tokio::sync::Mutex<()>,
+    damaged: Vec<String>,
+}
+
+impl Kms {
+    /// Opens the service of `account` over `store`, with every key in memory.
+    ///
+    /// A record that cannot be read, or a key that does not unwrap, does not keep the service from opening: see
+    /// [`Self::damaged`]. Call [`Self::sweep`] before the first request, and from then on once in a while.
+    ///
+    /// # Errors
+    /// [`OpenError::WrongRootKey`] when `root` is not the key that this store's keys are wrapped under;
+    /// [`OpenError::Account`] when `account` is not twelve digits; [`OpenError::Store`] and [`OpenError::Crypto`] when
+    /// those fail.
+    pub async fn open(
+        store: Arc<dyn Store>,
+        root: Arc<WrappingKey>,
+        account: &str,
+    ) -> Result<Self, OpenError> {
+        let account: AccountId = account.parse().map_err(|_| OpenError::Account)?;
+        let Loaded { ring, damaged } = load::load(&*store, &root, account).await?;
+        let (ring, turn) = (RwLock::new(ring), tokio::sync::Mutex::new(()));
+        Ok(Self(Arc::new(Shared {
+            store,
+            root,
+            account,
+            ring,
+            turn,
+            damaged,
+        })))
+    }
+
+    /// The store's names of the records that were found damaged at opening: unreadable, or of keys that do not unwrap.
+    pub fn damaged(&self) -> &[String] {
+        &self.0.damaged
+    }
+
+    /// What leave an operation needs.
+    ///
+    /// # Errors
+    /// What can be said against the request without looking at any key that the caller may not know of: names that
+    /// are no names, ciphertexts that are none.
+    pub fn asks(&self, operation: &Operation, scope: &Scope) -> Result<Vec<Ask>, ApiError> {
+        kind(operation).request().asks(&self.0.desk(scope, None)?)
+    }
+
+    /// What the trail shows of a request, in CloudTrail's spelling: never a plaintext, a ciphertext or a token.
+    pub fn request_parameters(operation: &Operation) -> Value {
+        kind(operation).request().parameters()
+    }
+
+    /// Whether an operation changes nothing: CloudTrail's `readOnly`.
+    pub fn is_read_only(operation: &Operation) -> bool {
+        matches!(kind(operation), Kind::Read(_))
+    }
+
+    /// Carries an operation out. What it changes is durable, with its record, when this returns; it goes on to its end
+    /// even if the caller stops waiting.
+    pub async fn execute(
+        &self,
+        operation: Authorized<Operation>,
+        scope: &Scope,
+        draft: Draft,
+    ) -> Executed<Result<Response, ApiError>> {
+        if Self::is_read_only(operation.operation()) {
+            return self.0.read(&operation, scope, draft);
+        }
+        // A task of its own: a caller who hangs up between the store's commit and its taking over into memory must not
+        // leave the two apart.
+        let (shared, scope, spare) = (Arc::clone(&self.0), scope.clone(), draft.clone());
+        let task = tokio::spawn(async move { shared.mutate(&operation, &scope, draft).await });
+        task.await.unwrap_or_else(|_| {
+            failed(
+                faults::internal("The request was cut off. Try again."),
+                spare,
+                Vec::new(),
+            )
+        })
+    }
+
+    /// Deletes for good every key whose waiting period is over: its backing keys, its policy, its aliases.
+    ///
+    /// The entries are to be appended to the trail like those of requests. A key that could not be deleted stays
+    /// unusable, and the next sweep tries again.
+    pub async fn sweep(&self, now: Timestamp) -> Swept {
+        let shared = Arc::clone(&self.0);
+        tokio::spawn(async move { sweep::sweep(&shared, now).await })
+            .await
+            .unwrap_or_default()
+    }
+}
+
+impl Shared {
+    fn desk<'a>(&'a self, scope: &Scope, leave: Option<Leave<'a>>) -> Result<Desk<'a>, ApiError> {
+        Desk::new(&self.ring, &self.root, self.account, scope, leave)
+    }
+
+    fn read(
+        &self,
+        operation: &Authorized<Operation>,
+        scope: &Scope,
+        draft: Draft,
+    ) -> Executed<Result<Response, ApiError>> {
+        let resources = resources(operation.resources(), self.account);
+        let answer = self.desk(scope, Some(leave(operation))).and_then(|desk| {
+            match kind(operation.operation()) {
+                Kind::Read(read) => read.read(&desk),
+                Kind::Mutation(_) => Err(faults::internal("A mutation was taken for a read.")),
+            }
+        });
+        match answer {
+            Ok(response) => Executed {
+                answer: Ok(response),
+                entry: Entry::Unwritten(draft.succeeded(None, resources)),
+            },
+            Err(error) => failed(error, draft, resources),
+        }
+    }
+
+    async fn mutate(
+        &self,
+        operation: &Authorized<Operation>,
+        scope: &Scope,
+        draft: Draft,
+    ) -> Executed<Result<Response, ApiError>> {
+        let mut resources = resources(operation.resources(), self.account);
+        let _turn = self.turn.lock().await;
+        let plan = match self.plan(operation, scope) {
+            Ok(plan) => plan,
+            Err(error) => return failed(error, draft, resources),
+        };
+        resources.extend(plan.made);
+        let record = draft.clone().succeeded(plan.elements, resources.clone());
+        if plan.changes.is_empty() {
+            return Executed {
+                answer: Ok(plan.response),
+                entry: Entry::Unwritten(record),
+            };
+        }
+        match self.commit(plan.changes, &record).await {
+            Ok(()) => Executed {
+                answer: Ok(plan.response),
+                entry: Entry::InStore(record),
+            },
+            Err(error) => failed(faults::store(&error), draft, resources),
+        }
+    }
+
+    fn plan(&self, operation: &Authorized<Operation>, scope: &Scope) -> Result<Plan, ApiError> {
+        match kind(operation.operation()) {
+            Kind::Mutation(mutation) => mutation.plan(&self.desk(scope, Some(leave(operation)))?),
+            Kind::Read(_) => Err(faults::internal("A read was taken for a mutation.")),
+        }
+    }
+
+    /// Looks at the keyring, or changes it: shortly, and never across an await.
+    pub(crate) fn with_ring<T>(&self, work: impl FnOnce(&mut Keyring) -> T) -> T {
+        work(&mut self.ring.write().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn leave(operation: &Authorized<Operation>) -> Leave<'_> {
+    Leave {
+        principal: operation.principal(),
+        resources: operation.resources(),
+    }
+}
+
+fn failed(
+    error: ApiError,
+    draft: Draft,
+    resources: Vec<Resource>,
+) -> Executed<Result<Response, ApiError>> {
+    let record = draft.failed(error.code, &error.message, resources);
+    Executed {
+        answer: Err(error),
+        entry: Entry::Unwritten(record),
+    }
+}
+
+/// The keys and aliases that leave was given for, as the trail names them.
+fn resources(arns: &[String], account: AccountId) -> Vec<Resource> {
+    let mut named: Vec<&String> = Vec::new();
+    for arn in arns {
+        if arn != "*" && !named.contains(&arn) {
+            named.push(arn);
+        }
+    }
+    let kind = |arn: &str| {
+        if arn.contains(":alias/") {
+            ALIAS_RESOURCE
+        } else {
+            KEY_RESOURCE
+        }
+    };
+    named
+        .into_iter()
+        .map(|arn| Resource::new(arn, account.to_string(), kind(arn)))
+        .collect()
+}
