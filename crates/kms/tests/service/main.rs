@@ -1,0 +1,19 @@
+//! The key service from outside: typed requests in, answers and records out, over the simulated store.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
+
+mod aliases;
+mod authority;
+mod deletion;
+mod durability;
+mod encryption;
+mod keys;
+mod policies;
+mod records;
+mod states;
+mod support;

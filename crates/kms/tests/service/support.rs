@@ -1,0 +1,338 @@
+//! A service to test, and who may ask it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use crypto::{Secret, WrappingKey};
+use jiff::{SignedDuration, Timestamp};
+use kms::{Kms, OpenError};
+use policy::{Context, Layers, Policy, PolicyKind, Principal, PrincipalKind};
+use serde_json::{Value, json};
+use store::{Key, Memory, Store, Transaction};
+use trail::{Draft, DraftFacts, Entry};
+use wire::Scope;
+use wire::kms::Operation;
+
+pub const ACCOUNT: &str = "111122223333";
+pub const HERE: &str = "us-east-1";
+pub const THERE: &str = "eu-west-1";
+/// A well-formed id of a key that is never made.
+pub const NO_KEY: &str = "12345678-1234-1234-1234-123456789012";
+
+/// Who asks, with the policies that hang on them.
+#[derive(Clone)]
+pub struct Caller {
+    principal: Arc<Principal>,
+    layers: Layers,
+}
+
+impl Caller {
+    pub fn root() -> Self {
+        Self {
+            principal: Arc::new(Principal::root(ACCOUNT)),
+            layers: Layers::default(),
+        }
+    }
+
+    /// A user with one identity policy.
+    pub fn user(name: &str, statements: Value) -> Self {
+        let document = json!({ "Version": "2012-10-17", "Statement": statements }).to_string();
+        let identity = Arc::new(Policy::compile(&document, PolicyKind::Identity).unwrap());
+        let principal = Principal {
+            kind: PrincipalKind::User,
+            arn: format!("arn:aws:iam::{ACCOUNT}:user/{name}"),
+            account: ACCOUNT.to_owned(),
+            user_id: format!("AIDA{}", name.to_uppercase()),
+            name: name.to_owned(),
+            role_arn: None,
+            tags: BTreeMap::new(),
+            context: Context::new(),
+        };
+        Self {
+            principal: Arc::new(principal),
+            layers: Layers {
+                identity: vec![identity],
+                session: None,
+            },
+        }
+    }
+
+    /// A user who may do all of KMS, as far as identity policies go.
+    pub fn admin(name: &str) -> Self {
+        Self::user(
+            name,
+            json!([{ "Effect": "Allow", "Action": "kms:*", "Resource": "*" }]),
+        )
+    }
+
+    /// A user without any leave of their own.
+    pub fn nobody(name: &str) -> Self {
+        Self::user(
+            name,
+            json!([{ "Effect": "Allow", "Action": "s3:GetObject", "Resource": "*" }]),
+        )
+    }
+}
+
+/// A refusal: code and message. `AccessDenied` is the policies'.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    pub code: String,
+    pub message: String,
+}
+
+pub fn refusal(code: &str, message: impl Into<String>) -> Refusal {
+    Refusal {
+        code: code.to_owned(),
+        message: message.into(),
+    }
+}
+
+/// The key service over a store in memory, with a clock that stands until it is moved.
+pub struct Service {
+    pub kms: Kms,
+    pub store: Arc<Memory>,
+    now: Mutex<Timestamp>,
+    last: Mutex<Option<Entry>>,
+}
+
+pub fn root_key(byte: u8) -> Arc<WrappingKey> {
+    let secret = Secret::build::<crypto::Error>(|out| {
+        out.fill(byte);
+        Ok(())
+    });
+    Arc::new(WrappingKey::new(secret.unwrap()))
+}
+
+impl Service {
+    pub async fn start() -> Self {
+        Self::over(Arc::new(Memory::new()), 1).await.unwrap()
+    }
+
+    pub async fn over(store: Arc<Memory>, root: u8) -> Result<Self, OpenError> {
+        let kms = Kms::open(store.clone(), root_key(root), ACCOUNT).await?;
+        let now = Mutex::new("2026-01-02T03:04:05Z".parse().unwrap());
+        Ok(Self {
+            kms,
+            store,
+            now,
+            last: Mutex::new(None),
+        })
+    }
+
+    /// The same store, opened by a new process.
+    pub async fn restarted(&self) -> Self {
+        let again = Self::over(self.store.clone(), 1).await.unwrap();
+        *again.now.lock().unwrap() = self.now();
+        again
+    }
+
+    pub fn now(&self) -> Timestamp {
+        *self.now.lock().unwrap()
+    }
+
+    pub fn days_pass(&self, days: i64) {
+        let later = self.now() + SignedDuration::from_hours(24 * days);
+        *self.now.lock().unwrap() = later;
+    }
+
+    pub fn a_second_passes(&self) {
+        let later = self.now() + SignedDuration::from_secs(1);
+        *self.now.lock().unwrap() = later;
+    }
+
+    pub fn scope(&self, region: &str) -> Scope {
+        Scope {
+            account: ACCOUNT.to_owned(),
+            region: region.to_owned(),
+            now: self.now(),
+        }
+    }
+
+    /// A request of the root user.
+    pub async fn call(&self, operation: &str, request: Value) -> Result<Value, Refusal> {
+        self.call_in(HERE, operation, request).await
+    }
+
+    pub async fn call_in(
+        &self,
+        region: &str,
+        operation: &str,
+        request: Value,
+    ) -> Result<Value, Refusal> {
+        self.request(&Caller::root(), region, operation, request)
+            .await
+    }
+
+    pub async fn call_as(
+        &self,
+        caller: &Caller,
+        operation: &str,
+        request: Value,
+    ) -> Result<Value, Refusal> {
+        self.request(caller, HERE, operation, request).await
+    }
+
+    /// The whole way: decoded, authorized, executed, its record kept.
+    async fn request(
+        &self,
+        caller: &Caller,
+        region: &str,
+        name: &str,
+        request: Value,
+    ) -> Result<Value, Refusal> {
+        let refused = |error: wire::ApiError| refusal(error.code, error.message);
+        let operation = Operation::decode(name, request).map_err(refused)?;
+        let leave = self.authorize(caller, region, operation)?;
+        self.execute(leave, region).await
+    }
+
+    /// As far as leave is given, and no further.
+    pub fn authorize(
+        &self,
+        caller: &Caller,
+        region: &str,
+        operation: Operation,
+    ) -> Result<policy::Authorized<Operation>, Refusal> {
+        let asks = self
+            .kms
+            .asks(&operation, &self.scope(region))
+            .map_err(|error| refusal(error.code, error.message))?;
+        let (principal, ambient) = (caller.principal.clone(), Context::new());
+        policy::authorize(operation, &asks, principal, &caller.layers, &ambient)
+            .map_err(|denied| refusal("AccessDenied", denied.to_string()))
+    }
+
+    pub async fn execute(
+        &self,
+        leave: policy::Authorized<Operation>,
+        region: &str,
+    ) -> Result<Value, Refusal> {
+        let draft = Draft::new(DraftFacts {
+            event_name: leave.operation().name().to_owned(),
+            region: region.to_owned(),
+            event_time: self.now(),
+            request_parameters: Some(Kms::request_parameters(leave.operation())),
+            read_only: Kms::is_read_only(leave.operation()),
+            ..DraftFacts::example()
+        });
+        let executed = self.kms.execute(leave, &self.scope(region), draft).await;
+        *self.last.lock().unwrap() = Some(executed.entry);
+        let response = executed
+            .answer
+            .map_err(|error| refusal(error.code, error.message))?;
+        let body = response.encode("request-id").unwrap().body;
+        if body.is_empty() {
+            Ok(Value::Null)
+        } else {
+            Ok(serde_json::from_slice(&body).unwrap())
+        }
+    }
+
+    /// The entry of the last operation that was executed.
+    pub fn last_entry(&self) -> Entry {
+        self.last.lock().unwrap().clone().unwrap()
+    }
+
+    /// The record of the last operation that was executed.
+    pub fn last_record(&self) -> Value {
+        record(&self.last_entry())
+    }
+
+    pub async fn key(&self) -> TestKey {
+        self.key_with(json!({})).await
+    }
+
+    pub async fn key_with(&self, request: Value) -> TestKey {
+        let made = self.call("CreateKey", request).await.unwrap();
+        TestKey {
+            id: text(&made["KeyMetadata"]["KeyId"]),
+            arn: text(&made["KeyMetadata"]["Arn"]),
+        }
+    }
+
+    /// A key whose policy is the given statements.
+    pub async fn key_of(&self, statements: Value) -> TestKey {
+        let policy = json!({ "Version": "2012-10-17", "Statement": statements }).to_string();
+        self.key_with(json!({ "Policy": policy, "BypassPolicyLockoutSafetyCheck": true }))
+            .await
+    }
+
+    pub async fn state(&self, key: &TestKey) -> String {
+        text(
+            &self
+                .call("DescribeKey", json!({ "KeyId": key.id }))
+                .await
+                .unwrap()["KeyMetadata"]["KeyState"],
+        )
+    }
+
+    pub async fn encrypt(&self, key: &str, plaintext: &[u8], context: Value) -> String {
+        let request = json!({ "KeyId": key, "Plaintext": STANDARD.encode(plaintext), "EncryptionContext": context });
+        text(&self.call("Encrypt", request).await.unwrap()["CiphertextBlob"])
+    }
+
+    pub async fn decrypt(&self, blob: &str, context: Value) -> Result<Vec<u8>, Refusal> {
+        let request = json!({ "CiphertextBlob": blob, "EncryptionContext": context });
+        let answer = self.call("Decrypt", request).await?;
+        Ok(STANDARD.decode(text(&answer["Plaintext"])).unwrap())
+    }
+
+    /// The names of all records of the key service.
+    pub async fn stored(&self) -> Vec<String> {
+        let records = self.store.scan("kms/", None, 1000).await.unwrap();
+        records
+            .into_iter()
+            .map(|(name, _)| name.to_string())
+            .collect()
+    }
+
+    /// Changes a record behind the service's back.
+    pub async fn overwrite(&self, name: &str, change: impl FnOnce(Vec<u8>) -> Vec<u8>) {
+        let name = Key::new(name).unwrap();
+        let value = self.store.get(&name).await.unwrap().unwrap().value.to_vec();
+        self.store
+            .commit(Transaction::new().put(name, change(value)))
+            .await
+            .unwrap();
+    }
+}
+
+pub struct TestKey {
+    pub id: String,
+    pub arn: String,
+}
+
+impl TestKey {
+    pub fn record(&self) -> String {
+        format!("kms/{HERE}/key/{}", self.id)
+    }
+}
+
+pub fn text(value: &Value) -> String {
+    value
+        .as_str()
+        .unwrap_or_else(|| panic!("no text: {value}"))
+        .to_owned()
+}
+
+pub fn record(entry: &Entry) -> Value {
+    serde_json::from_slice(entry.record().bytes()).unwrap()
+}
+
+/// A statement for a key policy that lets the user do something.
+pub fn lets(user: &str, action: &str) -> Value {
+    json!({
+        "Effect": "Allow", "Principal": { "AWS": format!("arn:aws:iam::{ACCOUNT}:user/{user}") },
+        "Action": action, "Resource": "*",
+    })
+}
+
+/// The statement that leaves a key to the account's identity policies.
+pub fn delegates() -> Value {
+    json!({
+        "Effect": "Allow", "Principal": { "AWS": format!("arn:aws:iam::{ACCOUNT}:root") },
+        "Action": "kms:*", "Resource": "*",
+    })
+}
