@@ -7,6 +7,7 @@ use std::io::Write;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 use crypto::SecretBytes;
 use luks::VolumeKey;
@@ -91,37 +92,31 @@ fn run_with(program: &str, arguments: &[&str], input: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// A LUKS volume in a file, formatted by cryptsetup under a volume key that the test knows.
-struct Volume {
-    folder: tempfile::TempDir,
+/// What cryptsetup formats, made once for each kind: starting a program takes a tenth of a second in the guest.
+struct Header {
+    bytes: Vec<u8>,
     uuid: Uuid,
-    luks: LuksKind,
-    sector_size: u32,
-    key: VolumeKey,
-    host: LinuxHost,
 }
 
-impl Volume {
-    fn luks2(sector_size: u32) -> Self {
-        Self::format(LuksKind::V2, sector_size, 48 * MIB)
+impl Header {
+    fn of(luks: LuksKind, sector_size: u32) -> &'static Self {
+        static MADE: [OnceLock<Header>; 3] = [const { OnceLock::new() }; 3];
+        let index = match (luks, sector_size) {
+            (LuksKind::V1, 512) => 0,
+            (LuksKind::V2, 512) => 1,
+            (LuksKind::V2, 4096) => 2,
+            other => panic!("no test needs {other:?}"),
+        };
+        MADE[index].get_or_init(|| Self::format(luks, sector_size))
     }
 
-    fn luks1() -> Self {
-        Self::format(LuksKind::V1, 512, 48 * MIB)
-    }
-
-    fn format(luks: LuksKind, sector_size: u32, size: u64) -> Self {
+    fn format(luks: LuksKind, sector_size: u32) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let key: Vec<u8> = (0..64).map(|index| 7 + 3 * index).collect();
-        fs::write(folder.path().join("key"), &key).unwrap();
-        File::create(folder.path().join("image"))
-            .unwrap()
-            .set_len(size)
-            .unwrap();
+        let (key_file, image) = (folder.path().join("key"), folder.path().join("image"));
+        fs::write(&key_file, key()).unwrap();
+        File::create(&image).unwrap().set_len(20 * MIB).unwrap();
         let uuid = Uuid::new_v4();
         let (uuid_text, sectors) = (uuid.to_string(), sector_size.to_string());
-        let key_file = folder.path().join("key").display().to_string();
-        let image = folder.path().join("image").display().to_string();
         let mut arguments = vec![
             "luksFormat",
             "--batch-mode",
@@ -129,9 +124,8 @@ impl Volume {
             "512",
             "--uuid",
             &uuid_text,
-            "--volume-key-file",
-            &key_file,
         ];
+        arguments.extend(["--volume-key-file", key_file.to_str().unwrap()]);
         arguments.extend([
             "--pbkdf",
             "pbkdf2",
@@ -144,21 +138,73 @@ impl Volume {
             LuksKind::V1 => arguments.extend(["--type", "luks1"]),
             LuksKind::V2 => arguments.extend(["--type", "luks2", "--sector-size", &sectors]),
         }
-        arguments.push(&image);
+        arguments.push(image.to_str().unwrap());
         run_with("cryptsetup", &arguments, PASSPHRASE);
-        let key = VolumeKey::new(SecretBytes::copy_of(&key).unwrap()).unwrap();
-        let host = LinuxHost::new(
-            folder.path().join("state"),
-            folder.path().join("run"),
-            Vec::new(),
-        );
+        let dump = run("cryptsetup", &["luksDump", image.to_str().unwrap()]);
+        let number = |label: &str| {
+            let word = |line: &str| {
+                line.trim()
+                    .strip_prefix(label)?
+                    .split_whitespace()
+                    .next()?
+                    .parse::<u64>()
+                    .ok()
+            };
+            dump.lines().find_map(word).unwrap()
+        };
+        let payload_start = match luks {
+            LuksKind::V1 => number("Payload offset:") * 512,
+            LuksKind::V2 => number("offset:"),
+        };
+        let mut bytes = fs::read(&image).unwrap();
+        bytes.truncate(usize::try_from(payload_start).unwrap());
+        Self { bytes, uuid }
+    }
+}
+
+/// The volume key of every volume here.
+fn key() -> Vec<u8> {
+    (0..64).map(|index| 7 + 3 * index).collect()
+}
+
+/// A LUKS volume in a file, formatted by cryptsetup under a volume key that the test knows.
+struct Volume {
+    folder: tempfile::TempDir,
+    uuid: Uuid,
+    luks: LuksKind,
+    sector_size: u32,
+    payload_start: u64,
+    key: VolumeKey,
+    host: LinuxHost,
+}
+
+impl Volume {
+    fn luks2(sector_size: u32) -> Self {
+        Self::new(LuksKind::V2, sector_size, 48 * MIB)
+    }
+
+    fn luks1() -> Self {
+        Self::new(LuksKind::V1, 512, 48 * MIB)
+    }
+
+    fn new(luks: LuksKind, sector_size: u32, size: u64) -> Self {
+        let header = Header::of(luks, sector_size);
+        let folder = tempfile::tempdir().unwrap();
+        let image = File::create(folder.path().join("image")).unwrap();
+        image.set_len(size).unwrap();
+        image.write_all_at(&header.bytes, 0).unwrap();
         Self {
-            folder,
-            uuid,
+            uuid: header.uuid,
             luks,
             sector_size,
-            key,
-            host,
+            payload_start: header.bytes.len() as u64,
+            key: VolumeKey::new(SecretBytes::copy_of(&key()).unwrap()).unwrap(),
+            host: LinuxHost::new(
+                folder.path().join("state"),
+                folder.path().join("run"),
+                Vec::new(),
+            ),
+            folder,
         }
     }
 
@@ -180,25 +226,6 @@ impl Volume {
         );
     }
 
-    /// Where the payload begins, as cryptsetup says.
-    fn payload_start(&self) -> u64 {
-        let dump = run("cryptsetup", &["luksDump", self.image().to_str().unwrap()]);
-        let word = |label: &str| {
-            dump.lines().find_map(|line| {
-                line.trim()
-                    .strip_prefix(label)?
-                    .split_whitespace()
-                    .next()?
-                    .parse::<u64>()
-                    .ok()
-            })
-        };
-        match self.luks {
-            LuksKind::V1 => word("Payload offset:").unwrap() * 512,
-            LuksKind::V2 => word("offset:").unwrap(),
-        }
-    }
-
     /// The mapping that Kluis asks for, over a loop device.
     fn with_mapping<T>(&self, name: &str, act: impl FnOnce(Mapping<'_>) -> T) -> T {
         let backing = self
@@ -212,7 +239,7 @@ impl Volume {
             luks: self.luks,
             backing: &backing,
             read_only: false,
-            payload: self.payload_start()..size,
+            payload: self.payload_start..size,
             sector_size: self.sector_size,
             iv_start: 0,
             cipher: Cipher::AesXtsPlain64,
@@ -408,7 +435,7 @@ fn we_find_and_close_a_mapping_of_cryptsetups() {
             (active.cipher.as_str(), active.key_bits, active.sector_size),
             ("aes-xts-plain64", 512, volume.sector_size)
         );
-        assert_eq!(active.payload, volume.payload_start()..48 * MIB);
+        assert_eq!(active.payload, volume.payload_start..48 * MIB);
         assert_eq!(
             Some(active.backing),
             volume.host.find_loop(&volume.image()).unwrap()
@@ -648,7 +675,7 @@ fn a_read_only_mapping_refuses_writes() {
 #[ignore = "runs inside the guest"]
 fn both_file_systems_are_made_mounted_and_read_back_on_a_mapping() {
     for (kind, size) in [(FileSystem::Ext4, 48 * MIB), (FileSystem::Xfs, 400 * MIB)] {
-        let volume = Volume::format(LuksKind::V2, 4096, size);
+        let volume = Volume::new(LuksKind::V2, 4096, size);
         let device = volume.opened_by_kluis("files");
         let target = volume.folder.path().join("mnt");
         assert_eq!(volume.host.file_system_on(&device).unwrap(), None);
