@@ -9,13 +9,36 @@ use crate::{
     uri::{self, Plus},
 };
 
+/// How a service has its paths signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PathStyle {
+    /// S3: each segment in its one encoding; nothing is normalised, since an object's name may hold `//` and `..`.
+    AsSent,
+    /// All others: dot segments and empty ones are gone, and what was sent is encoded once more.
+    Normalized,
+}
+
+impl PathStyle {
+    pub(super) fn of(service: &str) -> Self {
+        if service == S3 {
+            Self::AsSent
+        } else {
+            Self::Normalized
+        }
+    }
+}
+
 /// The canonical request of `head` under what it presents; `None` when it cannot have one (an ill-encoded target, a signed header that is
 /// not there), which no honest signature covers.
-pub(super) fn request(presented: &Presented, head: &Head, payload_hash: &str) -> Option<String> {
-    let path = if presented.service == S3 {
-        path_as_sent(&head.path)?
-    } else {
-        path_normalized(&head.path)
+pub(super) fn request(
+    presented: &Presented,
+    head: &Head,
+    payload_hash: &str,
+    style: PathStyle,
+) -> Option<String> {
+    let path = match style {
+        PathStyle::AsSent => path_as_sent(&head.path)?,
+        PathStyle::Normalized => path_normalized(&head.path),
     };
     let query = query(&head.query)?;
     let mut headers = String::new();
@@ -29,7 +52,6 @@ pub(super) fn request(presented: &Presented, head: &Head, payload_hash: &str) ->
     ))
 }
 
-/// S3's: each segment in its one encoding; nothing is normalised, since an object's name may hold `//` and `..`.
 fn path_as_sent(path: &str) -> Option<String> {
     let segments: Option<Vec<String>> = path
         .split('/')
@@ -38,7 +60,6 @@ fn path_as_sent(path: &str) -> Option<String> {
     segments.map(|segments| segments.join("/"))
 }
 
-/// All other services': dot segments and empty ones are gone, and what was sent is encoded once more.
 fn path_normalized(path: &str) -> String {
     let mut kept: Vec<&str> = Vec::new();
     for segment in path.split('/') {

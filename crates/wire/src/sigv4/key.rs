@@ -12,7 +12,7 @@ use zeroize::{Zeroize, Zeroizing};
 use super::{Presented, SigError, TERMINATOR};
 
 /// How many keys one generation of a [`KeyCache`] holds; it keeps two.
-const GENERATION_MAX: usize = 512;
+pub(super) const GENERATION_MAX: usize = 512;
 
 /// The key that signs a caller's requests to one service in one region on one day.
 pub struct SigningKey(Secret<32>);

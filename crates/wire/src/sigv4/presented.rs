@@ -110,7 +110,8 @@ pub fn parse(head: &Head) -> Result<Presented, SigError> {
 fn from_header(head: &Head) -> Result<Presented, SigError> {
     let value = head
         .only_header("authorization")
-        .ok_or(SigError::Ambiguous)?;
+        .ok_or(SigError::Ambiguous)?
+        .trim();
     let incomplete = |what: &str| SigError::incomplete(what, false);
     if value.len() > TEXT_MAX {
         return Err(incomplete("Authorization header is too long."));

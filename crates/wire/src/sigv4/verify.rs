@@ -6,7 +6,8 @@ use crypto::sha256;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    ALGORITHM, S3, SigError, SigningKey, TERMINATOR, canonical,
+    ALGORITHM, S3, SigError, SigningKey, TERMINATOR,
+    canonical::{self, PathStyle},
     error::{ScopePart, basic},
     presented::{PayloadForm, Presented},
 };
@@ -81,13 +82,10 @@ impl Presented {
             }
             PayloadForm::UnsignedChunks => "STREAMING-UNSIGNED-PAYLOAD-TRAILER".to_owned(),
         };
-        let canonical = canonical::request(&self, head, &payload_hash).ok_or(SigError::Mismatch)?;
-        let text = format!(
-            "{ALGORITHM}\n{}\n{}\n{}",
-            basic(self.signed_at),
-            self.scope(),
-            hex::encode(sha256(&[canonical.as_bytes()])),
-        );
+        let canonical =
+            canonical::request(&self, head, &payload_hash, PathStyle::of(&self.service))
+                .ok_or(SigError::Mismatch)?;
+        let text = self.string_to_sign(&canonical);
         if !key.verify(text.as_bytes(), &self.signature) {
             return Err(SigError::Mismatch);
         }
@@ -95,6 +93,15 @@ impl Presented {
             presented: self,
             key: Arc::clone(key),
         })
+    }
+
+    pub(super) fn string_to_sign(&self, canonical: &str) -> String {
+        format!(
+            "{ALGORITHM}\n{}\n{}\n{}",
+            basic(self.signed_at),
+            self.scope(),
+            hex::encode(sha256(&[canonical.as_bytes()])),
+        )
     }
 
     fn scope(&self) -> String {
