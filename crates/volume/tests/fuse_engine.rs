@@ -1,6 +1,7 @@
 //! The fuse engine on real loop devices and file systems: needs root, `/dev/fuse` and `/dev/loop-control`, and says so where it has not.
 //!
 //! Without libtest's main, since the engine's daemon is this very program: [`volume::fuse::DAEMON_ARGUMENT`] as the first argument makes it so.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod fuse_engine {
     pub(super) mod content;
@@ -35,7 +36,9 @@ fn main() -> ExitCode {
     }
     let tests: Vec<Test> = [content::TESTS, daemon::TESTS, oracle::TESTS, refusals::TESTS].concat();
     if arguments.iter().any(|argument| argument == "--list") {
-        tests.iter().for_each(|(name, _)| println!("{name}: test"));
+        for (name, _) in &tests {
+            println!("{name}: test");
+        }
         return ExitCode::SUCCESS;
     }
     if let Some(missing) = fixture_missing() {

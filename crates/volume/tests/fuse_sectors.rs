@@ -1,5 +1,6 @@
 //! The decrypted view against a plain model: whatever is written at whatever offsets, the backing holds what encrypting the whole
 //! plaintext at once would have made.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io;
 use std::sync::Mutex;

@@ -5,6 +5,8 @@ use std::mem::ManuallyDrop;
 use std::process::ExitCode;
 
 use crypto::{SecretBytes, XtsKey};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 use super::backing::Storage;
 use super::device::Device;
@@ -12,7 +14,7 @@ use super::handover::{Class, Failure, Handover, Report};
 use super::run_dir::RunDir;
 use super::sectors::{Geometry, View};
 use super::serve::Server;
-use super::{kmsg, process};
+use super::{kmsg, process, stack};
 
 /// The daemon of the volume `name`: what the program runs when its first argument is [`super::DAEMON_ARGUMENT`].
 ///
@@ -52,11 +54,27 @@ fn start(name: &str) -> Result<Daemon, Failure> {
     let target = run_dir.volume();
     let device = Device::mount(&target, &format!("kluis-{name}"), read_only).map_err(|error| {
         let failure = Failure::new(format!("mounting {}", target.display()), &error);
-        if error.kind() == io::ErrorKind::NotFound { failure.as_class(Class::Unavailable) } else { failure }
+        if error.kind() == io::ErrorKind::NotFound { failure.with_class(Class::Unavailable) } else { failure }
     })?;
+    retire_when_told(&name, run_dir).map_err(|error| Failure::new("the daemon's signals", &error))?;
     let server = Server::start(device, View::new(storage, geometry), &name, read_only)
         .map_err(|error| Failure::new(format!("serving {}", target.display()), &error))?;
     Ok(Daemon { name, server, key, _alive: ManuallyDrop::new(alive) })
+}
+
+/// A request to end (of systemd, at shutdown) takes the volume down if nobody uses it. If somebody does, ending would be to pull the disk
+/// from under a file system, so this goes on; whoever means that has SIGKILL.
+fn retire_when_told(name: &str, run_dir: RunDir) -> io::Result<()> {
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
+    let name = name.to_owned();
+    std::thread::Builder::new().name("kluis-signals".to_owned()).spawn(move || {
+        for _ in signals.forever() {
+            if let Err(error) = stack::retire(&run_dir) {
+                kmsg::notice(&name, format_args!("told to end, but goes on: {error}"));
+            }
+        }
+    })?;
+    Ok(())
 }
 
 fn xts_key(key: &SecretBytes) -> Result<XtsKey, Failure> {

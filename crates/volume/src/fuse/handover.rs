@@ -143,7 +143,7 @@ impl Failure {
     }
 
     /// The same in another class.
-    pub(crate) fn as_class(self, class: Class) -> Self {
+    pub(crate) fn with_class(self, class: Class) -> Self {
         Failure { class, ..self }
     }
 }

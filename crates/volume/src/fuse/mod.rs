@@ -13,19 +13,17 @@
 //! | `serve` | requests in, bytes of the view out, on several threads |
 //! | `daemon`, `process` | the process that serves one volume, and what it must be to do so |
 //! | `handover`, `spawn` | how it is started, told the key, and reports back |
-//! | `run_dir`, `kernel` | what is known of a volume: files in `/run`, mounts and loop devices |
+//! | `run_dir`, `stack` | what there is of a volume: its files in `/run`, its mount and loop device |
 //!
 //! What a synced write promises: the loop device turns a flush into fsync, the daemon into fdatasync of the backing, and nothing is held
 //! back in between. So the daemon may be killed at any instant: I/O fails until [`Engine::close`] and [`Engine::open`], and what was
 //! synced is there. There is no swap on such a volume: the daemon would wait for itself.
 
-mod attach;
 mod backing;
 mod buffer;
 mod daemon;
 mod device;
 mod handover;
-mod kernel;
 mod kmsg;
 mod process;
 mod protocol;
@@ -33,16 +31,16 @@ mod run_dir;
 pub mod sectors;
 mod serve;
 mod spawn;
+mod stack;
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 pub use daemon::daemon_main;
 
+use crate::host::HostError;
+use crate::linux::is_mounted;
 use crate::engine::{Active, Changed, Engine, EngineError, EngineKind, Health, LuksKind, Mapping};
-use rustix::mount::UnmountFlags;
-
 use handover::Handover;
 use run_dir::{RunDir, State};
 
@@ -52,9 +50,6 @@ pub const DAEMON_ARGUMENT: &str = "fuse-daemon";
 pub const RUN_DIR: &str = "/run/kluis";
 /// The file system's type in the mount table.
 const MOUNT_TYPE: &str = "fuse.kluis";
-/// How long a closed device and its daemon may take to go.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
-const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
 /// The engine.
 #[derive(Debug, Clone)]
@@ -85,7 +80,7 @@ impl Fuse {
             key_len: key.len(),
         };
         spawn::spawn(&self.program, &handover, key)?;
-        attach(&dir.volume(), mapping)
+        stack::attach(&dir.volume(), mapping)
     }
 }
 
@@ -117,7 +112,7 @@ impl Engine for Fuse {
             return Err(EngineError::Busy { what: format!("the volume {}", mapping.name), by: "a mapping of that name".to_owned() });
         }
         self.bring_up(mapping, &dir).inspect_err(|_| {
-            if let Err(error) = take_down(&dir) {
+            if let Err(error) = stack::take_down(&dir) {
                 tracing::warn!("cleaning up after a failed open of {}: {error}", mapping.name);
             }
         })
@@ -130,15 +125,15 @@ impl Engine for Fuse {
         }
         let _lock = dir.lock().map_err(|error| failed(self.run_dir.display(), error))?;
         let changed = if self.find(name)?.is_some() { Changed::Yes } else { Changed::No };
-        take_down(&dir)?;
+        stack::take_down(&dir)?;
         Ok(changed)
     }
 
     fn find(&self, name: &str) -> Result<Option<Active>, EngineError> {
         let dir = RunDir::new(&self.run_dir, name);
         let volume = dir.volume();
-        let loops = kernel::loops_of(&volume).map_err(|error| failed("/sys/block", error))?;
-        let mounted = kernel::is_mounted(&volume).map_err(|error| failed("the mount table", error))?;
+        let loops = stack::loops_over(&volume).map_err(|error| failed("/sys/block", error))?;
+        let mounted = is_mounted(&volume, MOUNT_TYPE).map_err(refused)?;
         if loops.is_empty() && !mounted {
             return Ok(None);
         }
@@ -208,73 +203,14 @@ fn failed(what: impl std::fmt::Display, source: io::Error) -> EngineError {
     }
 }
 
-/// Makes a disk of the view. The block size is the sector size: XTS over 4096 bytes under 512-byte blocks would let mkfs succeed and the
-/// mount fail.
-fn attach(volume: &Path, mapping: &Mapping<'_>) -> Result<PathBuf, EngineError> {
-    attach::attach(volume, mapping.sector_size, mapping.read_only)
-        .map_err(|error| failed(format!("attaching a loop device to {}", volume.display()), error))
-}
-
-/// Takes away whatever there is of a view, from the top: loop device, mount, daemon, files. Whatever is in use stays, and all below it.
-fn take_down(dir: &RunDir) -> Result<(), EngineError> {
-    let volume = dir.volume();
-    for device in kernel::loops_of(&volume).map_err(|error| failed("/sys/block", error))? {
-        detach(&device, &volume)?;
+/// What the host says in the terms of an engine.
+fn refused(error: HostError) -> EngineError {
+    match error {
+        HostError::Busy { what, by } => EngineError::Busy { what, by },
+        HostError::Denied { what } => EngineError::Denied { what },
+        HostError::Memory { what } => EngineError::Memory { what },
+        HostError::Unsupported { what, why } => EngineError::Unsupported { what, why },
+        HostError::Io { what, source } => EngineError::Failed { what, source },
+        other => EngineError::Failed { what: "the view".to_owned(), source: io::Error::other(other.to_string()) },
     }
-    unmount(&volume, dir.is_alive())?;
-    if !wait_until(|| !dir.is_alive()) {
-        return Err(failed(volume.display(), io::Error::new(io::ErrorKind::TimedOut, "its daemon does not end")));
-    }
-    dir.remove().map_err(|error| failed(volume.display(), error))
-}
-
-fn detach(device: &Path, volume: &Path) -> Result<(), EngineError> {
-    let handle = match attach::open_exclusive(device) {
-        Err(error) if error.kind() == io::ErrorKind::ResourceBusy => return Err(in_use(device)),
-        other => other.map_err(|error| failed(device.display(), error))?,
-    };
-    // What was written to the device itself, without a file system. A dead daemon cannot take it: those writes were never synced.
-    if let Err(error) = handle.sync_all() {
-        tracing::warn!("{}: unsynced writes are lost: {error}", device.display());
-    }
-    attach::detach(&handle).map_err(|error| failed(device.display(), error))?;
-    drop(handle);
-    // At once if we were the only one to have it open; else when the last of those who look at new disks (udev) closes it.
-    let gone = || kernel::loops_of(volume).is_ok_and(|loops| !loops.iter().any(|other| other == device));
-    if wait_until(gone) { Ok(()) } else { Err(in_use(device)) }
-}
-
-fn in_use(device: &Path) -> EngineError {
-    let by = match kernel::mount_point_of(device) {
-        Ok(Some(point)) => format!("the mount {}", point.display()),
-        _ => "another program".to_owned(),
-    };
-    EngineError::Busy { what: device.display().to_string(), by }
-}
-
-fn unmount(volume: &Path, alive: bool) -> Result<(), EngineError> {
-    let mounted = || kernel::is_mounted(volume).map_err(|error| failed("the mount table", error));
-    // The loop device lets go of the file a moment after it has gone.
-    let busy = || rustix::mount::unmount(volume, UnmountFlags::empty()) == Err(rustix::io::Errno::BUSY);
-    while mounted()? {
-        if alive && !wait_until(|| !busy()) {
-            return Err(EngineError::Busy { what: volume.display().to_string(), by: "another program".to_owned() });
-        }
-        if !alive {
-            // Nobody is left to ask, and whoever holds the file gets errors anyway.
-            rustix::mount::unmount(volume, UnmountFlags::DETACH).map_err(|errno| failed(volume.display(), errno.into()))?;
-        }
-    }
-    Ok(())
-}
-
-fn wait_until(done: impl Fn() -> bool) -> bool {
-    let deadline = Instant::now() + CLOSE_TIMEOUT;
-    while !done() {
-        if Instant::now() > deadline {
-            return false;
-        }
-        std::thread::sleep(POLL_INTERVAL);
-    }
-    true
 }

@@ -12,7 +12,7 @@ use super::handover::{Failure, Handover, Report};
 use super::{DAEMON_ARGUMENT, process};
 
 /// How long a daemon may take until the view is mounted; it needs milliseconds unless its backing hangs.
-const START_TIMEOUT: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_mins(1);
 /// The longest report that is read.
 const REPORT_MAX: usize = 64 * 1024;
 

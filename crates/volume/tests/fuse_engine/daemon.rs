@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use super::fixture::{Fixture, NAME, pattern, read_direct, run, text, write_synced};
 use crate::{Test, tests};
+use rustix::process::Signal;
 use volume::engine::{Changed, Engine, Health};
 
 pub(crate) const TESTS: &[Test] = &{
@@ -18,6 +19,7 @@ pub(crate) const TESTS: &[Test] = &{
         a_view_without_its_loop_device_is_reported_and_closed,
         the_key_is_not_where_others_can_see_it,
         the_daemon_is_in_no_terminals_session_and_holds_no_descriptor_of_its_opener,
+        a_daemon_that_is_told_to_end_ends_unless_its_disk_is_in_use,
         closing_twice_changes_nothing,
     ]
 };
@@ -135,6 +137,27 @@ pub(crate) fn the_daemon_is_in_no_terminals_session_and_holds_no_descriptor_of_i
     assert!(!open.contains(&fixture.path("leak")), "{open:?}");
     let null = open.iter().filter(|target| target.ends_with("null")).count();
     assert_eq!(null, 3, "the standard descriptors: {open:?}");
+}
+
+pub(crate) fn a_daemon_that_is_told_to_end_ends_unless_its_disk_is_in_use() {
+    let fixture = Fixture::new(4096, 32);
+    let device = fixture.opened();
+    let point = fixture.path("mnt");
+    fs::create_dir(&point).unwrap();
+    run("mkfs.ext4", &["-q", "-F", text(&device)]);
+    run("mount", &[text(&device), text(&point)]);
+    fixture.signal_daemon(Signal::TERM);
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    fs::write(point.join("file"), "still served").unwrap();
+    run("umount", &[text(&point)]);
+
+    fixture.signal_daemon(Signal::TERM);
+    fixture.wait_until(|health| health.is_none());
+    fixture.close();
+    let device = fixture.opened();
+    run("mount", &["-o", "ro", text(&device), text(&point)]);
+    assert_eq!(fs::read_to_string(point.join("file")).unwrap(), "still served");
+    run("umount", &[text(&point)]);
 }
 
 pub(crate) fn closing_twice_changes_nothing() {

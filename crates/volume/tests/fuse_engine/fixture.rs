@@ -6,9 +6,11 @@ use std::ops::Range;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 use crypto::{SecretBytes, XtsKey};
 use luks::VolumeKey;
+use rustix::process::{Pid, Signal};
 use tempfile::TempDir;
 use uuid::Uuid;
 use volume::engine::{Cipher, Engine, EngineError, Health, LuksKind, Mapping};
@@ -96,12 +98,22 @@ impl Fixture {
         file.trim().parse().unwrap()
     }
 
+    pub(crate) fn signal_daemon(&self, signal: Signal) {
+        rustix::process::kill_process(Pid::from_raw(self.daemon_pid()).unwrap(), signal).unwrap();
+    }
+
     /// Kills the daemon as the OOM killer would.
     pub(crate) fn kill_daemon(&self) {
-        let pid = rustix::process::Pid::from_raw(self.daemon_pid()).unwrap();
-        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
-        while self.health() == Some(Health::Serving) {
-            std::thread::yield_now();
+        self.signal_daemon(Signal::KILL);
+        self.wait_until(|health| health != Some(Health::Serving));
+    }
+
+    /// Waits for what must come soon.
+    pub(crate) fn wait_until(&self, wanted: impl Fn(Option<Health>) -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !wanted(self.health()) {
+            assert!(Instant::now() < deadline, "still {:?}", self.health());
+            std::thread::sleep(Duration::from_millis(1));
         }
     }
 }
