@@ -1,5 +1,7 @@
 //! Access keys that last: of users and of the root user.
 
+use std::sync::Arc;
+
 use crypto::{SecretBytes, WrappingKey};
 use jiff::Timestamp;
 use serde_json::json;
@@ -15,7 +17,7 @@ use crate::{
     ids::{self, IdKind},
     limits,
     page::Page,
-    records::{AccessKey, Owner},
+    records::{AccessKey, Owner, User},
 };
 
 /// What the sealing key wraps under this label: part of every derived wrapping key.
@@ -29,27 +31,22 @@ impl AccessKey {
     pub(crate) fn fresh(
         sealing: &WrappingKey,
         account: &str,
-        owner: Owner,
+        holder: Holder<'_>,
         now: Timestamp,
     ) -> Result<(Self, SecretBytes), crypto::Error> {
         let id = IdKind::AccessKey.fresh()?;
         let secret = ids::fresh_secret()?;
-        let wrapped = sealing.wrap(
-            WRAP_LABEL,
-            &header(account, &id, &owner),
-            &[],
-            secret.danger_expose(),
-        )?;
-        Ok((
-            Self {
-                id,
-                owner,
-                status: StatusType::Active,
-                created: now,
-                wrapped,
-            },
-            secret,
-        ))
+        let header = header(account, &id, holder.id);
+        let wrapped = sealing.wrap(WRAP_LABEL, &header, &[], secret.danger_expose())?;
+        let key = Self {
+            id,
+            owner: holder.owner,
+            owner_id: holder.id.to_owned(),
+            status: StatusType::Active,
+            created: now,
+            wrapped,
+        };
+        Ok((key, secret))
     }
 
     /// The secret.
@@ -61,22 +58,48 @@ impl AccessKey {
         sealing: &WrappingKey,
         account: &str,
     ) -> Result<SecretBytes, crypto::Error> {
-        sealing.unwrap(
-            WRAP_LABEL,
-            &header(account, &self.id, &self.owner),
-            &[],
-            &self.wrapped,
-        )
+        let header = header(account, &self.id, &self.owner_id);
+        sealing.unwrap(WRAP_LABEL, &header, &[], &self.wrapped)
+    }
+}
+
+/// Who is to have an access key, or has one.
+pub(crate) struct Holder<'a> {
+    pub(crate) owner: Owner,
+    /// The user's unique id; of the root user, the account.
+    pub(crate) id: &'a str,
+    /// The user; the root user is none.
+    user: Option<&'a Arc<User>>,
+}
+
+impl<'a> Holder<'a> {
+    /// The root user of `account`.
+    pub(crate) fn root(account: &'a str) -> Self {
+        Self {
+            owner: Owner::Root,
+            id: account,
+            user: None,
+        }
+    }
+
+    /// The user that a request means.
+    fn of_request(desk: &Desk<'a>, named: Option<&str>) -> Result<Self, ApiError> {
+        let owner = desk.owner(named)?;
+        let Owner::User(name) = &owner else {
+            return Ok(Self::root(desk.account));
+        };
+        let user = desk.directory.user(name)?;
+        Ok(Self {
+            owner,
+            id: &user.id,
+            user: Some(user),
+        })
     }
 }
 
 /// What a wrapped secret belongs to: each field with its length before it, so that no two keys share one.
-fn header(account: &str, id: &str, owner: &Owner) -> Vec<u8> {
-    let kind = match owner {
-        Owner::Root => "root",
-        Owner::User(_) => "user",
-    };
-    let fields = [account, id, kind, owner.user_name()];
+fn header(account: &str, id: &str, owner_id: &str) -> Vec<u8> {
+    let fields = [account, id, owner_id];
     fields
         .iter()
         .flat_map(|field| {
@@ -100,11 +123,13 @@ pub(crate) fn create(
     desk: &Desk<'_>,
     request: &iam::CreateAccessKeyRequest,
 ) -> Result<Outcome, ApiError> {
-    let owner = existing_owner(desk, request.user_name.as_deref())?;
-    if desk.directory.access_keys_of(&owner).count() >= limits::ACCESS_KEYS {
+    let holder = Holder::of_request(desk, request.user_name.as_deref())?;
+    if desk.directory.access_keys_of(holder.id).count() >= limits::ACCESS_KEYS {
         return Err(faults::quota("AccessKeysPerUser", limits::ACCESS_KEYS));
     }
-    let (key, secret) = AccessKey::fresh(desk.sealing, desk.account, owner, desk.now_in_seconds())
+    // Written again as it is, so that whoever deletes the user elsewhere at the same time is told of a conflict.
+    let user = holder.user.map(|user| Change::PutUser(User::clone(user)));
+    let (key, secret) = AccessKey::fresh(desk.sealing, desk.account, holder, desk.now_in_seconds())
         .map_err(faults::from_crypto)?;
     let elements = json!({"accessKey": {
         "userName": key.owner.user_name(),
@@ -120,17 +145,19 @@ pub(crate) fn create(
         create_date: Some(key.created.into()),
     };
     let response = Response::CreateAccessKey(iam::CreateAccessKeyResponse { access_key });
-    Ok(Outcome::change(response, Change::PutAccessKey(key)).with_elements(elements))
+    let mut outcome = Outcome::change(response, Change::PutAccessKey(key)).with_elements(elements);
+    outcome.changes.extend(user);
+    Ok(outcome)
 }
 
 pub(crate) fn list(
     desk: &Desk<'_>,
     request: &iam::ListAccessKeysRequest,
 ) -> Result<Outcome, ApiError> {
-    let owner = existing_owner(desk, request.user_name.as_deref())?;
-    let keys = desk.directory.access_keys_of(&owner).map(|key| {
+    let holder = Holder::of_request(desk, request.user_name.as_deref())?;
+    let keys = desk.directory.access_keys_of(holder.id).map(|key| {
         let metadata = iam::AccessKeyMetadata {
-            user_name: Some(owner.user_name().to_owned()),
+            user_name: Some(holder.owner.user_name().to_owned()),
             access_key_id: Some(key.id.clone()),
             status: Some(key.status),
             create_date: Some(key.created.into()),
@@ -173,20 +200,12 @@ pub(crate) fn delete(
     ))
 }
 
-fn existing_owner(desk: &Desk<'_>, named: Option<&str>) -> Result<Owner, ApiError> {
-    let owner = desk.owner(named)?;
-    if let Owner::User(name) = &owner {
-        desk.directory.user(name)?;
-    }
-    Ok(owner)
-}
-
 fn owned<'a>(desk: &Desk<'a>, named: Option<&str>, id: &str) -> Result<&'a AccessKey, ApiError> {
-    let owner = existing_owner(desk, named)?;
+    let holder = Holder::of_request(desk, named)?;
     let found = desk
         .directory
         .access_key(id)
-        .filter(|key| key.owner.is(&owner));
+        .filter(|key| key.owner_id == holder.id);
     found
         .map(AsRef::as_ref)
         .ok_or_else(|| faults::no_such_access_key(id))

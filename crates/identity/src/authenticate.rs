@@ -161,6 +161,9 @@ impl Identity {
             return Ok(root(account, &key.id));
         };
         let user = directory.user(name).map_err(|_| Rejected::UnknownKey)?;
+        if user.id != key.owner_id {
+            return Err(Rejected::UnknownKey);
+        }
         let principal = Principal {
             kind: PrincipalKind::User,
             arn: user.arn(account),

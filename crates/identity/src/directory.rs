@@ -10,7 +10,7 @@ use wire::ApiError;
 
 use crate::{
     faults, names,
-    records::{AccessKey, Owner, Role, Stored, User},
+    records::{AccessKey, Role, Stored, User},
 };
 
 /// A thing, and the commit that wrote it.
@@ -90,12 +90,12 @@ impl Directory {
         self.roles.iter().map(|(name, at)| (name, &at.value))
     }
 
-    /// The access keys of `owner`, by id.
-    pub(crate) fn access_keys_of(&self, owner: &Owner) -> impl Iterator<Item = &Arc<AccessKey>> {
+    /// The access keys of the user, or the account, with that unique id.
+    pub(crate) fn access_keys_of(&self, owner_id: &str) -> impl Iterator<Item = &Arc<AccessKey>> {
         self.access_keys
             .values()
             .map(|at| &at.value)
-            .filter(move |key| key.owner.is(owner))
+            .filter(move |key| key.owner_id == owner_id)
     }
 
     /// Adds to `transaction` what makes `change` durable, if the store is as this directory believes.

@@ -12,9 +12,10 @@ use tokio::sync::Mutex;
 
 use crate::{
     Error,
+    access_keys::Holder,
     directory::{Change, Directory},
     limits, names,
-    records::{AccessKey, Owner, Role, Stored, User},
+    records::{AccessKey, Role, Stored, User},
 };
 
 /// Accounts, users, roles, access keys and sessions.
@@ -105,7 +106,12 @@ impl Identity {
     }
 
     async fn give_root_key(&self, marker: Key, now: Timestamp) -> Result<Option<RootKey>, Error> {
-        let (key, secret) = AccessKey::fresh(&self.sealing, &self.account, Owner::Root, now)?;
+        let (key, secret) = AccessKey::fresh(
+            &self.sealing,
+            &self.account,
+            Holder::root(&self.account),
+            now,
+        )?;
         let access_key_id = key.id.clone();
         let transaction = Transaction::new()
             .expect_absent(marker.clone())

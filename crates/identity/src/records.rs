@@ -56,6 +56,8 @@ pub(crate) enum Owner {
 pub(crate) struct AccessKey {
     pub(crate) id: String,
     pub(crate) owner: Owner,
+    /// The owner's unique id, so that the key is not that of a user who is made later under the same name.
+    pub(crate) owner_id: String,
     pub(crate) status: StatusType,
     pub(crate) created: Timestamp,
     pub(crate) wrapped: Vec<u8>,
@@ -74,14 +76,6 @@ impl Role {
 }
 
 impl Owner {
-    pub(crate) fn is(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Root, Self::Root) => true,
-            (Self::User(own), Self::User(other)) => names::fold(own) == names::fold(other),
-            (Self::Root, Self::User(_)) | (Self::User(_), Self::Root) => false,
-        }
-    }
-
     /// The user's name; the root user has none.
     pub(crate) fn user_name(&self) -> &str {
         match self {
@@ -236,6 +230,7 @@ pub(crate) struct AccessKeyRecord {
     v: u32,
     id: String,
     owner: Owner,
+    owner_id: String,
     status: StatusType,
     created: Timestamp,
     wrapped: String,
@@ -249,6 +244,7 @@ impl Stored for AccessKey {
             v: VERSION,
             id: self.id.clone(),
             owner: self.owner.clone(),
+            owner_id: self.owner_id.clone(),
             status: self.status,
             created: self.created,
             wrapped: STANDARD.encode(&self.wrapped),
@@ -261,6 +257,7 @@ impl Stored for AccessKey {
             v: _,
             id,
             owner,
+            owner_id,
             status,
             created,
             wrapped,
@@ -271,6 +268,7 @@ impl Stored for AccessKey {
         Ok(Self {
             id,
             owner,
+            owner_id,
             status,
             created,
             wrapped,

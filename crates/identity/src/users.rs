@@ -88,12 +88,7 @@ pub(crate) fn delete(
     request: &iam::DeleteUserRequest,
 ) -> Result<Outcome, ApiError> {
     let user = desk.directory.user(&request.user_name)?;
-    if desk
-        .directory
-        .access_keys_of(&Owner::User(user.name.clone()))
-        .next()
-        .is_some()
-    {
+    if desk.directory.access_keys_of(&user.id).next().is_some() {
         return Err(faults::must_delete_first("access keys"));
     }
     if !user.policies.is_empty() {
@@ -160,7 +155,7 @@ fn shown(desk: &Desk<'_>, user: &User, with_tags: bool) -> iam::User {
 fn root(desk: &Desk<'_>) -> iam::User {
     let given = desk
         .directory
-        .access_keys_of(&Owner::Root)
+        .access_keys_of(desk.account)
         .map(|key| key.created)
         .min();
     iam::User {

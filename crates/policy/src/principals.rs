@@ -14,8 +14,6 @@ pub(crate) enum Match {
     Session,
 }
 
-use std::fmt;
-
 use crate::{PolicyError, Principal, PrincipalKind, action::texts, json::Json};
 
 /// Whom a statement speaks of.
@@ -156,16 +154,6 @@ impl PrincipalPattern {
         };
         let dns = text.contains('.') && text.split('.').all(label);
         dns.then(|| Self::Service(text.to_owned()))
-    }
-}
-
-impl fmt::Display for PrincipalPattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Everyone => f.write_str("*"),
-            Self::Account(account) => write!(f, "arn:aws:iam::{account}:root"),
-            Self::Identity(text) | Self::Session(text) | Self::Service(text) => f.write_str(text),
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Decimal numbers compared exactly: no rounding at 2⁵³, no infinities.
 
-use std::{cmp::Ordering, fmt};
+use std::cmp::Ordering;
 
 /// A decimal number of any length.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,20 +55,5 @@ impl Ord for Decimal {
 impl PartialOrd for Decimal {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
-    }
-}
-
-impl fmt::Display for Decimal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = if self.negative { "-" } else { "" };
-        let whole = if self.whole.is_empty() {
-            "0"
-        } else {
-            &self.whole
-        };
-        match self.fraction.as_str() {
-            "" => write!(f, "{sign}{whole}"),
-            fraction => write!(f, "{sign}{whole}.{fraction}"),
-        }
     }
 }

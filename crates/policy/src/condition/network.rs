@@ -1,6 +1,6 @@
 //! Addresses and CIDR blocks.
 
-use std::{fmt, net::IpAddr};
+use std::net::IpAddr;
 
 /// A CIDR block; a lone address is a block of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,10 +57,4 @@ fn width(address: IpAddr) -> u32 {
 /// Whether two addresses of `width` bits that differ by `difference` agree in their first `prefix_len` bits.
 fn shared_prefix(difference: u128, width: u32, prefix_len: u32) -> bool {
     difference.checked_shr(width - prefix_len).unwrap_or(0) == 0
-}
-
-impl fmt::Display for Network {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.base, self.prefix_len)
-    }
 }

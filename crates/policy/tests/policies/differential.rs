@@ -229,6 +229,69 @@ proptest! {
     }
 }
 
+/// The same policy in other words: indented, members and statements the other way round, every lone text in a list,
+/// actions and condition keys in capitals.
+fn rewritten(document: &Value) -> String {
+    let statements = document["Statement"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .rev()
+        .map(|statement| {
+            let members = statement
+                .as_object()
+                .unwrap()
+                .iter()
+                .rev()
+                .map(|(name, value)| {
+                    let value = match name.as_str() {
+                        "Action" | "NotAction" => listed(value, str::to_ascii_uppercase),
+                        "Resource" | "NotResource" => listed(value, str::to_owned),
+                        "Condition" => capital_keys(value),
+                        _ => value.clone(),
+                    };
+                    (name.clone(), value)
+                });
+            Value::Object(members.collect())
+        });
+    let document =
+        json!({"Statement": statements.collect::<Vec<_>>(), "Version": document["Version"]});
+    serde_json::to_string_pretty(&document).unwrap()
+}
+
+fn listed(value: &Value, spelled: fn(&str) -> String) -> Value {
+    let one = std::slice::from_ref(value);
+    let items = value.as_array().map_or(one, Vec::as_slice).iter();
+    items.map(|item| spelled(item.as_str().unwrap())).collect()
+}
+
+fn capital_keys(condition: &Value) -> Value {
+    let block = |block: &Value| -> Value {
+        let keys = block.as_object().unwrap().iter();
+        Value::Object(
+            keys.map(|(key, value)| (key.to_uppercase(), value.clone()))
+                .collect(),
+        )
+    };
+    let operators = condition.as_object().unwrap().iter();
+    Value::Object(
+        operators
+            .map(|(operator, keys)| (operator.clone(), block(keys)))
+            .collect(),
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(CASES / 4))]
+
+    #[test]
+    fn a_policy_in_other_words_decides_alike(policies in policies(), request in request()) {
+        let others: Vec<Value> =
+            policies.iter().map(|document| serde_json::from_str(&rewritten(document)).unwrap()).collect();
+        prop_assert_eq!(request.ours(&policies), request.ours(&others));
+    }
+}
+
 fn theirs_alone(
     statement: Value,
     context: iam_rs::Context,

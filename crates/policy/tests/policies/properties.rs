@@ -157,4 +157,55 @@ proptest! {
         let ask = Ask::new("s3:GetObject", OBJECT).with_resource_policy(on_resource);
         prop_assert!(!decide(&alice(), &ask, &layers).is_allowed());
     }
+
+    #[test]
+    fn numbers_compare_as_numbers(one in -10_000..10_000_i64, other in -10_000..10_000_i64, decimals in 0..4_u32) {
+        let written = |number: i64| {
+            let scale = 10_i64.pow(decimals);
+            let sign = if number < 0 { "-" } else { "" };
+            let (whole, part) = (number.abs() / scale, number.abs() % scale);
+            format!("{sign}{whole}.{part:0width$}", width = decimals as usize)
+        };
+        for (operator, expected) in [
+            ("NumericEquals", one == other),
+            ("NumericNotEquals", one != other),
+            ("NumericLessThan", one < other),
+            ("NumericLessThanEquals", one <= other),
+            ("NumericGreaterThan", one > other),
+            ("NumericGreaterThanEquals", one >= other),
+        ] {
+            let condition = json!({operator: {"aws:Key": written(other)}});
+            prop_assert_eq!(holds("Allow", condition, Context::new().with("aws:Key", written(one))), expected);
+        }
+    }
+
+    #[test]
+    fn instants_compare_as_instants_in_every_zone(
+        one in 0..4_000_000_000_i64, other in 0..4_000_000_000_i64, minutes in -720..720_i32,
+    ) {
+        let zone = jiff::tz::Offset::from_seconds(minutes * 60).unwrap();
+        let instant = jiff::Timestamp::from_second(one).unwrap();
+        let sign = if minutes < 0 { '-' } else { '+' };
+        let (hours, rest) = (minutes.abs() / 60, minutes.abs() % 60);
+        let local = format!("{}{sign}{hours:02}:{rest:02}", zone.to_datetime(instant).strftime("%Y-%m-%dT%H:%M:%S"));
+        let wanted = jiff::Timestamp::from_second(other).unwrap().to_string();
+        for (operator, expected) in
+            [("DateLessThan", one < other), ("DateGreaterThanEquals", one >= other), ("DateEquals", one == other)]
+        {
+            let condition = json!({operator: {"aws:Key": wanted}});
+            prop_assert_eq!(holds("Allow", condition, Context::new().with("aws:Key", local.clone())), expected);
+        }
+    }
+
+    #[test]
+    fn an_address_is_in_a_block_when_its_first_bits_are(base: u32, other: u32, bits in 0..33_u32) {
+        let near = if bits == 0 { other } else { base & !(u32::MAX >> 1 >> (bits - 1)) | other >> bits.min(31) };
+        for address in [other, near] {
+            let expected = bits == 0 || base >> (32 - bits) == address >> (32 - bits);
+            let block = format!("{}/{bits}", std::net::Ipv4Addr::from_bits(base));
+            let condition = json!({"IpAddress": {"aws:SourceIp": block}});
+            let context = Context::new().with("aws:SourceIp", std::net::Ipv4Addr::from_bits(address).to_string());
+            prop_assert_eq!(holds("Allow", condition, context), expected);
+        }
+    }
 }
