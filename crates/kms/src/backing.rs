@@ -64,11 +64,7 @@ impl BackingKey {
         let header = header(arn, purpose, version);
         let wrapped = root.wrap(WRAP_LABEL, &header, &[], secret.danger_expose())?;
         let name = crypto::kbkdf_hmac_sha256(&secret, MATERIAL_ID_LABEL, &[&header])?;
-        let material_id = name
-            .danger_expose()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>();
+        let material_id = hex::encode(name.danger_expose());
         Ok(Self {
             version,
             created: now,

@@ -101,9 +101,11 @@ impl<'a> Blob<'a> {
             [1] => KeyId::multi_region(uuid),
             _ => return Err(BadCiphertext),
         };
-        let [a, b, c, d, e] = fields.take::<5>()?;
-        let account = AccountId::from_number(u64::from_be_bytes([0, 0, 0, a, b, c, d, e]))
-            .ok_or(BadCiphertext)?;
+        let account = fields
+            .take::<5>()?
+            .iter()
+            .fold(0, |number, byte| number << 8 | u64::from(*byte));
+        let account = AccountId::from_number(account).ok_or(BadCiphertext)?;
         let version =
             BackingVersion::new(u32::from_be_bytes(fields.take()?)).ok_or(BadCiphertext)?;
         let nonce = fields.take()?;

@@ -46,62 +46,35 @@ impl Shared {
     fn transaction(&self, changes: &[Change], record: &Record) -> Result<Transaction, StoreError> {
         let mut transaction = Transaction::new();
         for change in changes {
-            let (name, value, revision) = self.written(change)?;
-            transaction = match revision {
+            let name = Name::new(name(change))?;
+            transaction = match self.revision(change) {
                 Some(revision) => transaction.expect(name.clone(), revision),
                 None => transaction.expect_absent(name.clone()),
             };
-            transaction = match value {
+            transaction = match value(change)? {
                 Some(value) => transaction.put(name, value),
                 None => transaction.delete(name),
             };
         }
-        Ok(transaction.put(
-            Name::new(trail::outbox_key(record.event_id()))?,
-            record.bytes().to_vec(),
-        ))
+        let outbox = Name::new(trail::outbox_key(record.event_id()))?;
+        Ok(transaction.put(outbox, record.bytes().to_vec()))
     }
 
-    /// A change as the store sees it: the record's name, its new value, and the revision that it has now.
-    fn written(
-        &self,
-        change: &Change,
-    ) -> Result<(Name, Option<Vec<u8>>, Option<Revision>), StoreError> {
-        let unwritable = |_| StoreError::Corrupt {
-            place: "a record that cannot be written as JSON".to_owned(),
-        };
-        let (name, value) = match change {
-            Change::PutKey(key) => (
-                record::key_name(&key.arn),
-                Some(record::encode_key(key).map_err(unwritable)?),
-            ),
-            Change::DeleteKey(arn) => (record::key_name(arn), None),
-            Change::PutAlias(region, alias) => (
-                record::alias_name(region, &alias.name),
-                Some(record::encode_alias(alias).map_err(unwritable)?),
-            ),
-            Change::DeleteAlias(region, name) => (record::alias_name(region, name), None),
-        };
-        let revision = self.with_ring(|ring| match change {
-            Change::PutKey(key) => ring
-                .key(&key.arn.region, key.arn.id)
-                .map(|(_, revision)| *revision),
-            Change::DeleteKey(arn) => ring.key(&arn.region, arn.id).map(|(_, revision)| *revision),
-            Change::PutAlias(region, alias) => ring
-                .alias(region, &alias.name)
-                .map(|(_, revision)| *revision),
-            Change::DeleteAlias(region, name) => {
-                ring.alias(region, name).map(|(_, revision)| *revision)
-            }
-        });
-        Ok((Name::new(name)?, value, revision))
+    /// The revision of the record that a change is about, as far as memory knows.
+    fn revision(&self, change: &Change) -> Option<Revision> {
+        self.with_ring(|ring| match change {
+            Change::PutKey(key) => ring.key(&key.arn.region, key.arn.id).map(|(_, at)| *at),
+            Change::DeleteKey(arn) => ring.key(&arn.region, arn.id).map(|(_, at)| *at),
+            Change::PutAlias(region, alias) => ring.alias(region, &alias.name).map(|(_, at)| *at),
+            Change::DeleteAlias(region, name) => ring.alias(region, name).map(|(_, at)| *at),
+        })
     }
 
     fn take_over(&self, changes: Vec<Change>, revision: Revision) {
         self.with_ring(|ring| {
-            changes
-                .into_iter()
-                .for_each(|change| ring.apply(change, revision))
+            for change in changes {
+                ring.apply(change, revision);
+            }
         });
     }
 
@@ -121,4 +94,26 @@ impl Shared {
             }
         }
     }
+}
+
+/// The store's name of the record that a change is about.
+fn name(change: &Change) -> String {
+    match change {
+        Change::PutKey(key) => record::key_name(&key.arn),
+        Change::DeleteKey(arn) => record::key_name(arn),
+        Change::PutAlias(region, alias) => record::alias_name(region, &alias.name),
+        Change::DeleteAlias(region, name) => record::alias_name(region, name),
+    }
+}
+
+/// What that record is to hold; nothing when it is to go.
+fn value(change: &Change) -> Result<Option<Vec<u8>>, StoreError> {
+    let encoded = match change {
+        Change::PutKey(key) => record::encode_key(key),
+        Change::PutAlias(_, alias) => record::encode_alias(alias),
+        Change::DeleteKey(_) | Change::DeleteAlias(..) => return Ok(None),
+    };
+    encoded.map(Some).map_err(|_| StoreError::Corrupt {
+        place: "a record that cannot be written as JSON".to_owned(),
+    })
 }

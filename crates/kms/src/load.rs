@@ -1,9 +1,9 @@
 //! Opening: the root key proved, every record read.
 
-use crypto::WrappingKey;
-use store::{Key as Name, Store, StoreError, Transaction, Versioned};
-
 use std::sync::Arc;
+
+use crypto::WrappingKey;
+use store::{Key as Name, Revision, Store, StoreError, Transaction, Versioned};
 
 use crate::keyring::{Change, Keyring, Slot};
 use crate::limits;
@@ -162,34 +162,29 @@ pub(crate) fn take_in(
         (Some(Place::Key(region, id)), Some(found)) => {
             let policy = |text: &str| ring.policy(text).ok();
             let key = record::decode_key(&region, id, &found.value, policy).ok();
-            match key.filter(|key| key.arn.account == account) {
-                Some(key) => {
-                    let key = key.probed(root);
-                    let available = key.available;
-                    ring.put_slot(region, id, Slot::Known(Arc::new(key)), found.revision);
-                    Taken::Key { available }
-                }
-                None => {
-                    ring.put_slot(region, id, Slot::Unreadable, found.revision);
-                    Taken::Damaged
-                }
-            }
+            let key = key
+                .filter(|key| key.arn.account == account)
+                .map(|key| key.probed(root));
+            let taken = key.as_ref().map_or(Taken::Damaged, |key| Taken::Key {
+                available: key.available,
+            });
+            let slot = key.map_or(Slot::Unreadable, |key| Slot::Known(Arc::new(key)));
+            ring.put_slot(region, id, slot, found.revision);
+            taken
         }
         (Some(Place::Key(region, id)), None) => {
             ring.remove_key(&region, id);
             Taken::Other
         }
         (Some(Place::Alias(region, name)), Some(found)) => {
-            match record::decode_alias(name, &found.value) {
-                Ok(alias) => {
-                    ring.apply(Change::PutAlias(region, alias), found.revision);
-                    Taken::Other
-                }
-                Err(_) => Taken::Damaged,
-            }
+            let Ok(alias) = record::decode_alias(name, &found.value) else {
+                return Taken::Damaged;
+            };
+            ring.apply(Change::PutAlias(region, alias), found.revision);
+            Taken::Other
         }
         (Some(Place::Alias(region, name)), None) => {
-            ring.apply(Change::DeleteAlias(region, name), store::Revision::ZERO);
+            ring.apply(Change::DeleteAlias(region, name), Revision::ZERO);
             Taken::Other
         }
         (Some(Place::RootKeyCheck), _) => Taken::Other,

@@ -19,7 +19,7 @@ use crate::names::AccountId;
 use crate::operation::{Kind, Plan, kind};
 use crate::sweep::{self, Swept};
 
-/// CloudFormation's name for a key, as the trail's `resources` have it.
+/// The resource type of a key, as the trail's `resources` have it.
 pub(crate) const KEY_RESOURCE: &str = "AWS::KMS::Key";
 /// The same for an alias.
 const ALIAS_RESOURCE: &str = "AWS::KMS::Alias";

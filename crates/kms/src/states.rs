@@ -83,6 +83,7 @@ pub(crate) enum Verdict {
 }
 
 /// What an operation of `class` may do with a key in `state`.
+#[expect(clippy::match_same_arms, reason = "the table is read row by row")]
 pub(crate) const fn verdict(class: Class, state: KeyState) -> Verdict {
     use KeyState as S;
     match (class, state) {

@@ -4,6 +4,9 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::items_after_statements,
+    clippy::needless_pass_by_value,
+    unreachable_pub,
     reason = "a test that cannot go on fails"
 )]
 
