@@ -199,7 +199,8 @@ pub trait Device: Send {
 /// A line of the mount table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mount {
-    /// The mounted device, with links resolved as the kernel gives it.
+    /// The mounted device as [`crate::engine::Active::device`] names it: `/dev/mapper/NAME` for a mapping, else the
+    /// kernel's node.
     pub source: PathBuf,
     /// Where.
     pub target: PathBuf,

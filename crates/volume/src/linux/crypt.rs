@@ -365,15 +365,11 @@ fn active(name: &str, info: &Info, target: Option<&Target>) -> Active {
     found.payload = start..start.saturating_add(target.sectors.saturating_mul(SECTOR));
     found.sector_size = crypt.sector_size();
     found.key_bits = u32::try_from(crypt.key.len().saturating_mul(8)).unwrap_or(u32::MAX);
-    let backing = crypt
-        .device
-        .parse::<node::Number>()
-        .ok()
-        .and_then(node::Number::kernel_name);
-    match backing {
-        Some(backing) => found.backing = Path::new("/dev").join(backing),
+    let backing = crypt.device.parse::<node::Number>().ok();
+    match backing.and_then(node::Number::path) {
+        Some(backing) => found.backing = backing,
         None => {
-            found.health = Health::Dead(format!("its backing device ({}) is gone", crypt.device))
+            found.health = Health::Dead(format!("its backing device ({}) is gone", crypt.device));
         }
     }
     found.cipher = crypt.cipher;

@@ -87,21 +87,10 @@ impl MountLine {
         self.options.split(',').any(|option| option == "ro")
     }
 
-    /// The mounted device's node: the kernel's name for its number where it has one, since what `mount` was told may
-    /// be a link that now leads elsewhere.
+    /// The mounted device as engines name it. By its number, since what `mount` was told may be a link that now leads
+    /// elsewhere; as it was named where the number is no block device's (btrfs, tmpfs).
     fn source_node(&self) -> PathBuf {
-        match self.device.kernel_name() {
-            Some(name) => {
-                let kernels = Path::new("/dev").join(name);
-                let named = fs::canonicalize(&self.source).unwrap_or_default();
-                if node::number_of(&named).ok().flatten() == Some(self.device) {
-                    named
-                } else {
-                    kernels
-                }
-            }
-            None => self.source.clone(),
-        }
+        self.device.path().unwrap_or_else(|| self.source.clone())
     }
 }
 

@@ -48,6 +48,14 @@ impl Number {
         let folder = fs::canonicalize(self.sysfs()).ok()?;
         Some(folder.file_name()?.to_str()?.replace('!', "/"))
     }
+
+    /// The device's path as a person knows it: `/dev/mapper/NAME` for a mapping, else `/dev` and the kernel's name.
+    pub(super) fn path(self) -> Option<PathBuf> {
+        match fs::read_to_string(self.sysfs().join("dm/name")) {
+            Ok(mapping) => Some(Path::new("/dev/mapper").join(mapping.trim_end())),
+            Err(_) => Some(Path::new("/dev").join(self.kernel_name()?)),
+        }
+    }
 }
 
 impl fmt::Display for Number {

@@ -13,6 +13,8 @@ const COOKIE_MAGIC: u32 = 0x0D4D;
 const FLAGS_SHIFT: u32 = 16;
 /// "This event comes from who changed the device", without which udev's rules ignore it.
 const PRIMARY_SOURCE: u32 = 0x0040;
+/// "Whoever made this leaves its nodes to udev."
+const NO_FALLBACK: u32 = 0x0020;
 /// How long udev may take before the device is used without it.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// How many keys are tried until one is free.
@@ -44,7 +46,7 @@ impl Cookie {
     /// The event number that tells udev of the cookie.
     pub(super) fn event(&self) -> u32 {
         self.0.as_ref().map_or(0, |semaphore| {
-            PRIMARY_SOURCE << FLAGS_SHIFT | semaphore.key & 0xFFFF
+            (PRIMARY_SOURCE | NO_FALLBACK) << FLAGS_SHIFT | semaphore.key & 0xFFFF
         })
     }
 
@@ -159,7 +161,7 @@ mod tests {
     fn an_event_names_the_key_and_its_source() {
         let cookie = Cookie(Some(Semaphore::new().unwrap()));
         let key = cookie.0.as_ref().unwrap().key;
-        assert_eq!(cookie.event(), 0x0040_0000 | key & 0xFFFF);
+        assert_eq!(cookie.event(), 0x0060_0000 | key & 0xFFFF);
         assert_eq!(Cookie(None).event(), 0);
     }
 }
