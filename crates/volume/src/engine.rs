@@ -91,7 +91,6 @@ pub struct Mapping<'a> {
 
 /// Whether a call changed anything. Running a verb twice is safe by this type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
 pub enum Changed {
     /// It was made so.
     Yes,

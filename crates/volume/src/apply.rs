@@ -1,0 +1,400 @@
+//! The one place that runs a plan: step by step, each reported. After a failure nothing more is done but closing what
+//! this run had opened, so that no key stays in use for a volume that did not come up.
+
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use crate::binding::{State, VolumeSecret};
+use crate::config::KeySource;
+use crate::engine::{Changed, Engine, EngineKind, Mapping};
+use crate::error::Error;
+use crate::header::{self, Snapshot};
+use crate::host::{Access, Device, FileSystem, Host, HostError, Identity, SCAN_LEN, Unmount};
+use crate::observe::{Content, Observed, observe};
+use crate::plan::{Plan, Refusal, Step};
+use crate::secrets::Secrets;
+use crate::state::{Intent, Place};
+use crate::target::Target;
+
+mod erase;
+mod rewrap;
+
+pub(crate) use rewrap::Adopt;
+
+/// Told of every step. Methods do nothing unless they are given something to do.
+pub trait Progress {
+    /// A step begins.
+    fn begin(&mut self, volume: &str, step: &Step) {
+        let _ = (volume, step);
+    }
+
+    /// A step is done.
+    fn done(&mut self, volume: &str, step: &Step, changed: Changed) {
+        let _ = (volume, step, changed);
+    }
+}
+
+/// Tells nobody.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+
+impl Progress for Silent {}
+
+/// The file systems that are mounted when they are found in a volume.
+const MOUNTED: [&str; 4] = ["ext4", "xfs", "ext3", "ext2"];
+/// How much is zeroed at a time.
+const ZEROS: usize = 256 << 10;
+
+/// What a run of one plan has in hand.
+pub(crate) struct Applier<'r, 'a> {
+    pub(crate) host: &'a dyn Host,
+    pub(crate) secrets: &'r mut Secrets<'a>,
+    pub(crate) target: &'r Target,
+    pub(crate) observed: Observed,
+    /// What the volume is wrapped with anew (rekey).
+    pub(crate) adopt: Option<Adopt>,
+    /// What still opens it (rekey in seed mode).
+    pub(crate) previous: Option<Rc<VolumeSecret>>,
+    identity: Option<Identity>,
+    claim: Option<Box<dyn Device>>,
+    secret: Option<Rc<VolumeSecret>>,
+    blob: Option<Vec<u8>>,
+    header: Option<Snapshot>,
+    key: Option<luks::VolumeKey>,
+    mapped: Option<PathBuf>,
+    opened_by: Option<EngineKind>,
+    remains: Vec<String>,
+    overwritten: Vec<[u8; 32]>,
+}
+
+impl<'r, 'a> Applier<'r, 'a> {
+    pub(crate) fn new(host: &'a dyn Host, secrets: &'r mut Secrets<'a>, target: &'r Target, mut observed: Observed) -> Self {
+        let header = observed.header.take();
+        let identity = observed.identity.clone();
+        let mapped = observed.active.as_ref().map(|active| active.device.clone());
+        Self {
+            host,
+            secrets,
+            target,
+            observed,
+            adopt: None,
+            previous: None,
+            identity,
+            claim: None,
+            secret: None,
+            blob: None,
+            header,
+            key: None,
+            mapped,
+            opened_by: None,
+            remains: Vec::new(),
+            overwritten: Vec::new(),
+        }
+    }
+
+    /// Runs a plan.
+    pub(crate) fn run(&mut self, plan: &Plan, progress: &mut dyn Progress) -> Result<Changed, Error> {
+        let mut changed = Changed::No;
+        for step in &plan.steps {
+            progress.begin(&plan.volume, step);
+            let outcome = self.step(step, plan);
+            match outcome {
+                Ok(outcome) => {
+                    progress.done(&plan.volume, step, outcome);
+                    if outcome == Changed::Yes {
+                        changed = Changed::Yes;
+                    }
+                }
+                Err(error) => {
+                    self.abandon();
+                    return Err(error);
+                }
+            }
+        }
+        if !self.remains.is_empty() {
+            return Err(Error::Remains { volume: self.target.name.clone(), remains: std::mem::take(&mut self.remains) });
+        }
+        Ok(changed)
+    }
+
+    fn step(&mut self, step: &Step, plan: &Plan) -> Result<Changed, Error> {
+        match step {
+            Step::FetchSecret => self.fetch_secret(plan),
+            Step::CreateFile { path, size } => self.create_file(path, *size),
+            Step::Wipe { .. } => self.wipe(),
+            Step::ClearUnfinished => self.clear_unfinished(),
+            Step::Format => self.format(),
+            Step::Unlock => self.unlock(),
+            Step::RepairHeader => self.repair_header(),
+            Step::AttachLoop => self.attach_loop(),
+            Step::Map { engine } => self.map(*engine),
+            Step::MakeFileSystem { kind } => self.make_file_system(*kind),
+            Step::MarkReady => self.mark_ready(),
+            Step::Mount { at } => self.mount(at),
+            Step::Unmount { at, dead } => Ok(self.host.unmount(at, if *dead { Unmount::Detach } else { Unmount::IfIdle })?),
+            Step::Unmap { engine } => self.unmap(*engine),
+            Step::DetachLoop => Ok(self.host.detach_loop(self.target.backing.path())?),
+            Step::DestroyHeader => self.destroy_header(),
+            Step::Discard => self.discard(),
+            Step::ReadBack => self.read_back(),
+            Step::DeleteBackups { files } => self.delete_backups(files),
+            Step::Rewrap => self.rewrap(),
+        }
+    }
+
+    /// Closes what this run opened. What fails here is left to the next run, which finds it.
+    fn abandon(&mut self) {
+        self.key = None;
+        self.claim = None;
+        if let Some(kind) = self.opened_by.take()
+            && let Ok(engine) = self.engine(kind)
+        {
+            let _ = engine.close(&self.target.name);
+        }
+    }
+
+    fn engine(&self, kind: EngineKind) -> Result<&'a dyn Engine, Error> {
+        self.host
+            .engines()
+            .into_iter()
+            .find(|engine| engine.kind() == kind)
+            .ok_or_else(|| Refusal::NoEngine { reasons: vec![format!("the {kind} engine is not built in")] }.into())
+    }
+
+    fn place(&self) -> String {
+        self.identity.as_ref().map_or_else(|| self.target.backing.path().display().to_string(), |identity| identity.stable_name.clone())
+    }
+
+    fn identity(&self) -> Result<&Identity, Error> {
+        self.identity.as_ref().ok_or_else(|| HostError::NotFound { what: self.place() }.into())
+    }
+
+    fn fetch_secret(&mut self, plan: &Plan) -> Result<Changed, Error> {
+        let makes_header = plan.steps.contains(&Step::Format);
+        match &self.target.key {
+            KeySource::Ephemeral => {}
+            KeySource::Seed { key, secret } => {
+                let secret = self.secrets.shared_secret(key, secret)?;
+                self.secret = Some(match &self.previous {
+                    Some(previous) if !self.is_bound_to(&secret)? => Rc::clone(previous),
+                    _ => secret,
+                });
+            }
+            KeySource::Token { key } => {
+                let blob = self.header.as_ref().and_then(Snapshot::token).and_then(|(_, token)| token.blob);
+                let made = match blob.filter(|_| !makes_header) {
+                    Some(blob) => self.secrets.machine_secret(&self.target.name, key, &blob)?,
+                    None => self.secrets.machine_secret_for_new(&self.target.name, key)?,
+                };
+                self.secret = Some(made.secret);
+                self.blob = Some(made.blob);
+            }
+        }
+        Ok(Changed::No)
+    }
+
+    /// Whether the header's newest token is under this secret.
+    fn is_bound_to(&self, secret: &VolumeSecret) -> Result<bool, Error> {
+        match self.header.as_ref().and_then(|header| Some((header, header.token()?))) {
+            Some((header, (_, token))) => header.verify(&self.target.name, secret, &token),
+            None => Ok(false),
+        }
+    }
+
+    fn create_file(&mut self, path: &std::path::Path, size: u64) -> Result<Changed, Error> {
+        let changed = self.host.create_file(path, size)?;
+        self.identity = self.target.backing.identify(self.host)?;
+        Ok(changed)
+    }
+
+    /// Claims the device for this run alone, and looks again at what it holds now that nobody else can change it.
+    fn claim(&mut self) -> Result<&dyn Device, Error> {
+        if self.claim.is_none() {
+            let identity = self.identity()?.clone();
+            let device = self.host.open(&identity, Access::Exclusive)?;
+            let now = observe(self.host, self.target)?;
+            let was = &self.observed.content;
+            let same = now.content == *was || (*was == Content::Missing && now.content == Content::Blank);
+            if !same {
+                return Err(Refusal::NotBlank { volume: self.target.name.clone(), device: identity.stable_name, size: identity.size, found: now.content.to_string() }.into());
+            }
+            self.claim = Some(device);
+        }
+        self.claim.as_deref().ok_or_else(|| HostError::NotFound { what: self.place() }.into())
+    }
+
+    fn wipe(&mut self) -> Result<Changed, Error> {
+        let report = {
+            let host = self.host;
+            host.signatures(self.claim()?)?
+        };
+        let device = self.claim()?;
+        let size = device.size();
+        let front = 0..SCAN_LEN.min(size);
+        let back = size.saturating_sub(SCAN_LEN).max(front.end)..size;
+        zero(device, front)?;
+        zero(device, back)?;
+        for signature in report.found {
+            let start = signature.offset / 4096 * 4096;
+            zero(device, start..(start + 4096).min(size))?;
+        }
+        device.flush()?;
+        Ok(Changed::Yes)
+    }
+
+    fn clear_unfinished(&mut self) -> Result<Changed, Error> {
+        let intent: Option<Intent> = Place::intent(&self.target.name).read(self.host)?;
+        let device = self.claim()?;
+        for range in intent.iter().flat_map(Intent::ranges) {
+            zero(device, range.start..range.end.min(device.size()))?;
+        }
+        device.flush()?;
+        Ok(Changed::Yes)
+    }
+
+    /// Writes a header. What is about to be written is said first in root-owned state, so that whatever part of it a kill
+    /// leaves behind is known for what it is, and nothing else is ever taken for it.
+    fn format(&mut self) -> Result<Changed, Error> {
+        let identity = self.identity()?.clone();
+        let made = header::format(self.target, &identity, self.secret.as_deref(), self.blob.clone())?;
+        let host = self.host;
+        let intent = Place::intent(&self.target.name);
+        let _ = self.claim()?;
+        intent.write(host, &Intent::of(&identity, made.writes()))?;
+        let device = self.claim()?;
+        header::write(device, &made.steps)?;
+        self.claim = None;
+        Place::erasing(&self.target.name).remove(host)?;
+        intent.remove(host)?;
+        self.header = Some(made.header);
+        self.key = Some(made.key);
+        Ok(Changed::Yes)
+    }
+
+    /// Allow-list (when it was read) → Decrypt (before this) → mac → keyslot → digest.
+    fn unlock(&mut self) -> Result<Changed, Error> {
+        let place = self.place();
+        let volume = self.target.name.clone();
+        let secret = self.secret.clone().ok_or_else(|| Error::Misuse("no secret was fetched".to_owned()))?;
+        let header = self.header.as_ref().ok_or_else(|| HostError::NotFound { what: format!("the header of {place}") })?;
+        let keyslot = match header.token() {
+            Some((_, token)) => {
+                if !header.verify(&volume, &secret, &token)? {
+                    return Err(Error::Mac { volume, place });
+                }
+                token.keyslot
+            }
+            None => None,
+        };
+        let device = self.host.open(self.identity()?, Access::Read)?;
+        let opened = header.unlock(&*device, &secret, keyslot).map_err(|error| match error {
+            Error::Header { source: luks::Error::WrongPassphrase { .. }, .. } => Error::WrongSecret { volume: volume.clone(), place: place.clone() },
+            other => other,
+        })?;
+        self.key = Some(opened.key);
+        if let (KeySource::Token { key }, Some(blob)) = (&self.target.key, &self.blob) {
+            self.secrets.pin_machine(key, blob)?;
+        }
+        Ok(Changed::No)
+    }
+
+    fn repair_header(&mut self) -> Result<Changed, Error> {
+        let _ = self.claim()?;
+        let place = self.place();
+        let header = self.header.as_mut().ok_or_else(|| HostError::NotFound { what: format!("the header of {place}") })?;
+        let steps = header.commit(&place)?;
+        header::write(self.claim()?, &steps)?;
+        self.claim = None;
+        Ok(Changed::Yes)
+    }
+
+    fn attach_loop(&mut self) -> Result<Changed, Error> {
+        let before = self.host.find_loop(self.target.backing.path())?;
+        let sector_size = self.header.as_ref().map_or(512, Snapshot::sector_size);
+        let _ = self.host.attach_loop(self.target.backing.path(), sector_size, false)?;
+        Ok(if before.is_some() { Changed::No } else { Changed::Yes })
+    }
+
+    fn map(&mut self, kind: EngineKind) -> Result<Changed, Error> {
+        self.claim = None;
+        let engine = self.engine(kind)?;
+        let identity = self.identity()?.clone();
+        let place = self.place();
+        let backing = if engine.needs_block_device() { self.host.find_loop(&identity.path)?.unwrap_or_else(|| identity.path.clone()) } else { identity.path.clone() };
+        let (Some(header), Some(key)) = (&self.header, &self.key) else {
+            return Err(Error::Misuse(format!("volume {} is not unlocked", self.target.name)));
+        };
+        let payload = header.payload(identity.size, &place)?;
+        let mapping = Mapping {
+            name: &self.target.name,
+            uuid: header.uuid(),
+            luks: header.kind(),
+            backing: &backing,
+            read_only: false,
+            payload: payload.bytes,
+            sector_size: payload.sector_size,
+            iv_start: payload.iv_start,
+            cipher: crate::engine::Cipher::AesXtsPlain64,
+            key,
+        };
+        self.mapped = Some(engine.open(&mapping)?);
+        self.opened_by = Some(kind);
+        // The engine has it now; nobody else needs it.
+        self.key = None;
+        Ok(Changed::Yes)
+    }
+
+    fn mapped(&self) -> Result<&PathBuf, Error> {
+        self.mapped.as_ref().ok_or_else(|| Error::Misuse(format!("volume {} is not open", self.target.name)))
+    }
+
+    /// Only while the header in hand says provisioning: written by this run, or verified by it.
+    fn make_file_system(&mut self, kind: FileSystem) -> Result<Changed, Error> {
+        let state = self.header.as_ref().and_then(Snapshot::token).map(|(_, token)| token.state);
+        if state != Some(State::Provisioning) {
+            return Err(Error::Misuse(format!("volume {} is not being provisioned; mkfs was not run", self.target.name)));
+        }
+        self.host.make_file_system(self.mapped()?, kind, &self.target.name)?;
+        Ok(Changed::Yes)
+    }
+
+    fn mark_ready(&mut self) -> Result<Changed, Error> {
+        let place = self.place();
+        let device = self.host.open(self.identity()?, Access::Shared)?;
+        let volume = &self.target.name;
+        let header = self.header.as_mut().ok_or_else(|| HostError::NotFound { what: format!("the header of {place}") })?;
+        header.set_state(volume, self.secret.as_deref(), State::Ready, &place)?;
+        let steps = header.commit(&place)?;
+        header::write(&*device, &steps)?;
+        Ok(Changed::Yes)
+    }
+
+    fn mount(&mut self, at: &std::path::Path) -> Result<Changed, Error> {
+        let device = self.mapped()?.clone();
+        let found = self.host.file_system_on(&device)?;
+        let Some(file_system) = found.as_deref().filter(|name| MOUNTED.contains(name)) else {
+            let what = found.map_or_else(|| "no file system".to_owned(), |name| format!("{name}, which kluis does not mount"));
+            return Err(Error::NoFileSystem { volume: self.target.name.clone(), found: what });
+        };
+        self.host.mount(&device, at, file_system, false)?;
+        Ok(Changed::Yes)
+    }
+
+    fn unmap(&mut self, kind: EngineKind) -> Result<Changed, Error> {
+        let changed = self.engine(kind)?.close(&self.target.name)?;
+        self.mapped = None;
+        Ok(changed)
+    }
+}
+
+/// Zeroes a range, sparsely where the device can.
+fn zero(device: &dyn Device, range: std::ops::Range<u64>) -> Result<(), HostError> {
+    let zeros = vec![0; ZEROS];
+    let mut offset = range.start;
+    while offset < range.end {
+        let len = usize::try_from(range.end - offset).unwrap_or(ZEROS).min(ZEROS);
+        device.write_at(offset, &zeros[..len])?;
+        offset += len as u64;
+    }
+    Ok(())
+}

@@ -1,0 +1,99 @@
+//! The steps of an erase: a crypto-erase that proves itself as far as the medium lets it.
+//!
+//! The header's place is overwritten with random bytes, not zeros: what was erased does not look blank, so `up` asks for `--wipe`.
+
+use std::path::PathBuf;
+
+use crate::engine::Changed;
+use crate::error::Error;
+use crate::header::{DATA_OFFSET, Snapshot};
+use crate::host::{Access, Device};
+use crate::state::{Backups, Erasing, Place};
+
+use super::Applier;
+
+/// How much is overwritten at a time.
+const PIECE: usize = 256 << 10;
+
+impl Applier<'_, '_> {
+    fn header_len(&self) -> Result<u64, Error> {
+        let size = self.identity()?.size;
+        // Where the header cannot be read, its place is taken to be as large as any that is made by default.
+        Ok(self.header.as_ref().map_or(DATA_OFFSET, Snapshot::header_len).min(size))
+    }
+
+    pub(super) fn destroy_header(&mut self) -> Result<Changed, Error> {
+        let identity = self.identity()?.clone();
+        let header_len = self.header_len()?;
+        let erasing = Erasing { device: identity.stable_name.clone(), size: identity.size, header_len };
+        Place::erasing(&self.target.name).write(self.host, &erasing)?;
+        let device = self.host.open(&identity, Access::Exclusive)?;
+        let mut digests = Vec::new();
+        for (offset, len) in pieces(header_len) {
+            let mut random = vec![0; len];
+            crypto::random::fill(&mut random)?;
+            device.write_at(offset, &random)?;
+            digests.push(crypto::sha256(&[&random]));
+        }
+        device.flush()?;
+        self.overwritten = digests;
+        self.claim = Some(device);
+        Ok(Changed::Yes)
+    }
+
+    /// Discards all data. Where the device cannot, the data stays as ciphertext whose key is gone.
+    pub(super) fn discard(&mut self) -> Result<Changed, Error> {
+        let header_len = self.header_len()?;
+        let device = self.claimed()?;
+        let size = device.size();
+        let changed = device.discard(header_len, size.saturating_sub(header_len))?;
+        device.flush()?;
+        Ok(changed)
+    }
+
+    pub(super) fn read_back(&mut self) -> Result<Changed, Error> {
+        let header_len = self.header_len()?;
+        let device = self.claimed()?;
+        device.drop_caches()?;
+        let mut kept = None;
+        for ((offset, len), written) in pieces(header_len).zip(&self.overwritten) {
+            let mut found = vec![0; len];
+            device.read_at(offset, &mut found)?;
+            if crypto::sha256(&[&found]) != *written && kept.is_none() {
+                kept = Some(offset);
+            }
+        }
+        if let Some(offset) = kept {
+            let place = self.place();
+            self.remains.push(format!("{place} does not hold at byte {offset} what was written over its header; destroy the medium, or delete the KMS key"));
+        }
+        self.claim = None;
+        Ok(Changed::No)
+    }
+
+    pub(super) fn delete_backups(&mut self, files: &[PathBuf]) -> Result<Changed, Error> {
+        let mut left = Vec::new();
+        for file in files {
+            if let Err(error) = self.host.remove_file(file) {
+                self.remains.push(format!("the header backup {} ({error})", file.display()));
+                left.push(file.clone());
+            }
+        }
+        let place = Place::backups(&self.target.name);
+        if left.is_empty() {
+            place.remove(self.host)?;
+        } else {
+            place.write(self.host, &Backups { files: left })?;
+        }
+        Ok(Changed::Yes)
+    }
+
+    fn claimed(&self) -> Result<&dyn Device, Error> {
+        self.claim.as_deref().ok_or_else(|| Error::Misuse("the header was not destroyed first".to_owned()))
+    }
+}
+
+fn pieces(len: u64) -> impl Iterator<Item = (u64, usize)> {
+    let piece = PIECE as u64;
+    (0..len.div_ceil(piece)).map(move |n| (n * piece, usize::try_from(len - n * piece).unwrap_or(PIECE).min(PIECE)))
+}

@@ -1,0 +1,223 @@
+//! Everything that a verb can fail with, and the one place that turns it into an exit code.
+
+use std::path::PathBuf;
+
+use crate::binding::{SecretError, TokenError};
+use crate::config::ConfigError;
+use crate::engine::EngineError;
+use crate::host::HostError;
+use crate::plan::Refusal;
+use crate::ports::{KeyServiceError, ObjectError};
+
+/// Exit codes: cryptsetup's, and `EX_TEMPFAIL` of sysexits for "try again".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum ExitCode {
+    /// Wrong parameters or configuration.
+    Parameters = 1,
+    /// No permission, or the key is not the one.
+    Key = 2,
+    /// Out of memory.
+    Memory = 3,
+    /// The wrong device or file, or something wrong with it.
+    Device = 4,
+    /// In use.
+    Busy = 5,
+    /// Temporary: the same command may succeed later.
+    Temporary = 75,
+}
+
+/// Why a verb failed. Messages say what happened and what to do next.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    // --- the operator's ---
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// No such volume.
+    #[error("there is no volume {name} in the configuration; it has {known}")]
+    UnknownVolume {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
+    /// The verb makes no sense for that volume.
+    #[error("{0}")]
+    Misuse(String),
+
+    // --- the volume's state: nothing was changed ---
+    /// The plan was refused.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+
+    // --- the header's ---
+    /// The header on the device is damaged, unsupported or outside the allow-list.
+    #[error("the header of {place} cannot be used: {source}; look with: kluis header show, or restore a backup: kluis header restore")]
+    Header {
+        /// The device or file.
+        place: String,
+        /// What is wrong.
+        source: luks::Error,
+    },
+    /// The token.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// The header's mac is not the one of its fields under this secret.
+    #[error(
+        "the header of {place} is not the one of volume {volume}: it was changed, or belongs to another volume; it was not opened. Restore a backup: kluis header restore {volume} FILE"
+    )]
+    Mac {
+        /// The volume.
+        volume: String,
+        /// The device or file.
+        place: String,
+    },
+    /// The secret opens no keyslot.
+    #[error(
+        "the secret opens no keyslot of volume {volume} ({place}): it was sealed with another secret; point `secret` at that one, or run: kluis rekey --from s3://bucket/previous {volume}"
+    )]
+    WrongSecret {
+        /// The volume.
+        volume: String,
+        /// The device or file.
+        place: String,
+    },
+    /// It opened, and there is nothing in it to mount.
+    #[error(
+        "volume {volume} opens and holds {found}; kluis makes a file system only in a volume that it is making. Open it by hand (cryptsetup open) and look, or give it up: kluis up --wipe {volume}"
+    )]
+    NoFileSystem {
+        /// The volume.
+        volume: String,
+        /// What it holds.
+        found: String,
+    },
+    /// What the service unwrapped cannot be a secret.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+
+    // --- the services' ---
+    /// The key service.
+    #[error(transparent)]
+    KeyService(#[from] KeyServiceError),
+    /// A wrapped key that the service refuses to unwrap for this machine.
+    #[error(
+        "the key service does not unwrap the key of volume {volume} for machine {machine}: {source}; it is another machine's, or damaged. If the machine's name changed, set [agent] machine to the old one"
+    )]
+    ForeignBlob {
+        /// The volume.
+        volume: String,
+        /// The name this machine goes by.
+        machine: String,
+        /// The service's words.
+        source: KeyServiceError,
+    },
+    /// A key service that unwraps to something else than it wrapped.
+    #[error("the key service did not give back the secret that it had wrapped a moment ago; nothing was written. Do not trust this service")]
+    Inconsistent,
+    /// The object store.
+    #[error(transparent)]
+    Object(#[from] ObjectError),
+
+    // --- the machine's ---
+    /// The machine.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// An engine.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// A primitive.
+    #[error(transparent)]
+    Crypto(#[from] crypto::Error),
+    /// A piece of root-owned state that is not what Kluis wrote.
+    #[error("the state {0} is damaged: it is not what kluis wrote there; look at it, and remove it if it is of no use")]
+    State(String),
+
+    // --- erase's ---
+    /// Not everything is gone.
+    #[error("volume {volume} is not wholly erased; what remains: {}", remains.join("; "))]
+    Remains {
+        /// The volume.
+        volume: String,
+        /// What remains, and where.
+        remains: Vec<String>,
+    },
+    /// A header backup that is not this volume's.
+    #[error("{} is not a header of volume {volume}: {why}; nothing was written", file.display())]
+    ForeignBackup {
+        /// The volume.
+        volume: String,
+        /// The backup.
+        file: PathBuf,
+        /// How that shows.
+        why: String,
+    },
+}
+
+impl Error {
+    /// The one map from failures to exit codes.
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Config(_) | Self::UnknownVolume { .. } | Self::Misuse(_) => ExitCode::Parameters,
+            Self::Refused(refusal) => refusal.exit_code(),
+            Self::Header { source, .. } => header_code(source),
+            Self::Token(_) | Self::NoFileSystem { .. } | Self::Remains { .. } | Self::ForeignBackup { .. } | Self::State(_) => ExitCode::Device,
+            Self::Mac { .. } | Self::WrongSecret { .. } | Self::ForeignBlob { .. } | Self::Inconsistent => ExitCode::Key,
+            Self::Secret(error) => match error {
+                SecretError::Crypto(error) => crypto_code(error),
+                _ => ExitCode::Key,
+            },
+            Self::KeyService(error) if error.is_temporary() => ExitCode::Temporary,
+            Self::Object(error) if error.is_temporary() => ExitCode::Temporary,
+            Self::KeyService(KeyServiceError::NotFound(_)) | Self::Object(ObjectError::NotFound(_)) => ExitCode::Parameters,
+            Self::KeyService(_) | Self::Object(_) => ExitCode::Key,
+            Self::Host(error) => host_code(error),
+            Self::Engine(error) => engine_code(error),
+            Self::Crypto(error) => crypto_code(error),
+        }
+    }
+}
+
+fn header_code(error: &luks::Error) -> ExitCode {
+    match error {
+        luks::Error::WrongPassphrase { .. } => ExitCode::Key,
+        luks::Error::Crypto(error) => crypto_code(error),
+        _ => ExitCode::Device,
+    }
+}
+
+fn crypto_code(error: &crypto::Error) -> ExitCode {
+    match error {
+        crypto::Error::SecretMemory(_) | crypto::Error::Argon2Memory { .. } => ExitCode::Memory,
+        crypto::Error::NotAuthentic => ExitCode::Key,
+        _ => ExitCode::Device,
+    }
+}
+
+fn host_code(error: &HostError) -> ExitCode {
+    match error {
+        HostError::Busy { .. } => ExitCode::Busy,
+        HostError::Denied { .. } | HostError::Insecure { .. } => ExitCode::Key,
+        HostError::Memory { .. } => ExitCode::Memory,
+        HostError::Unsupported { .. } | HostError::MissingProgram { .. } | HostError::Exists { .. } => ExitCode::Parameters,
+        HostError::NotFound { .. }
+        | HostError::WrongKind { .. }
+        | HostError::Replaced { .. }
+        | HostError::ReadOnly { .. }
+        | HostError::Full { .. }
+        | HostError::TooLarge { .. }
+        | HostError::Program { .. }
+        | HostError::Io { .. } => ExitCode::Device,
+    }
+}
+
+fn engine_code(error: &EngineError) -> ExitCode {
+    match error {
+        EngineError::Busy { .. } => ExitCode::Busy,
+        EngineError::Denied { .. } => ExitCode::Key,
+        EngineError::Memory { .. } => ExitCode::Memory,
+        EngineError::Unavailable { .. } => ExitCode::Parameters,
+        EngineError::Unsupported { .. } | EngineError::Failed { .. } => ExitCode::Device,
+    }
+}

@@ -1,0 +1,392 @@
+//! A volume's header in hand: read once from the device, checked against the allow-list, and used from that copy.
+//! Between `luks`, which knows the format, and `binding`, which knows what ties a header to its secret.
+
+use std::io;
+use std::ops::Range;
+
+use luks::luks2::{FormatOptions, SegmentSize};
+use luks::{AreaWrite, Header, KdfChoice, Profile, Step, VolumeKey};
+use uuid::Uuid;
+
+use crate::binding::{DigestFields, Fields, SegmentFields, State, Token, TokenError, VolumeSecret};
+use crate::config::KeySource;
+use crate::engine::LuksKind;
+use crate::error::Error;
+use crate::host::{Access, Device, Host, HostError, Identity};
+use crate::observe::HeaderFacts;
+use crate::plan::EPHEMERAL_SUBSYSTEM;
+use crate::target::Target;
+
+/// Where the data of a new volume begins.
+pub(crate) const DATA_OFFSET: u64 = FormatOptions::DATA_OFFSET;
+/// The length of a new volume key: AES-256-XTS.
+const KEY_LEN: usize = 64;
+/// The most that a keyslot's area may have: 64 bytes of key in 4000 stripes are 256 kB; LUKS1's are no larger.
+const AREA_MAX: u64 = 1 << 20;
+
+/// A header as read or made.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    header: Header,
+    needs_repair: bool,
+    /// Of the device, when it was read.
+    device_len: u64,
+}
+
+/// Why there is no usable header.
+#[derive(Debug)]
+pub(crate) struct Problem(luks::Error);
+
+impl Problem {
+    pub(crate) fn is_not_luks(&self) -> bool {
+        matches!(self.0, luks::Error::NotLuks)
+    }
+
+    pub(crate) fn into_error(self, place: String) -> Error {
+        Error::Header { place, source: self.0 }
+    }
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A keyslot that opened.
+#[derive(Debug)]
+pub(crate) struct Unlocked {
+    pub(crate) keyslot: u32,
+    pub(crate) key: VolumeKey,
+}
+
+/// A header that is made and not written.
+#[derive(Debug)]
+pub(crate) struct Made {
+    pub(crate) header: Snapshot,
+    pub(crate) key: VolumeKey,
+    pub(crate) steps: Vec<Step>,
+}
+
+impl Made {
+    /// What will be written where.
+    pub(crate) fn writes(&self) -> impl Iterator<Item = (u64, &[u8])> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Write { offset, bytes } => Some((*offset, bytes.as_slice())),
+            Step::Flush => None,
+        })
+    }
+}
+
+/// Reads the header under the allow-list. The outer error is the machine's, the inner one the header's.
+pub(crate) fn read(device: &dyn Device) -> Result<Result<Snapshot, Problem>, Error> {
+    read_as(device, Profile::Strict)
+}
+
+/// Reads the header so that it can be shown.
+pub(crate) fn read_to_show(device: &dyn Device) -> Result<Result<Snapshot, Problem>, Error> {
+    read_as(device, Profile::Permissive)
+}
+
+fn read_as(device: &dyn Device, profile: Profile) -> Result<Result<Snapshot, Problem>, Error> {
+    let mut failed = None;
+    let mut source = |offset: u64, len: usize| {
+        let mut bytes = vec![0; len];
+        device.read_at(offset, &mut bytes).map(|()| bytes).map_err(|error| {
+            let words = error.to_string();
+            failed = Some(error);
+            io::Error::other(words)
+        })
+    };
+    let device_len = device.size();
+    let outcome = Header::read(&mut source, device_len, profile);
+    if let Some(error) = failed {
+        return Err(error.into());
+    }
+    Ok(match outcome {
+        Ok(read) => Ok(Snapshot { header: read.header, needs_repair: read.copy.needs_repair(), device_len }),
+        Err(luks::Error::Crypto(error)) => return Err(error.into()),
+        Err(error) => Err(Problem(error)),
+    })
+}
+
+/// Reads a header out of a backup.
+pub(crate) fn read_backup(bytes: &[u8], device_len: u64) -> Result<Snapshot, Problem> {
+    let mut source = |offset: u64, len: usize| {
+        let start = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+        let end = start.saturating_add(len).min(bytes.len());
+        Ok(bytes[start..end].to_vec())
+    };
+    Header::read(&mut source, device_len, Profile::Strict)
+        .map(|read| Snapshot { header: read.header, needs_repair: read.copy.needs_repair(), device_len })
+        .map_err(Problem)
+}
+
+/// The label of the header on a disk, as a hint; `None` when it cannot be had for whatever reason.
+pub(crate) fn label_of(host: &dyn Host, disk: &Identity) -> Option<String> {
+    let device = host.open(disk, Access::Read).ok()?;
+    match read(&*device) {
+        Ok(Ok(snapshot)) => Some(snapshot.facts().label),
+        _ => None,
+    }
+}
+
+/// Carries out a header's steps.
+pub(crate) fn write(device: &dyn Device, steps: &[Step]) -> Result<(), HostError> {
+    steps.iter().try_for_each(|step| match step {
+        Step::Write { offset, bytes } => device.write_at(*offset, bytes),
+        Step::Flush => device.flush(),
+    })
+}
+
+/// Makes the header of a new volume in state provisioning: with a keyslot and a token, or ephemeral with neither secret.
+pub(crate) fn format(target: &Target, device: &Identity, secret: Option<&VolumeSecret>, blob: Option<Vec<u8>>) -> Result<Made, Error> {
+    let place = device.stable_name.as_str();
+    let key = VolumeKey::random(KEY_LEN).map_err(fault(place))?;
+    let is_ephemeral = target.key == KeySource::Ephemeral;
+    let mut options = FormatOptions::new(device.size).map_err(fault(place))?;
+    options.label.clone_from(&target.name);
+    if is_ephemeral {
+        EPHEMERAL_SUBSYSTEM.clone_into(&mut options.subsystem);
+    }
+    let header = luks::luks2::Header::format(&options, &key).map_err(fault(place))?;
+    let mut header = Snapshot { header: Header::V2(header), needs_repair: false, device_len: device.size };
+    let mut steps = Vec::new();
+    if is_ephemeral {
+        let token = Token { keyslot: None, blob: None, generation: 1, state: State::Provisioning, mac: None };
+        header.v2(place)?.add_token(token.to_json()).map_err(fault(place))?;
+    } else {
+        let secret = secret.ok_or_else(|| Error::Misuse("no secret was fetched".to_owned()))?;
+        let (keyslot, area) = header.add_keyslot(secret, &key, place)?;
+        header.bind(&target.name, secret, blob, keyslot, 1, State::Provisioning, place)?;
+        steps.extend([area.into(), Step::Flush]);
+    }
+    steps.extend(header.commit(place)?);
+    Ok(Made { header, key, steps })
+}
+
+fn fault(place: &str) -> impl Fn(luks::Error) -> Error {
+    let place = place.to_owned();
+    move |error| match error {
+        luks::Error::Crypto(error) => Error::Crypto(error),
+        source => Error::Header { place: place.clone(), source },
+    }
+}
+
+impl Snapshot {
+    fn v2(&mut self, place: &str) -> Result<&mut luks::luks2::Header, Error> {
+        match &mut self.header {
+            Header::V2(header) => Ok(header),
+            Header::V1(_) => Err(Error::Misuse(format!("{place} has a LUKS1 header, which is not changed"))),
+        }
+    }
+
+    /// The header itself, to be shown.
+    pub(crate) fn header(&self) -> &Header {
+        &self.header
+    }
+
+    pub(crate) fn kind(&self) -> LuksKind {
+        match self.header {
+            Header::V1(_) => LuksKind::V1,
+            Header::V2(_) => LuksKind::V2,
+        }
+    }
+
+    pub(crate) fn uuid(&self) -> Uuid {
+        self.header.uuid()
+    }
+
+    fn uuid_text(&self) -> String {
+        self.uuid().to_string()
+    }
+
+    pub(crate) fn facts(&self) -> HeaderFacts {
+        let (label, subsystem) = match &self.header {
+            Header::V1(_) => (String::new(), String::new()),
+            Header::V2(header) => (header.label().to_owned(), header.subsystem().to_owned()),
+        };
+        let token_error = self.tokens_or_not().find_map(|(_, token)| token.err()).map(|error| error.to_string());
+        let token = self.token().map(|(_, token)| token);
+        let keyslots = match &self.header {
+            Header::V1(header) => header.keyslot_ids().len(),
+            Header::V2(header) => header.metadata().keyslots.len(),
+        };
+        HeaderFacts { kind: self.kind(), label, subsystem, keyslots, token, token_error, needs_repair: self.needs_repair }
+    }
+
+    fn tokens_or_not(&self) -> impl Iterator<Item = (u32, Result<Token, TokenError>)> {
+        let tokens = match &self.header {
+            Header::V1(_) => None,
+            Header::V2(header) => Some(&header.metadata().tokens),
+        };
+        tokens.into_iter().flatten().filter_map(|(id, token)| Some((*id, Token::from_json(&token.json)?)))
+    }
+
+    /// Kluis's tokens, the newest first: two while a rekey is under way.
+    pub(crate) fn tokens(&self) -> Vec<(u32, Token)> {
+        let mut tokens: Vec<(u32, Token)> = self.tokens_or_not().filter_map(|(id, token)| Some((id, token.ok()?))).collect();
+        tokens.sort_by_key(|(_, token)| std::cmp::Reverse(token.generation));
+        tokens
+    }
+
+    /// The newest of Kluis's tokens.
+    pub(crate) fn token(&self) -> Option<(u32, Token)> {
+        self.tokens().into_iter().next()
+    }
+
+    /// Whether a token's mac is the one of this header under this secret and volume name.
+    pub(crate) fn verify(&self, volume: &str, secret: &VolumeSecret, token: &Token) -> Result<bool, Error> {
+        let Some(mac) = &token.mac else {
+            return Ok(false);
+        };
+        self.with_fields(volume, token.generation, token.state, |fields| secret.verify(fields, mac)).unwrap_or(Ok(false)).map_err(Error::Crypto)
+    }
+
+    /// `None` for a header without the fields: LUKS1, or no segment or digest.
+    fn with_fields<T>(&self, volume: &str, generation: u64, state: State, use_them: impl FnOnce(&Fields<'_>) -> T) -> Option<T> {
+        let Header::V2(header) = &self.header else {
+            return None;
+        };
+        let (segment, digest) = (header.segment()?, header.digest()?);
+        let uuid = self.uuid_text();
+        Some(use_them(&Fields {
+            uuid: &uuid,
+            volume,
+            segment: SegmentFields {
+                kind: &segment.kind,
+                offset: segment.offset,
+                size: match segment.size {
+                    SegmentSize::Dynamic => None,
+                    SegmentSize::Bytes(bytes) => Some(bytes),
+                },
+                iv_tweak: segment.iv_tweak,
+                encryption: &segment.encryption,
+                sector_size: segment.sector_size,
+            },
+            digest: DigestFields {
+                kind: &digest.kind,
+                hash: &digest.hash,
+                iterations: digest.iterations,
+                salt: &digest.salt,
+                value: &digest.value,
+            },
+            requirements: header.requirements(),
+            flags: header.flags(),
+            generation,
+            state,
+        }))
+    }
+
+    /// Opens a keyslot: the one named, or without a token each in turn.
+    pub(crate) fn unlock(&self, device: &dyn Device, secret: &VolumeSecret, keyslot: Option<u32>) -> Result<Unlocked, Error> {
+        let passphrase = secret.passphrase(&self.uuid_text())?;
+        let candidates = keyslot.map_or_else(|| self.header.keyslot_ids(), |id| vec![id]);
+        let mut last = luks::Error::WrongPassphrase { keyslot: 0 };
+        for id in candidates {
+            match self.try_keyslot(device, id, passphrase.danger_expose())? {
+                Ok(key) => return Ok(Unlocked { keyslot: id, key }),
+                Err(luks::Error::Crypto(error)) => return Err(error.into()),
+                Err(error) => last = error,
+            }
+        }
+        Err(Error::Header { place: "the volume".to_owned(), source: last })
+    }
+
+    fn try_keyslot(&self, device: &dyn Device, id: u32, passphrase: &[u8]) -> Result<Result<VolumeKey, luks::Error>, Error> {
+        let area = match self.header.keyslot_area(id) {
+            Ok(area) => area,
+            Err(error) => return Ok(Err(error)),
+        };
+        let len = area.end.saturating_sub(area.start);
+        if len > AREA_MAX {
+            return Ok(Err(luks::Error::NoKeyslot(id)));
+        }
+        let mut bytes = vec![0; usize::try_from(len).unwrap_or_default()];
+        device.read_at(area.start, &mut bytes)?;
+        Ok(self.header.unlock(id, passphrase, &bytes))
+    }
+
+    /// Where the data lies.
+    pub(crate) fn payload(&self, device_len: u64, place: &str) -> Result<luks::Payload, Error> {
+        self.header.payload(device_len).map_err(fault(place))
+    }
+
+    /// The encryption sector size; 512 when it cannot be told.
+    pub(crate) fn sector_size(&self) -> u32 {
+        self.header.payload(self.device_len).map_or(512, |payload| payload.sector_size)
+    }
+
+    /// How many bytes from the start of the device hold header and keyslots.
+    pub(crate) fn header_len(&self) -> u64 {
+        self.header.payload(self.device_len).map_or(DATA_OFFSET, |payload| payload.bytes.start)
+    }
+
+    /// The places of key material and headers within [`Snapshot::header_len`]: what a restore must write.
+    pub(crate) fn areas(&self) -> Vec<Range<u64>> {
+        self.header.keyslot_ids().into_iter().filter_map(|id| self.header.keyslot_area(id).ok()).collect()
+    }
+
+    /// Adds a keyslot under a volume's secret.
+    pub(crate) fn add_keyslot(&mut self, secret: &VolumeSecret, key: &VolumeKey, place: &str) -> Result<(u32, AreaWrite), Error> {
+        let passphrase = secret.passphrase(&self.uuid_text())?;
+        let kdf = if secret.is_random() { KdfChoice::MACHINE_SECRET } else { KdfChoice::PASSPHRASE };
+        self.v2(place)?.add_keyslot(passphrase.danger_expose(), key, kdf, None).map_err(fault(place))
+    }
+
+    /// Adds a token that binds the header to a secret.
+    #[expect(clippy::too_many_arguments, reason = "they are the token's members, and each is its own type")]
+    pub(crate) fn bind(
+        &mut self,
+        volume: &str,
+        secret: &VolumeSecret,
+        blob: Option<Vec<u8>>,
+        keyslot: u32,
+        generation: u64,
+        state: State,
+        place: &str,
+    ) -> Result<(), Error> {
+        let mac = self.mac(volume, secret, generation, state, place)?;
+        let token = Token { keyslot: Some(keyslot), blob, generation, state, mac: Some(mac) };
+        self.v2(place)?.add_token(token.to_json()).map_err(fault(place))?;
+        Ok(())
+    }
+
+    fn mac(&self, volume: &str, secret: &VolumeSecret, generation: u64, state: State, place: &str) -> Result<Vec<u8>, Error> {
+        self.with_fields(volume, generation, state, |fields| secret.mac(fields))
+            .ok_or_else(|| Error::Misuse(format!("{place} has no LUKS2 header to bind")))?
+            .map(|mac| mac.to_vec())
+            .map_err(Error::Crypto)
+    }
+
+    /// Writes a state into the newest token, with a mac unless the volume is ephemeral.
+    pub(crate) fn set_state(&mut self, volume: &str, secret: Option<&VolumeSecret>, state: State, place: &str) -> Result<(), Error> {
+        let (id, mut token) = self.token().ok_or_else(|| Error::Misuse(format!("{place} has no kluis token")))?;
+        token.mac = match (secret, &token.mac) {
+            (Some(secret), _) => Some(self.mac(volume, secret, token.generation, state, place)?),
+            (None, None) => None,
+            (None, Some(_)) => return Err(Error::Misuse("no secret was fetched".to_owned())),
+        };
+        token.state = state;
+        self.v2(place)?.set_token(id, token.to_json()).map_err(fault(place))
+    }
+
+    /// Takes a keyslot out; `None` when it is not there any more.
+    pub(crate) fn kill_keyslot(&mut self, id: u32, place: &str) -> Result<Option<AreaWrite>, Error> {
+        match self.v2(place)?.kill_keyslot(id) {
+            Ok(area) => Ok(Some(area)),
+            Err(luks::Error::NoKeyslot(_)) => Ok(None),
+            Err(error) => Err(fault(place)(error)),
+        }
+    }
+
+    /// Takes a token out.
+    pub(crate) fn remove_token(&mut self, id: u32, place: &str) -> Result<(), Error> {
+        self.v2(place)?.remove_token(id).map_err(fault(place))
+    }
+
+    /// The writes that put the header on the device, both copies.
+    pub(crate) fn commit(&mut self, place: &str) -> Result<Vec<Step>, Error> {
+        self.v2(place)?.commit().map_err(fault(place))
+    }
+}

@@ -1,0 +1,233 @@
+//! What is there now. Reads everything and changes nothing; trusts nothing that it reads from a disk.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::binding::{State, Token};
+use crate::engine::{Active, EngineKind, LuksKind};
+use crate::error::Error;
+use crate::header::{self, Snapshot};
+use crate::host::{Access, BackingKind, Device, Host, HostError, Identity, Mount, SCAN_LEN, SignatureReport, Use};
+use crate::state::{Erasing, Intent, Place};
+use crate::target::Target;
+
+/// Everything that a plan is made from.
+#[derive(Debug)]
+pub(crate) struct Observed {
+    /// The backing, if it is there.
+    pub(crate) identity: Option<Identity>,
+    /// Who uses it, apart from this volume's own mapping.
+    pub(crate) uses: Vec<Use>,
+    /// Whether a loop device is over the file.
+    pub(crate) has_loop: bool,
+    /// The mapping of the volume's name.
+    pub(crate) active: Option<Active>,
+    /// Whether that mapping is over this backing.
+    pub(crate) active_is_ours: bool,
+    /// What is mounted at the volume's mount point.
+    pub(crate) mount: Option<Mount>,
+    /// Where else the mapping is mounted.
+    pub(crate) mounted_elsewhere: Option<PathBuf>,
+    /// What is on the backing.
+    pub(crate) content: Content,
+    /// The engines, the preferred first.
+    pub(crate) engines: Vec<EngineFact>,
+    /// The header that [`Observed::content`] tells of, as read.
+    pub(crate) header: Option<Snapshot>,
+}
+
+/// What is known of an engine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct EngineFact {
+    /// Which.
+    pub(crate) kind: EngineKind,
+    /// Whether it wants a loop device over a file.
+    pub(crate) needs_block_device: bool,
+    /// Why it cannot run, if it cannot.
+    pub(crate) missing: Option<String>,
+}
+
+/// What is on a backing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// There is no such file or device.
+    Missing,
+    /// Nothing, as far as both ends and the known places tell.
+    Blank,
+    /// What a killed run of this machine had begun to write there, and nothing else.
+    Unfinished,
+    /// A LUKS header within the allow-list.
+    Luks(Box<HeaderFacts>),
+    /// A LUKS header that cannot be used.
+    BadHeader(String),
+    /// An erase has begun or ended.
+    Erasing,
+    /// Something else.
+    Foreign(SignatureReport),
+}
+
+/// What a header says, nothing of which is believed yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HeaderFacts {
+    /// Which LUKS.
+    pub(crate) kind: LuksKind,
+    /// Its label.
+    pub(crate) label: String,
+    /// Its subsystem.
+    pub(crate) subsystem: String,
+    /// How many keyslots it has.
+    pub(crate) keyslots: usize,
+    /// The token of the highest generation.
+    pub(crate) token: Option<Token>,
+    /// Why a token that says it is Kluis's is not one.
+    pub(crate) token_error: Option<String>,
+    /// Whether one of the two copies is damaged.
+    pub(crate) needs_repair: bool,
+}
+
+impl HeaderFacts {
+    /// The state that the token claims.
+    pub(crate) fn state(&self) -> Option<State> {
+        self.token.as_ref().map(|token| token.state)
+    }
+}
+
+impl fmt::Display for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => f.write_str("nothing: it does not exist yet"),
+            Self::Blank => f.write_str("nothing: it is blank"),
+            Self::Unfinished => f.write_str("the beginnings of this volume, from an interrupted run"),
+            Self::Luks(facts) if facts.label.is_empty() => write!(f, "a {} volume", facts.kind),
+            Self::Luks(facts) => write!(f, "a {} volume labelled {:?}", facts.kind, facts.label),
+            Self::BadHeader(why) => write!(f, "a LUKS header that cannot be used ({why})"),
+            Self::Erasing => f.write_str("an erased volume"),
+            Self::Foreign(report) => write!(f, "{report}"),
+        }
+    }
+}
+
+/// Looks at a volume.
+///
+/// # Errors
+/// The machine's, when it cannot be asked.
+pub(crate) fn observe(host: &dyn Host, target: &Target) -> Result<Observed, Error> {
+    let identity = target.backing.identify(host)?;
+    let mounts = host.mounts()?;
+    let mut active = None;
+    let mut engines = Vec::new();
+    for engine in host.engines() {
+        let missing = engine.available().err().map(|error| error.to_string());
+        engines.push(EngineFact { kind: engine.kind(), needs_block_device: engine.needs_block_device(), missing });
+        if active.is_none() {
+            active = engine.find(&target.name)?;
+        }
+    }
+    let loop_device = match &identity {
+        Some(identity) if identity.kind == BackingKind::File => host.find_loop(&identity.path)?,
+        _ => None,
+    };
+    let active_is_ours = match (&active, &identity) {
+        (Some(active), Some(identity)) => {
+            active.backing == identity.path
+                || loop_device.as_ref() == Some(&active.backing)
+                || host.identify(&active.backing)?.is_some_and(|other| other.token == identity.token)
+        }
+        _ => false,
+    };
+    let mount = mounts.iter().rev().find(|mount| mount.target == target.mount).cloned();
+    let mounted_elsewhere = active.as_ref().and_then(|active| {
+        mounts.iter().find(|mount| mount.source == active.device && mount.target != target.mount).map(|mount| mount.target.clone())
+    });
+    let (content, header) = match &identity {
+        None => (Content::Missing, None),
+        Some(identity) => contents(host, target, identity, active_is_ours)?,
+    };
+    let uses = match &identity {
+        Some(identity) if !active_is_ours => host.uses(identity)?,
+        _ => Vec::new(),
+    };
+    Ok(Observed { identity, uses, has_loop: loop_device.is_some(), active, active_is_ours, mount, mounted_elsewhere, content, engines, header })
+}
+
+fn contents(host: &dyn Host, target: &Target, identity: &Identity, is_open: bool) -> Result<(Content, Option<Snapshot>), Error> {
+    let device = host.open(identity, Access::Read)?;
+    let problem = match header::read(&*device)? {
+        Ok(snapshot) => {
+            let facts = snapshot.facts();
+            return Ok((Content::Luks(Box::new(facts)), Some(snapshot)));
+        }
+        Err(problem) => problem,
+    };
+    if let Some(erasing) = Place::erasing(&target.name).read::<Erasing>(host)?
+        && erasing.device == identity.stable_name
+        && erasing.size == identity.size
+        && !starts_blank(&*device, erasing.header_len)?
+    {
+        return Ok((Content::Erasing, None));
+    }
+    let is_luks = !problem.is_not_luks();
+    if is_open {
+        return Ok((Content::BadHeader(problem.to_string()), None));
+    }
+    let report = host.signatures(&*device)?;
+    if report.is_blank() && !is_luks {
+        return Ok((Content::Blank, None));
+    }
+    if let Some(intent) = Place::intent(&target.name).read::<Intent>(host)?
+        && intent.is_about(identity)
+        && is_explained(&*device, &intent, &report)?
+    {
+        return Ok((Content::Unfinished, None));
+    }
+    Ok((if is_luks { Content::BadHeader(problem.to_string()) } else { Content::Foreign(report) }, None))
+}
+
+/// How much is read at a time.
+const PIECE: usize = 256 << 10;
+
+/// Whether everything that is not zero, at both ends and at the known places, is what the intent says was to be written.
+fn is_explained(device: &dyn Device, intent: &Intent, report: &SignatureReport) -> Result<bool, HostError> {
+    let known = |offset: u64| intent.ranges().any(|range| range.contains(&offset));
+    if !report.found.iter().all(|signature| known(signature.offset)) {
+        return Ok(false);
+    }
+    let size = device.size();
+    let front = 0..SCAN_LEN.min(size);
+    let back = size.saturating_sub(SCAN_LEN).max(front.end)..size;
+    for range in [front, back].into_iter().chain(intent.ranges()) {
+        let mut all = true;
+        each_piece(device, range, |offset, piece| {
+            all &= piece
+                .chunks(512)
+                .zip(0u64..)
+                .all(|(sector, n)| sector.iter().all(|&byte| byte == 0) || intent.explains(offset + n * 512, sector));
+        })?;
+        if !all {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn starts_blank(device: &dyn Device, len: u64) -> Result<bool, HostError> {
+    let mut blank = true;
+    each_piece(device, 0..len.min(device.size()), |_, piece| blank &= piece.iter().all(|&byte| byte == 0))?;
+    Ok(blank)
+}
+
+/// Reads a range in pieces, skipping holes.
+pub(crate) fn each_piece(device: &dyn Device, range: std::ops::Range<u64>, mut look: impl FnMut(u64, &[u8])) -> Result<(), HostError> {
+    let mut buffer = vec![0; PIECE];
+    let end = range.end.min(device.size());
+    let mut offset = range.start;
+    while let Some(data) = device.next_data(offset).filter(|data| *data < end) {
+        // Sector by sector is how callers look: a hole may end in the middle of one.
+        offset = (data / 512 * 512).max(offset);
+        let len = usize::try_from(end - offset).unwrap_or(PIECE).min(PIECE);
+        device.read_at(offset, &mut buffer[..len])?;
+        look(offset, &buffer[..len]);
+        offset += len as u64;
+    }
+    Ok(())
+}

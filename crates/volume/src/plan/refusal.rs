@@ -1,0 +1,230 @@
+//! Why a plan is not made: nothing was changed, and the message says what would let it.
+
+use std::path::PathBuf;
+
+use crate::error::ExitCode;
+use crate::host::Use;
+
+/// Why a plan is not made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The device is not there.
+    #[error("the device of volume {volume} is not there: {}; attach it, or correct `device` in the configuration (ls -l /dev/disk/by-id)", device.display())]
+    Missing {
+        /// The volume.
+        volume: String,
+        /// What the configuration names.
+        device: PathBuf,
+    },
+    /// There is something on it.
+    #[error("{device} ({size} bytes) is not blank: it holds {found}; nothing was written. If that may go for ever, run: kluis up --wipe {volume}")]
+    NotBlank {
+        /// The volume.
+        volume: String,
+        /// The device.
+        device: String,
+        /// Its size.
+        size: u64,
+        /// What was found.
+        found: String,
+    },
+    /// It was erased.
+    #[error("volume {volume} on {device} was erased, or an erase was interrupted; finish it with: kluis erase {volume}, or begin anew with: kluis up --wipe {volume}")]
+    Erased {
+        /// The volume.
+        volume: String,
+        /// The device.
+        device: String,
+    },
+    /// There is a LUKS header that cannot be used.
+    #[error("the header on {device} cannot be used: {why}; nothing was written. Restore a backup (kluis header restore {volume} FILE), or give the data up: kluis up --wipe {volume}")]
+    BadHeader {
+        /// The volume.
+        volume: String,
+        /// The device.
+        device: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// There is a token of Kluis that cannot be used.
+    #[error("the header on {device} cannot be used: {why}; nothing was written. Restore a backup: kluis header restore {volume} FILE")]
+    BadToken {
+        /// The volume.
+        volume: String,
+        /// The device.
+        device: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Token mode, and the header carries no token or no mac.
+    #[error("the header on {device} is not bound to a key (no kluis token with a mac), and volume {volume} asks for that; it was not opened. If another program made it, give its secret as `secret`; if the header was tampered with, restore a backup: kluis header restore {volume} FILE")]
+    NotBound {
+        /// The volume.
+        volume: String,
+        /// The device.
+        device: String,
+    },
+    /// Configured for token mode, made in seed mode.
+    #[error("volume {volume} on {device} was made with a shared secret; set `secret` in the configuration to its object")]
+    SealedWithSecret {
+        /// The volume.
+        volume: String,
+        /// The device.
+        device: String,
+    },
+    /// Configured for seed mode, made in token mode.
+    #[error("volume {volume} on {device} was made with the machine's own secret; remove `secret` from the configuration")]
+    SealedWithToken {
+        /// The volume.
+        volume: String,
+        /// The device.
+        device: String,
+    },
+    /// Somebody uses it.
+    #[error("{device} is in use: {}; nothing was written. Stop that first", uses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
+    InUse {
+        /// The device.
+        device: String,
+        /// By whom.
+        uses: Vec<Use>,
+    },
+    /// It refuses writes.
+    #[error("{device} is read-only; make it writable (blockdev --setrw, or the file's or hypervisor's own setting) and run this again")]
+    ReadOnly {
+        /// The device.
+        device: String,
+    },
+    /// Too small for what is wanted.
+    #[error("{device} has {size} bytes; a volume needs at least {least}")]
+    TooSmall {
+        /// The device.
+        device: String,
+        /// What it has.
+        size: u64,
+        /// What it needs.
+        least: u64,
+    },
+    /// No engine can run.
+    #[error("no engine can run here: {}", reasons.join("; "))]
+    NoEngine {
+        /// Why each cannot.
+        reasons: Vec<String>,
+    },
+    /// A mapping of this name is over something else.
+    #[error("there is a mapping named {volume} already, over {}; close it (cryptsetup close {volume}) or rename the volume", backing.display())]
+    NameTaken {
+        /// The volume.
+        volume: String,
+        /// What the mapping is over.
+        backing: PathBuf,
+    },
+    /// Something else is mounted there.
+    #[error("{} is mounted at {} already; unmount it or give volume {volume} another place", other.display(), at.display())]
+    MountTaken {
+        /// The volume.
+        volume: String,
+        /// The mount point.
+        at: PathBuf,
+        /// What is mounted there.
+        other: PathBuf,
+    },
+    /// The volume is mounted at another place.
+    #[error("volume {volume} is mounted at {}, not at {}; run: umount {}", at.display(), wanted.display(), at.display())]
+    MountedElsewhere {
+        /// The volume.
+        volume: String,
+        /// Where it is.
+        at: PathBuf,
+        /// Where it should be.
+        wanted: PathBuf,
+    },
+    /// `--wipe` of what is open.
+    #[error("volume {volume} is open; nothing was wiped. Close it first: kluis down {volume}")]
+    OpenNotWiped {
+        /// The volume.
+        volume: String,
+    },
+    /// `erase` of what is open.
+    #[error("volume {volume} is open; nothing was erased. Close it first: kluis down {volume}")]
+    OpenNotErased {
+        /// The volume.
+        volume: String,
+    },
+    /// Nothing that `erase` is for.
+    #[error("there is no volume {volume} on {device} to erase; it holds {found}")]
+    NothingToErase {
+        /// The volume.
+        volume: String,
+        /// The device.
+        device: String,
+        /// What is there.
+        found: String,
+    },
+    /// No header where one is needed.
+    #[error("there is no volume {volume} on {device}; it holds {found}. Make it first: kluis up {volume}")]
+    NoHeader {
+        /// The volume.
+        volume: String,
+        /// The device.
+        device: String,
+        /// What is there.
+        found: String,
+    },
+    /// LUKS1 headers are read, not written.
+    #[error("{device} has a LUKS1 header, which kluis opens but does not change; convert it first: cryptsetup convert --type luks2 {device}")]
+    Luks1NotRekeyed {
+        /// The volume.
+        volume: String,
+        /// The device.
+        device: String,
+    },
+    /// An ephemeral volume has nothing to wrap anew.
+    #[error("volume {volume} is ephemeral: its key is never stored, so there is nothing to do; kluis down and kluis up give it a new one, and no data")]
+    EphemeralHasNoKey {
+        /// The volume.
+        volume: String,
+    },
+    /// Several disks for one volume.
+    #[error("volume {volume} stands for the machine's instance store, and there are {count} of them; write {{n}} into its `mount`, so that each gets a volume of its own")]
+    SeveralDisks {
+        /// The volume.
+        volume: String,
+        /// How many.
+        count: usize,
+    },
+    /// No instance store.
+    #[error("this machine has no instance-store disk for volume {volume}")]
+    NoInstanceStore {
+        /// The volume.
+        volume: String,
+    },
+}
+
+impl Refusal {
+    /// The exit code.
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::NoEngine { .. } | Self::EphemeralHasNoKey { .. } | Self::SeveralDisks { .. } | Self::SealedWithSecret { .. } | Self::SealedWithToken { .. } => {
+                ExitCode::Parameters
+            }
+            Self::NotBound { .. } => ExitCode::Key,
+            Self::InUse { .. }
+            | Self::NameTaken { .. }
+            | Self::MountTaken { .. }
+            | Self::MountedElsewhere { .. }
+            | Self::OpenNotWiped { .. }
+            | Self::OpenNotErased { .. } => ExitCode::Busy,
+            Self::Missing { .. }
+            | Self::NotBlank { .. }
+            | Self::Erased { .. }
+            | Self::BadHeader { .. }
+            | Self::BadToken { .. }
+            | Self::ReadOnly { .. }
+            | Self::TooSmall { .. }
+            | Self::NothingToErase { .. }
+            | Self::NoHeader { .. }
+            | Self::Luks1NotRekeyed { .. }
+            | Self::NoInstanceStore { .. } => ExitCode::Device,
+        }
+    }
+}

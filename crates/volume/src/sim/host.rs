@@ -1,0 +1,444 @@
+//! The simulated machine as the core sees it.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::engine::{Changed, Engine};
+use crate::host::{
+    Access, BackingKind, Device, FileSystem, Host, HostError, Identity, Lock, Mount, SignatureReport, Unmount, Use,
+};
+use crate::signatures;
+
+use super::disk::Disk;
+use super::world::{Backing, Machine, Turn, World, WriteFault, killed};
+
+/// The size of the simulated file system's superblock, and of each of its files.
+const BLOCK: usize = 4096;
+/// Where tests' files lie in the decrypted view.
+const FILE_AT: u64 = 1 << 20;
+const MAGIC: &str = "SIMFS:";
+
+fn not_found(path: &Path) -> HostError {
+    HostError::NotFound { what: path.display().to_string() }
+}
+
+fn io_error(what: &str) -> HostError {
+    HostError::Io { what: what.to_owned(), source: std::io::Error::from_raw_os_error(5) }
+}
+
+impl Machine {
+    /// Writes a "file" of at most 4096 bytes on a mounted volume and syncs it. False when nothing is mounted there, or it died.
+    pub fn write_file(&self, mount: &str, text: &str) -> bool {
+        let mut block = text.as_bytes().to_vec();
+        block.resize(BLOCK, 0);
+        let mut world = self.lock_world();
+        let Some(device) = device_at(&world, mount) else {
+            return false;
+        };
+        let done = world.write_view(&device, FILE_AT, &block).is_ok();
+        world.flush_view(&device);
+        done
+    }
+
+    /// Reads that file; `None` when nothing is mounted there, or what is there was not written through this key.
+    pub fn read_file_text(&self, mount: &str) -> Option<String> {
+        let mut block = vec![0; BLOCK];
+        let mut world = self.lock_world();
+        let device = device_at(&world, mount)?;
+        world.read_view(&device, FILE_AT, &mut block).ok()?;
+        let len = block.iter().position(|&byte| byte == 0)?;
+        String::from_utf8(block[..len].to_vec()).ok()
+    }
+
+    /// Unmounts without closing, as a person would.
+    pub fn umount(&self, mount: &str) {
+        self.lock_world().mounts.retain(|known| known.target != Path::new(mount));
+    }
+
+    /// Makes a file system of any type on an open mapping, as another program would.
+    pub fn mkfs_as(&self, device: &str, file_system: &str) {
+        let mut world = self.lock_world();
+        if world.write_view(Path::new(device), 0, &superblock(file_system)).is_ok() {
+            world.flush_view(Path::new(device));
+        }
+    }
+}
+
+fn device_at(world: &World, mount: &str) -> Option<PathBuf> {
+    world.mounts.iter().find(|known| known.target == Path::new(mount)).map(|known| known.source.clone())
+}
+
+fn superblock(file_system: &str) -> Vec<u8> {
+    let mut block = format!("{MAGIC}{file_system}").into_bytes();
+    block.resize(BLOCK, 0);
+    block
+}
+
+fn identity_of(path: &Path, backing: &Backing) -> Identity {
+    Identity {
+        path: path.to_path_buf(),
+        kind: backing.kind,
+        stable_name: backing.stable_name.clone(),
+        size: backing.disk.size(),
+        logical_block_size: 512,
+        physical_block_size: 4096,
+        read_only: backing.read_only,
+        token: backing.token.to_string(),
+    }
+}
+
+struct SimDevice {
+    world: Arc<Mutex<World>>,
+    path: PathBuf,
+    access: Access,
+}
+
+impl SimDevice {
+    fn lock(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for SimDevice {
+    fn drop(&mut self) {
+        if self.access == Access::Exclusive {
+            self.lock().claimed.remove(&self.path);
+        }
+    }
+}
+
+impl Device for SimDevice {
+    fn size(&self) -> u64 {
+        self.lock().disks.get(&self.path).map_or(0, |backing| backing.disk.size())
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), HostError> {
+        let mut world = self.lock();
+        world.alive()?;
+        if world.backing(&self.path)?.disk.read(offset, buf) { Ok(()) } else { Err(io_error("read past the end")) }
+    }
+
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<(), HostError> {
+        let mut world = self.lock();
+        if self.access == Access::Read {
+            return Err(HostError::ReadOnly { what: self.path.display().to_string() });
+        }
+        let turn = world.turn("write")?;
+        world.disk_writes += 1;
+        if let Some((at, fault)) = world.fail_write
+            && at == world.disk_writes
+        {
+            return Err(match fault {
+                WriteFault::Full => HostError::Full { what: self.path.display().to_string() },
+                WriteFault::Io => io_error("write"),
+            });
+        }
+        let backing = world.backing(&self.path)?;
+        let written = if turn == Turn::Half { &bytes[..bytes.len() / 2 / 512 * 512] } else { bytes };
+        if backing.keeps_old_blocks {
+            return Ok(());
+        }
+        if !backing.disk.write(offset, written) {
+            return Err(io_error("write past the end"));
+        }
+        if turn == Turn::Whole { Ok(()) } else { Err(killed()) }
+    }
+
+    fn flush(&self) -> Result<(), HostError> {
+        self.lock().change("flush", |world| {
+            world.backing(&self.path)?.disk.flush();
+            Ok(())
+        })
+    }
+
+    fn discard(&self, offset: u64, len: u64) -> Result<Changed, HostError> {
+        self.lock().change("discard", |world| {
+            let backing = world.backing(&self.path)?;
+            if !backing.discards || backing.keeps_old_blocks {
+                return Ok(Changed::No);
+            }
+            backing.disk.discard(offset, len);
+            Ok(Changed::Yes)
+        })
+    }
+
+    fn drop_caches(&self) -> Result<(), HostError> {
+        self.lock().alive()
+    }
+
+    fn next_data(&self, from: u64) -> Option<u64> {
+        self.lock().disks.get(&self.path).and_then(|backing| backing.disk.next_data(from))
+    }
+}
+
+/// A [`Device`] as the signatures' reader wants it.
+struct Reading<'a>(&'a dyn Device);
+
+impl signatures::Source for Reading<'_> {
+    type Error = HostError;
+
+    fn len(&self) -> u64 {
+        self.0.size()
+    }
+
+    fn read_at(&mut self, offset: u64, buf: &mut [u8]) -> Result<(), HostError> {
+        self.0.read_at(offset, buf)
+    }
+
+    fn next_data(&mut self, from: u64) -> Option<u64> {
+        self.0.next_data(from)
+    }
+}
+
+struct SimLock {
+    world: Arc<Mutex<World>>,
+    name: String,
+}
+
+impl Lock for SimLock {}
+
+impl Drop for SimLock {
+    fn drop(&mut self) {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner).locked.remove(&self.name);
+    }
+}
+
+impl Host for Machine {
+    fn machine_id(&self) -> Result<String, HostError> {
+        Ok("8e4f6b0a6d1c4f0b9a3d2c1b0f9e8d7c".to_owned())
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.lock_world().clock
+    }
+
+    fn sleep(&self, time: Duration) {
+        self.lock_world().clock += time;
+    }
+
+    fn jitter(&self, max: Duration) -> Duration {
+        let thousandths = u32::try_from(self.lock_world().next_random() % 1001).unwrap_or(0);
+        max * thousandths / 1000
+    }
+
+    fn identify(&self, path: &Path) -> Result<Option<Identity>, HostError> {
+        let world = self.lock_world();
+        world.alive()?;
+        let path = world.loops.get(path).map_or(path, PathBuf::as_path);
+        Ok(world.disks.get(path).map(|backing| identity_of(path, backing)))
+    }
+
+    fn instance_stores(&self) -> Result<Vec<Identity>, HostError> {
+        let world = self.lock_world();
+        Ok(world.instance_stores.iter().filter_map(|path| Some(identity_of(path, world.disks.get(path)?))).collect())
+    }
+
+    fn uses(&self, backing: &Identity) -> Result<Vec<Use>, HostError> {
+        let world = self.lock_world();
+        let mut uses = world.uses.get(&backing.path).cloned().unwrap_or_default();
+        for (device, file) in &world.loops {
+            if *file == backing.path {
+                uses.push(Use::Loop(device.clone()));
+            }
+        }
+        for (name, mapped) in &world.mapped {
+            let over_loop = world.loops.get(&mapped.backing) == Some(&backing.path);
+            if mapped.backing == backing.path || over_loop {
+                uses.push(Use::Holder(name.clone()));
+            }
+        }
+        Ok(uses)
+    }
+
+    fn open(&self, backing: &Identity, access: Access) -> Result<Box<dyn Device>, HostError> {
+        let mut world = self.lock_world();
+        world.alive()?;
+        let what = || backing.path.display().to_string();
+        let found = world.disks.get(&backing.path).ok_or_else(|| not_found(&backing.path))?;
+        if found.token.to_string() != backing.token {
+            return Err(HostError::Replaced { what: what() });
+        }
+        if found.read_only && access != Access::Read {
+            return Err(HostError::ReadOnly { what: what() });
+        }
+        if access == Access::Exclusive {
+            let is_mapped = world.mapped.values().any(|mapped| mapped.backing == backing.path);
+            if is_mapped || !world.claimed.insert(backing.path.clone()) {
+                return Err(HostError::Busy { what: what(), by: "another program".to_owned() });
+            }
+        }
+        Ok(Box::new(SimDevice { world: Arc::clone(&self.world), path: backing.path.clone(), access }))
+    }
+
+    fn signatures(&self, device: &dyn Device) -> Result<SignatureReport, HostError> {
+        signatures::inspect(&mut Reading(device))
+    }
+
+    fn create_file(&self, path: &Path, size: u64) -> Result<Changed, HostError> {
+        let mut world = self.lock_world();
+        let turn = world.turn("create file")?;
+        let half = if turn == Turn::Half { size / 2 } else { size };
+        let token = world.next_token;
+        world.next_token += 1;
+        let changed = match world.disks.get_mut(path) {
+            Some(found) if found.disk.size() == size => Changed::No,
+            Some(found) if found.disk.size() < size && found.disk.written() == 0 => {
+                found.disk.grow(half);
+                Changed::Yes
+            }
+            Some(_) => return Err(HostError::WrongKind { what: path.display().to_string(), wanted: "a file of the configured size" }),
+            None => {
+                let stable_name = path.display().to_string();
+                world.disks.insert(
+                    path.to_path_buf(),
+                    Backing { disk: Disk::blank(half), kind: BackingKind::File, stable_name, read_only: false, discards: true, keeps_old_blocks: false, token },
+                );
+                Changed::Yes
+            }
+        };
+        if turn == Turn::Whole { Ok(changed) } else { Err(killed()) }
+    }
+
+    fn attach_loop(&self, file: &Path, _block_size: u32, _read_only: bool) -> Result<PathBuf, HostError> {
+        self.lock_world().change("attach loop", |world| {
+            if let Some((device, _)) = world.loops.iter().find(|(_, known)| *known == file) {
+                return Ok(device.clone());
+            }
+            let device = (0..).map(|n: u32| PathBuf::from(format!("/dev/loop{n}"))).find(|device| !world.loops.contains_key(device));
+            let device = device.ok_or_else(|| io_error("no free loop device"))?;
+            world.loops.insert(device.clone(), file.to_path_buf());
+            Ok(device)
+        })
+    }
+
+    fn detach_loop(&self, file: &Path) -> Result<Changed, HostError> {
+        self.lock_world().change("detach loop", |world| {
+            let devices: Vec<PathBuf> = world.loops.iter().filter(|(_, known)| *known == file).map(|(device, _)| device.clone()).collect();
+            if world.mapped.values().any(|mapped| devices.contains(&mapped.backing)) {
+                return Err(HostError::Busy { what: file.display().to_string(), by: "a mapping".to_owned() });
+            }
+            let changed = if devices.is_empty() { Changed::No } else { Changed::Yes };
+            devices.iter().for_each(|device| {
+                world.loops.remove(device);
+            });
+            Ok(changed)
+        })
+    }
+
+    fn find_loop(&self, file: &Path) -> Result<Option<PathBuf>, HostError> {
+        let world = self.lock_world();
+        world.alive()?;
+        Ok(world.loops.iter().find(|(_, known)| *known == file).map(|(device, _)| device.clone()))
+    }
+
+    fn make_file_system(&self, device: &Path, kind: FileSystem, _label: &str) -> Result<(), HostError> {
+        let mut world = self.lock_world();
+        let turn = world.turn("mkfs")?;
+        // A real mkfs clears what was there, file by file, and writes the superblock last.
+        world.write_view(device, FILE_AT, &[0; BLOCK])?;
+        if turn == Turn::Half {
+            return Err(killed());
+        }
+        world.write_view(device, 0, &superblock(kind.name()))?;
+        world.flush_view(device);
+        if turn == Turn::Whole { Ok(()) } else { Err(killed()) }
+    }
+
+    fn file_system_on(&self, device: &Path) -> Result<Option<String>, HostError> {
+        let mut block = vec![0; BLOCK];
+        let mut world = self.lock_world();
+        world.alive()?;
+        world.read_view(device, 0, &mut block)?;
+        let text = String::from_utf8_lossy(&block);
+        Ok(text.strip_prefix(MAGIC).map(|rest| rest.trim_end_matches('\0').to_owned()))
+    }
+
+    fn mount(&self, device: &Path, target: &Path, file_system: &str, read_only: bool) -> Result<(), HostError> {
+        self.lock_world().change("mount", |world| {
+            if world.mounts.iter().any(|mount| mount.target == target) {
+                return Err(HostError::Busy { what: target.display().to_string(), by: "another mount".to_owned() });
+            }
+            let mount = Mount { source: device.to_path_buf(), target: target.to_path_buf(), file_system: file_system.to_owned(), read_only };
+            world.mounts.push(mount);
+            Ok(())
+        })
+    }
+
+    fn unmount(&self, target: &Path, how: Unmount) -> Result<Changed, HostError> {
+        self.lock_world().change("unmount", |world| {
+            if how == Unmount::IfIdle && world.busy_mounts.contains(target) {
+                return Err(HostError::Busy { what: target.display().to_string(), by: "open files".to_owned() });
+            }
+            let before = world.mounts.len();
+            world.mounts.retain(|mount| mount.target != target);
+            Ok(if world.mounts.len() < before { Changed::Yes } else { Changed::No })
+        })
+    }
+
+    fn mounts(&self) -> Result<Vec<Mount>, HostError> {
+        let world = self.lock_world();
+        world.alive()?;
+        Ok(world.mounts.clone())
+    }
+
+    fn read_state(&self, name: &str) -> Result<Option<Vec<u8>>, HostError> {
+        let world = self.lock_world();
+        world.alive()?;
+        Ok(world.state.get(name).cloned())
+    }
+
+    fn write_state(&self, name: &str, bytes: &[u8]) -> Result<(), HostError> {
+        self.lock_world().change("write state", |world| {
+            world.state.insert(name.to_owned(), bytes.to_vec());
+            Ok(())
+        })
+    }
+
+    fn remove_state(&self, name: &str) -> Result<Changed, HostError> {
+        self.lock_world().change("remove state", |world| {
+            Ok(if world.state.remove(name).is_some() { Changed::Yes } else { Changed::No })
+        })
+    }
+
+    fn read_file(&self, path: &Path, max: u64) -> Result<Vec<u8>, HostError> {
+        let world = self.lock_world();
+        let bytes = world.files.get(path).cloned().ok_or_else(|| not_found(path))?;
+        if bytes.len() as u64 > max {
+            return Err(HostError::TooLarge { what: path.display().to_string(), max });
+        }
+        Ok(bytes)
+    }
+
+    fn write_new_file(&self, path: &Path, bytes: &[u8]) -> Result<(), HostError> {
+        self.lock_world().change("write file", |world| {
+            if world.files.contains_key(path) {
+                return Err(HostError::Exists { what: path.display().to_string() });
+            }
+            world.files.insert(path.to_path_buf(), bytes.to_vec());
+            Ok(())
+        })
+    }
+
+    fn remove_file(&self, path: &Path) -> Result<Changed, HostError> {
+        self.lock_world().change("remove file", |world| {
+            if world.undeletable.contains(path) {
+                return Err(HostError::Denied { what: path.display().to_string() });
+            }
+            Ok(if world.files.remove(path).is_some() { Changed::Yes } else { Changed::No })
+        })
+    }
+
+    fn lock(&self, volume: &str, _wait: Duration) -> Result<Box<dyn Lock>, HostError> {
+        let mut world = self.lock_world();
+        world.alive()?;
+        if !world.locked.insert(volume.to_owned()) {
+            return Err(HostError::Busy { what: format!("volume {volume}"), by: "another kluis".to_owned() });
+        }
+        Ok(Box::new(SimLock { world: Arc::clone(&self.world), name: volume.to_owned() }))
+    }
+
+    fn engines(&self) -> Vec<&dyn Engine> {
+        vec![&self.dm, &self.fuse]
+    }
+}

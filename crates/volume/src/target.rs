@@ -1,0 +1,133 @@
+//! A volume of the configuration with its backing settled: `instance-store` stands for one disk or several.
+
+use std::path::{Path, PathBuf};
+
+use crate::config::{Backing, EngineChoice, KeySource, VolumeConfig};
+use crate::error::Error;
+use crate::header;
+use crate::host::{BackingKind, FileSystem, Host, HostError, Identity};
+use crate::plan::Refusal;
+
+/// One volume with one backing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Target {
+    /// Its name: that of the configuration, or `NAME-n` for one of several disks.
+    pub(crate) name: String,
+    /// What holds it.
+    pub(crate) backing: BackingPath,
+    /// Where it is mounted.
+    pub(crate) mount: PathBuf,
+    /// What is made on a blank one.
+    pub(crate) file_system: FileSystem,
+    /// Where its key comes from.
+    pub(crate) key: KeySource,
+    /// Which engine.
+    pub(crate) engine: EngineChoice,
+}
+
+/// What holds a volume, by path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum BackingPath {
+    /// A file, made if need be.
+    File {
+        /// Its path.
+        path: PathBuf,
+        /// The size it is made with.
+        size: u64,
+    },
+    /// A block device.
+    Device(PathBuf),
+}
+
+impl BackingPath {
+    /// The path.
+    pub(crate) fn path(&self) -> &Path {
+        match self {
+            Self::File { path, .. } | Self::Device(path) => path,
+        }
+    }
+
+    /// File or device.
+    pub(crate) fn kind(&self) -> BackingKind {
+        match self {
+            Self::File { .. } => BackingKind::File,
+            Self::Device(_) => BackingKind::Device,
+        }
+    }
+
+    /// What is there now.
+    pub(crate) fn identify(&self, host: &dyn Host) -> Result<Option<Identity>, HostError> {
+        let found = host.identify(self.path())?;
+        if let Some(identity) = &found
+            && identity.kind != self.kind()
+        {
+            let wanted = if self.kind() == BackingKind::File { "a regular file" } else { "a block device" };
+            return Err(HostError::WrongKind { what: self.path().display().to_string(), wanted });
+        }
+        Ok(found)
+    }
+}
+
+/// Where `{n}` stands in a mount point.
+const NUMBER: &str = "{n}";
+
+/// Settles the backings of one configured volume.
+///
+/// # Errors
+/// [`Refusal::NoInstanceStore`], [`Refusal::SeveralDisks`], or the machine's.
+pub(crate) fn settle(host: &dyn Host, volume: &VolumeConfig) -> Result<Vec<Target>, Error> {
+    let one = |name: String, backing: BackingPath, mount: PathBuf| Target {
+        name,
+        backing,
+        mount,
+        file_system: volume.file_system,
+        key: volume.key.clone(),
+        engine: volume.engine,
+    };
+    let backing = match &volume.backing {
+        Backing::File { path, size } => BackingPath::File { path: path.clone(), size: *size },
+        Backing::Device(path) => BackingPath::Device(path.clone()),
+        Backing::InstanceStore => {
+            let disks = host.instance_stores()?;
+            let mount = volume.mount.to_string_lossy().into_owned();
+            if disks.is_empty() {
+                return Err(Refusal::NoInstanceStore { volume: volume.name.clone() }.into());
+            }
+            if mount.contains(NUMBER) {
+                let numbers = number(host, &volume.name, &disks);
+                return Ok(numbers
+                    .into_iter()
+                    .zip(disks)
+                    .map(|(n, disk)| {
+                        let mount = mount.replace(NUMBER, &n.to_string());
+                        one(format!("{}-{n}", volume.name), BackingPath::Device(disk.path), mount.into())
+                    })
+                    .collect());
+            }
+            let count = disks.len();
+            let mut disks = disks.into_iter();
+            match (disks.next(), count) {
+                (Some(disk), 1) => BackingPath::Device(disk.path),
+                _ => return Err(Refusal::SeveralDisks { volume: volume.name.clone(), count }.into()),
+            }
+        }
+    };
+    Ok(vec![one(volume.name.clone(), backing, volume.mount.clone())])
+}
+
+/// A number for each disk: the one that its header's label bears, else the lowest that is free, in order of stable
+/// name. The label is only a hint for finding the right name; the mac binds the name.
+fn number(host: &dyn Host, name: &str, disks: &[Identity]) -> Vec<usize> {
+    let mut taken: Vec<Option<usize>> = Vec::with_capacity(disks.len());
+    for disk in disks {
+        let labelled = header::label_of(host, disk)
+            .and_then(|label| label.strip_prefix(name)?.strip_prefix('-')?.parse().ok())
+            .filter(|n| *n < NUMBERS_MAX && !taken.contains(&Some(*n)));
+        taken.push(labelled);
+    }
+    let mut free = (0..NUMBERS_MAX).filter(|n| !taken.contains(&Some(*n)));
+    taken.iter().map(|known| known.or_else(|| free.next()).unwrap_or(NUMBERS_MAX)).collect()
+}
+
+/// The most disks that one volume of the configuration may stand for: a label has room for two digits.
+const NUMBERS_MAX: usize = 100;

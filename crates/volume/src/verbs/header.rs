@@ -1,0 +1,225 @@
+//! `kluis header show|backup|restore`.
+//!
+//! A backup is the bytes from the start of the device to its data, as `cryptsetup luksHeaderBackup` writes them. It opens
+//! the volume for whoever can have the key unwrapped, so where it lies is remembered for an erase.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::{Kluis, LOCK_WAIT};
+use crate::config::KeySource;
+use crate::engine::LuksKind;
+use crate::error::Error;
+use crate::header::{self, Snapshot};
+use crate::host::{Access, HostError, Identity};
+use crate::observe::{Observed, observe};
+use crate::plan::Refusal;
+use crate::state::{Backups, Place};
+use crate::target::Target;
+
+/// The largest header that is backed up or restored: LUKS2's areas are 16 MiB by default, 4 MiB and 128 MiB at most.
+const BACKUP_MAX: u64 = 160 << 20;
+
+/// A header, shown. Salts, digests and key material are not secret, but of no use to a reader; the JSON is whole.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shown {
+    /// The volume.
+    pub volume: String,
+    /// The device.
+    pub device: String,
+    /// Everything in it.
+    pub json: Value,
+    /// Why it would not be opened, if it would not.
+    pub refused: Option<String>,
+}
+
+impl Kluis<'_> {
+    /// Shows the header of a volume, also one that would not be opened.
+    ///
+    /// # Errors
+    /// [`Error::UnknownVolume`]; [`Error::Refused`] when the device is missing; [`Error::Header`] when there is no header at all.
+    pub fn header_show(&self, name: &str) -> Result<Shown, Error> {
+        let target = self.one(name)?;
+        let identity = there(self, &target)?;
+        let device = self.host.open(&identity, Access::Read)?;
+        let refused = header::read(&*device)?.err().map(|problem| problem.to_string());
+        let snapshot = header::read_to_show(&*device)?.map_err(|problem| problem.into_error(identity.stable_name.clone()))?;
+        let json = match snapshot.header() {
+            luks::Header::V2(header) => json!({
+                "type": "LUKS2",
+                "uuid": header.uuid().to_string(),
+                "label": header.label(),
+                "subsystem": header.subsystem(),
+                "sequence_id": header.sequence_id(),
+                "metadata": header.json(),
+            }),
+            luks::Header::V1(header) => json!({
+                "type": "LUKS1",
+                "uuid": header.uuid().to_string(),
+                "cipher": header.cipher(),
+                "key_bytes": header.volume_key_len(),
+                "keyslots": header.keyslot_ids(),
+            }),
+        };
+        Ok(Shown { volume: target.name, device: identity.stable_name, json, refused })
+    }
+
+    /// Writes the header and all keyslots of a volume to a new file. Returns its length.
+    ///
+    /// # Errors
+    /// [`Error::UnknownVolume`]; [`Error::Misuse`] for a relative path; [`Error::Header`] for a header that would not be opened;
+    /// [`HostError::Exists`].
+    pub fn header_backup(&self, name: &str, file: &Path) -> Result<u64, Error> {
+        if !file.is_absolute() {
+            return Err(Error::Misuse(format!("{} is not an absolute path; an erase must find the backup again", file.display())));
+        }
+        let target = self.one(name)?;
+        let _lock = self.host.lock(&target.name, LOCK_WAIT)?;
+        let identity = there(self, &target)?;
+        let device = self.host.open(&identity, Access::Read)?;
+        let snapshot = header::read(&*device)?.map_err(|problem| problem.into_error(identity.stable_name.clone()))?;
+        let len = snapshot.header_len();
+        if len > BACKUP_MAX {
+            return Err(HostError::TooLarge { what: format!("the header of {}", identity.stable_name), max: BACKUP_MAX }.into());
+        }
+        let mut bytes = vec![0; usize::try_from(len).unwrap_or_default()];
+        device.read_at(0, &mut bytes)?;
+        // Remembered before it is there: a kill in between leaves a name without a file, never a file without its name.
+        let place = Place::backups(&target.name);
+        let mut backups: Backups = place.read(self.host)?.unwrap_or_default();
+        if !backups.files.iter().any(|known| known == file) {
+            backups.files.push(file.to_path_buf());
+            place.write(self.host, &backups)?;
+        }
+        self.host.write_new_file(file, &bytes)?;
+        Ok(len)
+    }
+
+    /// Writes a header backup back. It must be this volume's: bound to its name by the mac, or, when it is not bound,
+    /// of the UUID that is on the device.
+    ///
+    /// # Errors
+    /// [`Error::ForeignBackup`] for another volume's; [`Error::Refused`] while the volume is open; the services' errors.
+    pub fn header_restore(&self, name: &str, file: &Path) -> Result<(), Error> {
+        let target = self.one(name)?;
+        let _lock = self.host.lock(&target.name, LOCK_WAIT)?;
+        let observed = observe(self.host, &target)?;
+        let identity = there(self, &target)?;
+        if observed.active.is_some() {
+            return Err(Refusal::OpenNotWiped { volume: target.name }.into());
+        }
+        let bytes = self.host.read_file(file, BACKUP_MAX)?;
+        let foreign = |why: String| Error::ForeignBackup { volume: target.name.clone(), file: file.to_path_buf(), why };
+        let backup = header::read_backup(&bytes, identity.size).map_err(|problem| foreign(problem.to_string()))?;
+        if backup.header_len() != bytes.len() as u64 {
+            return Err(foreign(format!("it has {} bytes, and its header {}", bytes.len(), backup.header_len())));
+        }
+        self.belongs(&target, &observed, &backup, &bytes).map_err(|why| match why {
+            Why::Foreign(why) => foreign(why),
+            Why::Failed(error) => *error,
+        })?;
+        let device = self.host.open(&identity, Access::Exclusive)?;
+        restore(&*device, &backup, &bytes)?;
+        drop(device);
+        Place::erasing(&target.name).remove(self.host)?;
+        Place::intent(&target.name).remove(self.host)
+    }
+
+    fn belongs(&self, target: &Target, observed: &Observed, backup: &Snapshot, bytes: &[u8]) -> Result<(), Why> {
+        if let Some(current) = &observed.header
+            && current.uuid() != backup.uuid()
+        {
+            return Err(Why::Foreign(format!("its UUID is {}, and the one on the device is {}", backup.uuid(), current.uuid())));
+        }
+        let mut secrets = self.secrets();
+        let token = backup.token().map(|(_, token)| token);
+        let secret = match (&target.key, token.as_ref().and_then(|token| token.blob.as_ref())) {
+            (KeySource::Ephemeral, _) => return Err(Why::Foreign("the volume is ephemeral; its key is gone".to_owned())),
+            (KeySource::Token { key }, Some(blob)) => secrets.machine_secret(&target.name, key, blob)?.secret,
+            (KeySource::Token { .. }, None) => return Err(Why::Foreign("it is not bound to a machine's key".to_owned())),
+            (KeySource::Seed { key, secret }, None) => secrets.shared_secret(key, secret)?,
+            (KeySource::Seed { .. }, Some(_)) => return Err(Why::Foreign("it is bound to a machine's key, and the volume has a shared secret".to_owned())),
+        };
+        match token {
+            Some(token) if backup.verify(&target.name, &secret, &token)? => Ok(()),
+            Some(_) => Err(Why::Foreign("its mac is not the one of this volume's name and secret".to_owned())),
+            None if observed.header.is_none() => {
+                Err(Why::Foreign("it is not bound to this volume, and there is no header on the device to compare it with; if you are sure, use: cryptsetup luksHeaderRestore".to_owned()))
+            }
+            None => {
+                let memory = Memory(bytes);
+                backup.unlock(&memory, &secret, None).map(|_| ()).map_err(|_| Why::Foreign("the secret opens none of its keyslots".to_owned()))
+            }
+        }
+    }
+}
+
+/// Key material first, then the rest, the start of the device last: a kill in between leaves what a second run mends.
+fn restore(device: &dyn crate::host::Device, backup: &Snapshot, bytes: &[u8]) -> Result<(), Error> {
+    // Both binary headers and JSON areas end before the first keyslot area.
+    let first_area = backup.areas().into_iter().map(|area| area.start).min().unwrap_or(0);
+    let split = usize::try_from(first_area).unwrap_or_default().min(bytes.len());
+    let (headers, areas) = bytes.split_at(split);
+    device.write_at(split as u64, areas)?;
+    device.flush()?;
+    if backup.kind() == LuksKind::V2 {
+        let half = split / 2 / 4096 * 4096;
+        device.write_at(half as u64, &headers[half..])?;
+        device.flush()?;
+        device.write_at(0, &headers[..half])?;
+    } else {
+        device.write_at(0, headers)?;
+    }
+    device.flush()?;
+    Ok(())
+}
+
+fn there(kluis: &Kluis<'_>, target: &Target) -> Result<Identity, Error> {
+    let missing = || Refusal::Missing { volume: target.name.clone(), device: target.backing.path().to_path_buf() };
+    target.backing.identify(kluis.host)?.ok_or_else(|| missing().into())
+}
+
+enum Why {
+    Foreign(String),
+    Failed(Box<Error>),
+}
+
+impl From<Error> for Why {
+    fn from(error: Error) -> Self {
+        Self::Failed(Box::new(error))
+    }
+}
+
+/// A backup's bytes as a device that is only read.
+struct Memory<'a>(&'a [u8]);
+
+impl crate::host::Device for Memory<'_> {
+    fn size(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), HostError> {
+        let start = usize::try_from(offset).unwrap_or(usize::MAX);
+        let bytes = start.checked_add(buf.len()).and_then(|end| self.0.get(start..end));
+        let bytes = bytes.ok_or_else(|| HostError::NotFound { what: "a part of the header backup".to_owned() })?;
+        buf.copy_from_slice(bytes);
+        Ok(())
+    }
+
+    fn write_at(&self, _offset: u64, _bytes: &[u8]) -> Result<(), HostError> {
+        Err(HostError::ReadOnly { what: "a header backup".to_owned() })
+    }
+
+    fn flush(&self) -> Result<(), HostError> {
+        Ok(())
+    }
+
+    fn discard(&self, _offset: u64, _len: u64) -> Result<crate::engine::Changed, HostError> {
+        Ok(crate::engine::Changed::No)
+    }
+
+    fn drop_caches(&self) -> Result<(), HostError> {
+        Ok(())
+    }
+}

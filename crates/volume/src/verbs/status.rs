@@ -1,0 +1,214 @@
+//! `kluis status`: what `cryptsetup status` shows, and what it cannot know.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::Kluis;
+use crate::binding::State;
+use crate::config::KeySource;
+use crate::engine::{Active, Health, LuksKind};
+use crate::error::Error;
+use crate::header::Snapshot;
+use crate::host::BackingKind;
+use crate::observe::{Content, Observed, observe};
+use crate::state::{KeyRecord, Place};
+use crate::target::{self, Target};
+
+/// Where a volume is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stage {
+    /// The device is not there.
+    Missing,
+    /// Nothing on it: `up` will make it.
+    Blank,
+    /// Being made: an interrupted `up` goes on from here.
+    Provisioning,
+    /// Made, and locked.
+    Closed,
+    /// Open and not mounted.
+    Open,
+    /// Open and mounted.
+    Mounted,
+    /// Open, and its engine or backing has died; `up` mends it.
+    Dead,
+    /// Erased.
+    Erased,
+    /// Something on it that is not this volume.
+    Foreign,
+}
+
+/// What ties a header to its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Binding {
+    /// A mac under the machine's own secret.
+    Machine,
+    /// A mac under the shared secret.
+    Shared,
+    /// Nothing: the header was not made by Kluis, and whoever has the disk may have changed it.
+    NotBound,
+    /// The key is in memory only.
+    Ephemeral,
+    /// There is no header to tell.
+    Unknown,
+}
+
+/// One volume's status. The first block is what `cryptsetup status` prints, under its names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Status {
+    /// The volume.
+    pub volume: String,
+    /// Where it is in its life.
+    pub stage: Stage,
+    /// The decrypted device: `/dev/mapper/NAME`.
+    pub mapping: Option<PathBuf>,
+    /// `LUKS1` or `LUKS2`.
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+    /// The cipher.
+    pub cipher: Option<String>,
+    /// The key's size in bits.
+    pub keysize: Option<u32>,
+    /// The block device or file below.
+    pub device: PathBuf,
+    /// The file under the loop device, if there is one.
+    #[serde(rename = "loop")]
+    pub loop_file: Option<PathBuf>,
+    /// Where the data begins, in 512-byte sectors.
+    pub offset: Option<u64>,
+    /// How long it is, in 512-byte sectors.
+    pub size: Option<u64>,
+    /// Encryption sector size in bytes.
+    pub sector_size: Option<u32>,
+    /// `read/write` or `readonly`.
+    pub mode: Option<&'static str>,
+    /// Which engine serves it.
+    pub engine: Option<String>,
+    /// Where it is mounted, or would be.
+    pub mount: PathBuf,
+    /// The file system that is mounted.
+    pub file_system: Option<String>,
+    /// The backing's name that survives reboots.
+    pub backing: String,
+    /// The backing's size in bytes.
+    pub backing_bytes: Option<u64>,
+    /// The key as configured.
+    pub key: Option<String>,
+    /// The ARN pinned for it.
+    pub key_arn: Option<String>,
+    /// The object of the shared secret.
+    pub secret: Option<String>,
+    /// What ties the header to its key.
+    pub binding: Binding,
+    /// How often the wrapping was replaced.
+    pub generation: Option<u64>,
+    /// What is worth knowing besides: why it is dead, what is there instead.
+    pub note: Option<String>,
+}
+
+impl Kluis<'_> {
+    /// Looks at volumes, all of them if none is named. Nothing is asked of the services.
+    ///
+    /// # Errors
+    /// [`Error::UnknownVolume`], or the machine's.
+    pub fn status(&self, names: &[String]) -> Result<Vec<Status>, Error> {
+        let mut found = Vec::new();
+        for volume in self.chosen(names)? {
+            for target in target::settle(self.host, volume)? {
+                found.push(self.status_of(&target)?);
+            }
+        }
+        Ok(found)
+    }
+
+    fn status_of(&self, target: &Target) -> Result<Status, Error> {
+        let observed = observe(self.host, target)?;
+        let record: Option<KeyRecord> = match target.key.key() {
+            Some(key) => Place::key(key).read(self.host)?,
+            None => None,
+        };
+        let active = observed.active.as_ref().filter(|_| observed.active_is_ours);
+        let facts = match &observed.content {
+            Content::Luks(facts) => Some(facts),
+            _ => None,
+        };
+        let payload = active.map(|active| active.payload.clone()).or_else(|| {
+            let header = observed.header.as_ref()?;
+            header.header().payload(observed.identity.as_ref()?.size).ok().map(|payload| payload.bytes)
+        });
+        let path = || observed.identity.as_ref().map_or_else(|| target.backing.path().to_path_buf(), |identity| identity.path.clone());
+        let device = active.map_or_else(path, |active| active.backing.clone());
+        let loop_file = (target.backing.kind() == BackingKind::File && device != path()).then(path);
+        Ok(Status {
+            volume: target.name.clone(),
+            stage: stage(&observed),
+            mapping: active.map(|active| active.device.clone()),
+            kind: active.and_then(|active| active.luks).or_else(|| observed.header.as_ref().map(Snapshot::kind)).map(|kind: LuksKind| kind.to_string()),
+            cipher: active.map(|active| active.cipher.clone()).or_else(|| observed.header.as_ref().map(|header| header.header().cipher())),
+            keysize: active.map(|active| active.key_bits).or_else(|| observed.header.as_ref().and_then(key_bits)),
+            device,
+            loop_file,
+            offset: payload.as_ref().map(|payload| payload.start / 512),
+            size: payload.as_ref().map(|payload| (payload.end - payload.start) / 512),
+            sector_size: active.map(|active| active.sector_size).or_else(|| observed.header.as_ref().map(Snapshot::sector_size)),
+            mode: active.map(|active| if active.read_only { "readonly" } else { "read/write" }),
+            engine: active.map(|active| active.engine.to_string()),
+            mount: observed.mounted_elsewhere.clone().filter(|_| observed.mount.is_none()).unwrap_or_else(|| target.mount.clone()),
+            file_system: active.and_then(|active| observed.mount.as_ref().filter(|mount| mount.source == active.device)).map(|mount| mount.file_system.clone()),
+            backing: observed.identity.as_ref().map_or_else(|| target.backing.path().display().to_string(), |identity| identity.stable_name.clone()),
+            backing_bytes: observed.identity.as_ref().map(|identity| identity.size),
+            key: target.key.key().map(str::to_owned),
+            key_arn: record.map(|record| record.current.arn),
+            secret: match &target.key {
+                KeySource::Seed { secret, .. } => Some(secret.to_string()),
+                _ => None,
+            },
+            binding: match (&target.key, facts) {
+                (KeySource::Ephemeral, _) => Binding::Ephemeral,
+                (_, None) => Binding::Unknown,
+                (_, Some(facts)) => match &facts.token {
+                    Some(token) if token.mac.is_none() => Binding::NotBound,
+                    Some(token) if token.blob.is_some() => Binding::Machine,
+                    Some(_) => Binding::Shared,
+                    None => Binding::NotBound,
+                },
+            },
+            generation: facts.and_then(|facts| facts.token.as_ref()).map(|token| token.generation),
+            note: note(&observed, active),
+        })
+    }
+}
+
+fn key_bits(header: &Snapshot) -> Option<u32> {
+    header.header().volume_key_len().and_then(|len| u32::try_from(len * 8).ok())
+}
+
+fn stage(observed: &Observed) -> Stage {
+    match (&observed.active, observed.active_is_ours, &observed.content) {
+        (Some(active), true, _) => match (&active.health, &observed.mount) {
+            (Health::Dead(_), _) => Stage::Dead,
+            (Health::Serving, Some(mount)) if mount.source == active.device => Stage::Mounted,
+            (Health::Serving, _) if observed.mounted_elsewhere.is_some() => Stage::Mounted,
+            (Health::Serving, _) => Stage::Open,
+        },
+        (_, _, Content::Missing) => Stage::Missing,
+        (_, _, Content::Blank) => Stage::Blank,
+        (_, _, Content::Unfinished) => Stage::Provisioning,
+        (_, _, Content::Luks(facts)) if facts.state() == Some(State::Provisioning) => Stage::Provisioning,
+        (_, _, Content::Luks(_)) => Stage::Closed,
+        (_, _, Content::Erasing) => Stage::Erased,
+        (_, _, Content::BadHeader(_) | Content::Foreign(_)) => Stage::Foreign,
+    }
+}
+
+fn note(observed: &Observed, active: Option<&Active>) -> Option<String> {
+    match (active.map(|active| &active.health), &observed.content) {
+        (Some(Health::Dead(why)), _) => Some(why.clone()),
+        (Some(Health::Serving), _) => None,
+        (None, Content::BadHeader(_) | Content::Foreign(_) | Content::Unfinished) => Some(observed.content.to_string()),
+        (None, Content::Luks(facts)) if facts.needs_repair => Some("one of the header's two copies is damaged; kluis up repairs it".to_owned()),
+        (None, _) => observed.active.as_ref().map(|other| format!("a mapping of this name is over {}", other.backing.display())),
+    }
+}

@@ -1,0 +1,107 @@
+//! A machine, its services and a configuration, for tests that read as sentences.
+#![allow(dead_code, reason = "each test program uses its part")]
+
+use std::collections::BTreeSet;
+
+use volume::config::Config;
+use volume::engine::Changed;
+use volume::host::Host;
+use volume::sim::{Keys, Machine, Objects};
+use volume::verbs::{Kluis, Mode, Outcome, Status, UpOptions};
+use volume::{Error, Silent};
+
+pub(crate) const FILE: &str = "/img";
+pub(crate) const TOKEN: &str = "[volume.v]\nfile = \"/img\"\nsize = \"64MiB\"\nmount = \"/mnt/v\"\nkey = \"alias/k\"\n";
+pub(crate) const SEED: &str = "[volume.v]\nfile = \"/img\"\nsize = \"64MiB\"\nmount = \"/mnt/v\"\nkey = \"alias/k\"\nsecret = \"s3://bucket/secret\"\n";
+
+pub(crate) struct Stage {
+    pub(crate) machine: Machine,
+    pub(crate) keys: Keys,
+    pub(crate) objects: Objects,
+    pub(crate) config: Config,
+}
+
+impl Stage {
+    pub(crate) fn new(config: &str) -> Self {
+        let keys = Keys::new();
+        keys.set_alias("alias/k", 1);
+        Self { machine: Machine::new(), keys, objects: Objects::new(), config: Config::parse(config).unwrap() }
+    }
+
+    pub(crate) fn with_config(self, config: &str) -> Self {
+        Self { config: Config::parse(config).unwrap(), ..self }
+    }
+
+    pub(crate) fn with_services_of(self, other: Self) -> Self {
+        for name in other.machine.state_names() {
+            let bytes = other.machine.read_state(&name).unwrap().unwrap();
+            self.machine.set_state(&name, &bytes);
+        }
+        Self { keys: other.keys, objects: other.objects, ..self }
+    }
+
+    pub(crate) fn kluis<T>(&self, work: impl FnOnce(&Kluis<'_>) -> T) -> T {
+        work(&Kluis { host: &self.machine, keys: &self.keys, objects: &self.objects, config: &self.config })
+    }
+
+    pub(crate) fn seal_if_shared(&self) {
+        if self.config.volumes.values().any(|volume| matches!(volume.key, volume::config::KeySource::Seed { .. })) {
+            self.kluis(|kluis| kluis.seal("v")).unwrap();
+        }
+    }
+
+    fn only(outcomes: Result<Vec<Outcome>, Error>) -> Result<Changed, Error> {
+        let mut outcomes = outcomes?;
+        assert_eq!(outcomes.len(), 1);
+        outcomes.remove(0).result
+    }
+
+    pub(crate) fn up(&self) -> Result<Changed, Error> {
+        Self::only(self.kluis(|kluis| kluis.up(&[], &UpOptions::default(), &mut Silent)))
+    }
+
+    pub(crate) fn up_wiping(&self) -> Result<Changed, Error> {
+        let options = UpOptions { wipe: BTreeSet::from(["v".to_owned()]), mode: Mode::Apply };
+        Self::only(self.kluis(|kluis| kluis.up(&[], &options, &mut Silent)))
+    }
+
+    pub(crate) fn up_all(&self) {
+        for outcome in self.kluis(|kluis| kluis.up(&[], &UpOptions::default(), &mut Silent)).unwrap() {
+            outcome.result.unwrap_or_else(|error| panic!("{}: {error}", outcome.volume));
+        }
+    }
+
+    pub(crate) fn dry_run(&self) -> Outcome {
+        let options = UpOptions { mode: Mode::DryRun, ..UpOptions::default() };
+        self.kluis(|kluis| kluis.up(&[], &options, &mut Silent)).unwrap().remove(0)
+    }
+
+    pub(crate) fn down(&self) -> Result<Changed, Error> {
+        Self::only(self.kluis(|kluis| kluis.down(&[], Mode::Apply, &mut Silent)))
+    }
+
+    pub(crate) fn erase(&self) -> Result<Changed, Error> {
+        self.kluis(|kluis| kluis.erase("v", Mode::Apply, &mut Silent)).and_then(|outcome| outcome.result)
+    }
+
+    pub(crate) fn rekey(&self, from: Option<&str>) -> Result<Vec<Outcome>, Error> {
+        let from = from.map(|uri| uri.parse().unwrap());
+        self.kluis(|kluis| kluis.rekey(&[], from.as_ref(), Mode::Apply, &mut Silent))
+    }
+
+    pub(crate) fn rekey_one(&self, from: Option<&str>) -> Result<Changed, Error> {
+        Self::only(self.rekey(from))
+    }
+
+    pub(crate) fn status_or_error(&self) -> Result<Status, Error> {
+        self.kluis(|kluis| kluis.status(&[])).map(|mut all| all.remove(0))
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        self.status_or_error().unwrap()
+    }
+
+    pub(crate) fn text(&self) -> Option<String> {
+        self.machine.read_file_text("/mnt/v")
+    }
+}
