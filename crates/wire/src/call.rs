@@ -8,27 +8,27 @@ use crate::{
     error::ApiError,
     sensitive,
     shape::{Kind, OperationShape, Service, ServiceProtocol, Shape},
-    validate, xml,
+    time, validate, xml,
 };
 
-/// Validates `value` against the operation's input and gives it its type; the strings of sensitive members are wiped.
+/// Validates `value` against `shape` and gives it its type; the strings of sensitive members are wiped.
 pub(crate) fn typed<T: DeserializeOwned>(
     service: &Service,
-    operation: &OperationShape,
+    shape: &Shape,
     mut value: Value,
 ) -> Result<T, ApiError> {
     // A request without a body is one without members.
     if value.is_null() {
         value = Value::Object(serde_json::Map::new());
     }
-    let outcome = validate::check(service, operation.input, &value).and_then(|()| {
+    let outcome = validate::check(service, shape, &value).and_then(|()| {
         // serde's message could quote a sensitive value. After validation this arm is not known to be reachable.
         T::deserialize(&value).map_err(|_| match service.protocol {
             ServiceProtocol::Json { .. } => ApiError::serialization("Unexpected field type"),
             ServiceProtocol::Query { .. } => ApiError::malformed_input(""),
         })
     });
-    wipe_sensitive(operation.input, &mut value);
+    wipe_sensitive(shape, &mut value);
     outcome
 }
 
@@ -72,6 +72,47 @@ pub(crate) fn answer(
                 body: body.into_bytes(),
             })
         }
+    }
+}
+
+/// A request's members as the trail shows them.
+pub(crate) fn parameters(input: &Shape, request: &impl Serialize) -> Value {
+    let mut value = serde_json::to_value(request).unwrap_or_default();
+    let shown = shown(input, &value);
+    wipe_sensitive(input, &mut value);
+    shown.unwrap_or_default()
+}
+
+/// `CloudTrail`'s spelling: names begin with a small letter, instants are text. `None` for what is not shown.
+fn shown(shape: &Shape, value: &Value) -> Option<Value> {
+    if shape.sensitive {
+        return None;
+    }
+    match (&shape.kind, value) {
+        (Kind::Blob { .. }, _) => None,
+        (Kind::Structure(members), Value::Object(values)) => {
+            let members = members.iter().filter_map(|member| {
+                let value = shown(member.shape, values.get(member.name)?)?;
+                Some((validate::lower_first(member.name), value))
+            });
+            Some(Value::Object(members.collect()))
+        }
+        (Kind::List { member, .. }, Value::Array(items)) => Some(
+            items
+                .iter()
+                .filter_map(|item| shown(member, item))
+                .collect(),
+        ),
+        (Kind::Map { value: item, .. }, Value::Object(entries)) => {
+            let entries = entries
+                .iter()
+                .filter_map(|(name, entry)| Some((name.clone(), shown(item, entry)?)));
+            Some(Value::Object(entries.collect()))
+        }
+        (Kind::Timestamp, Value::Number(number)) => {
+            time::from_number(number).map(|at| Value::String(time::to_iso8601(at)))
+        }
+        (_, other) => Some(other.clone()),
     }
 }
 

@@ -15,7 +15,7 @@ mod verify;
 #[cfg(test)]
 mod tests;
 
-pub use error::SigError;
+pub use error::{ScopePart, SigError};
 pub use key::{KeyCache, SigningKey};
 pub use presented::{PayloadForm, Presented, parse};
 pub use verify::{Expected, SKEW_MAX, Verified};

@@ -294,7 +294,8 @@ fn join(path: &str, name: &str) -> String {
     }
 }
 
-fn lower_first(name: &str) -> String {
+/// A member's name as messages and the trail write it.
+pub(crate) fn lower_first(name: &str) -> String {
     let mut characters = name.chars();
     let first = characters.next().map(|first| first.to_ascii_lowercase());
     first.into_iter().chain(characters).collect()

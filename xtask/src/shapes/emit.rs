@@ -59,7 +59,7 @@ pub(super) fn root() -> String {
         write!(all, "&{}::SERVICE, ", service.name).unwrap_or_default();
     }
     out.push_str("\n/// Every service of this build.\n");
-    out.push_str(&format!("pub static SERVICES: &[&Service] = &[{all}];\n"));
+    writeln!(out, "pub static SERVICES: &[&Service] = &[{all}];").unwrap_or_default();
     out
 }
 
@@ -179,7 +179,8 @@ fn operation_enum(
     writeln!(
         out,
         "/// A request to the service, typed.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
 pub enum Operation {{
 {}}}
 
@@ -205,11 +206,16 @@ pub fn shape(&self) -> &'static OperationShape {{
 match self {{
 {}}}
 }}
+
+/// The request's members as the trail shows them: names in the trail's spelling, without sensitive members and blobs.
+pub fn parameters(&self) -> Value {{
+call::parameters(self.shape().input, self)
+}}
 }}
 ",
         each(operations, |operation| format!("/// `{0}`.\n{0}({1}),\n", operation.name, input(operation))),
         each(operations, |operation| format!(
-            "\"{0}\" => call::typed(&SERVICE, &operations::{1}, value).map(Self::{0}),\n",
+            "\"{0}\" => call::typed(&SERVICE, operations::{1}.input, value).map(Self::{0}),\n",
             operation.name,
             names::constant(&operation.name)
         )),
@@ -233,6 +239,17 @@ pub enum Response {{
 {}}}
 
 impl Response {{
+/// Validates an answer's value against the operation's shape and gives it its type: what a client does, and a test.
+///
+/// # Errors
+///
+/// As `Operation::decode`.
+pub fn decode(name: &str, value: Value) -> Result<Self, ApiError> {{
+match name {{
+{}_ => Err(call::unknown_operation(&SERVICE, name)),
+}}
+}}
+
 /// The operation's name.
 pub fn name(&self) -> &'static str {{
 self.shape().name
@@ -259,6 +276,16 @@ call::answer(&SERVICE, self.shape(), self, request_id)
             operation.output.map_or_else(
                 || format!("/// `{name}`.\n{name},\n"),
                 |output| format!("/// `{name}`.\n{name}({}),\n", names::type_name(output)),
+            )
+        }),
+        each(operations, |operation| {
+            let name = &operation.name;
+            operation.output.map_or_else(
+                || format!("\"{name}\" => Ok(Self::{name}),\n"),
+                |output| format!(
+                    "\"{name}\" => call::typed(&SERVICE, &shapes::{}, value).map(Self::{name}),\n",
+                    names::constant(output)
+                ),
             )
         }),
         each(operations, |operation| format!(

@@ -104,15 +104,15 @@ impl Model {
 }
 
 impl<'m> ModelShape<'m> {
-    pub(super) fn kind(&self) -> &'m str {
+    pub(super) fn kind(self) -> &'m str {
         self.text("type").unwrap_or_default()
     }
 
-    pub(super) fn text(&self, name: &str) -> Option<&'m str> {
+    pub(super) fn text(self, name: &str) -> Option<&'m str> {
         self.object.get(name)?.as_str()
     }
 
-    pub(super) fn integer(&self, name: &str) -> Option<i64> {
+    pub(super) fn integer(self, name: &str) -> Option<i64> {
         let number = self.object.get(name)?;
         // Some models write bounds as 1.0.
         #[expect(
@@ -124,15 +124,15 @@ impl<'m> ModelShape<'m> {
             .or_else(|| number.as_f64().map(|float| float as i64))
     }
 
-    pub(super) fn flag(&self, name: &str) -> bool {
+    pub(super) fn flag(self, name: &str) -> bool {
         self.object.get(name).and_then(Value::as_bool) == Some(true)
     }
 
-    pub(super) fn error(&self) -> &'m Value {
+    pub(super) fn error(self) -> &'m Value {
         self.object.get("error").unwrap_or(&Value::Null)
     }
 
-    pub(super) fn allowed(&self) -> Vec<&'m str> {
+    pub(super) fn allowed(self) -> Vec<&'m str> {
         let values = self.object.get("enum").and_then(Value::as_array);
         values
             .into_iter()
@@ -142,7 +142,7 @@ impl<'m> ModelShape<'m> {
     }
 
     /// The shape under `member`, `key` or `value`, and its name on the wire.
-    pub(super) fn part(&self, name: &str) -> Result<(&'m str, Option<&'m str>)> {
+    pub(super) fn part(self, name: &str) -> Result<(&'m str, Option<&'m str>)> {
         let part = self.object.get(name).unwrap_or(&Value::Null);
         let shape = part["shape"]
             .as_str()
@@ -150,7 +150,7 @@ impl<'m> ModelShape<'m> {
         Ok((shape, part["locationName"].as_str()))
     }
 
-    pub(super) fn members(&self) -> Result<Vec<ModelMember<'m>>> {
+    pub(super) fn members(self) -> Result<Vec<ModelMember<'m>>> {
         let required: BTreeSet<&str> = self
             .object
             .get("required")
@@ -176,7 +176,7 @@ impl<'m> ModelShape<'m> {
     }
 
     /// The names of all shapes that this one is made of.
-    pub(super) fn parts(&self) -> Result<Vec<&'m str>> {
+    pub(super) fn parts(self) -> Result<Vec<&'m str>> {
         match self.kind() {
             "structure" => Ok(self.members()?.iter().map(|member| member.shape).collect()),
             "list" => Ok(vec![self.part("member")?.0]),

@@ -26,7 +26,7 @@ pub(super) fn translated(java: &str) -> Result<String> {
                 Some('u') => {
                     let hex = code_point(rest.as_str());
                     rest.nth(hex.len() - 1);
-                    out.push_str(&format!(r"\x{{{hex}}}"));
+                    out.extend([r"\x{", hex, "}"]);
                 }
                 Some('w') => push_class(&mut out, in_class, "0-9A-Za-z_"),
                 Some('d') => push_class(&mut out, in_class, "0-9"),
@@ -57,7 +57,7 @@ fn push_class(out: &mut String, in_class: bool, members: &str) {
     if in_class {
         out.push_str(members);
     } else {
-        out.push_str(&format!("[{members}]"));
+        out.extend(["[", members, "]"]);
     }
 }
 

@@ -35,7 +35,8 @@ pub static SERVICE: Service = Service {
 };
 
 /// A request to the service, typed.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
 pub enum Operation {
     /// `LookupEvents`.
     LookupEvents(LookupEventsRequest),
@@ -49,9 +50,8 @@ impl Operation {
     /// When the service has no operation `name` here, and AWS's validation error when the value breaks a constraint of the shape.
     pub fn decode(name: &str, value: Value) -> Result<Self, ApiError> {
         match name {
-            "LookupEvents" => {
-                call::typed(&SERVICE, &operations::LOOKUP_EVENTS, value).map(Self::LookupEvents)
-            }
+            "LookupEvents" => call::typed(&SERVICE, operations::LOOKUP_EVENTS.input, value)
+                .map(Self::LookupEvents),
             _ => Err(call::unknown_operation(&SERVICE, name)),
         }
     }
@@ -67,6 +67,11 @@ impl Operation {
             Self::LookupEvents(_) => &operations::LOOKUP_EVENTS,
         }
     }
+
+    /// The request's members as the trail shows them: names in the trail's spelling, without sensitive members and blobs.
+    pub fn parameters(&self) -> Value {
+        call::parameters(self.shape().input, self)
+    }
 }
 
 /// An answer of the service, typed. An operation whose answer is empty has no value here.
@@ -78,6 +83,19 @@ pub enum Response {
 }
 
 impl Response {
+    /// Validates an answer's value against the operation's shape and gives it its type: what a client does, and a test.
+    ///
+    /// # Errors
+    ///
+    /// As `Operation::decode`.
+    pub fn decode(name: &str, value: Value) -> Result<Self, ApiError> {
+        match name {
+            "LookupEvents" => call::typed(&SERVICE, &shapes::LOOKUP_EVENTS_RESPONSE, value)
+                .map(Self::LookupEvents),
+            _ => Err(call::unknown_operation(&SERVICE, name)),
+        }
+    }
+
     /// The operation's name.
     pub fn name(&self) -> &'static str {
         self.shape().name

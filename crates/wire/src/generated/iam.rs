@@ -63,7 +63,8 @@ pub static SERVICE: Service = Service {
 };
 
 /// A request to the service, typed.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
 pub enum Operation {
     /// `CreateAccessKey`.
     CreateAccessKey(CreateAccessKeyRequest),
@@ -129,70 +130,80 @@ impl Operation {
     /// When the service has no operation `name` here, and AWS's validation error when the value breaks a constraint of the shape.
     pub fn decode(name: &str, value: Value) -> Result<Self, ApiError> {
         match name {
-            "CreateAccessKey" => call::typed(&SERVICE, &operations::CREATE_ACCESS_KEY, value)
+            "CreateAccessKey" => call::typed(&SERVICE, operations::CREATE_ACCESS_KEY.input, value)
                 .map(Self::CreateAccessKey),
             "CreateRole" => {
-                call::typed(&SERVICE, &operations::CREATE_ROLE, value).map(Self::CreateRole)
+                call::typed(&SERVICE, operations::CREATE_ROLE.input, value).map(Self::CreateRole)
             }
             "CreateUser" => {
-                call::typed(&SERVICE, &operations::CREATE_USER, value).map(Self::CreateUser)
+                call::typed(&SERVICE, operations::CREATE_USER.input, value).map(Self::CreateUser)
             }
-            "DeleteAccessKey" => call::typed(&SERVICE, &operations::DELETE_ACCESS_KEY, value)
+            "DeleteAccessKey" => call::typed(&SERVICE, operations::DELETE_ACCESS_KEY.input, value)
                 .map(Self::DeleteAccessKey),
             "DeleteRole" => {
-                call::typed(&SERVICE, &operations::DELETE_ROLE, value).map(Self::DeleteRole)
+                call::typed(&SERVICE, operations::DELETE_ROLE.input, value).map(Self::DeleteRole)
             }
-            "DeleteRolePolicy" => call::typed(&SERVICE, &operations::DELETE_ROLE_POLICY, value)
-                .map(Self::DeleteRolePolicy),
+            "DeleteRolePolicy" => {
+                call::typed(&SERVICE, operations::DELETE_ROLE_POLICY.input, value)
+                    .map(Self::DeleteRolePolicy)
+            }
             "DeleteUser" => {
-                call::typed(&SERVICE, &operations::DELETE_USER, value).map(Self::DeleteUser)
+                call::typed(&SERVICE, operations::DELETE_USER.input, value).map(Self::DeleteUser)
             }
-            "DeleteUserPolicy" => call::typed(&SERVICE, &operations::DELETE_USER_POLICY, value)
-                .map(Self::DeleteUserPolicy),
-            "GetRole" => call::typed(&SERVICE, &operations::GET_ROLE, value).map(Self::GetRole),
-            "GetRolePolicy" => {
-                call::typed(&SERVICE, &operations::GET_ROLE_POLICY, value).map(Self::GetRolePolicy)
+            "DeleteUserPolicy" => {
+                call::typed(&SERVICE, operations::DELETE_USER_POLICY.input, value)
+                    .map(Self::DeleteUserPolicy)
             }
-            "GetUser" => call::typed(&SERVICE, &operations::GET_USER, value).map(Self::GetUser),
-            "GetUserPolicy" => {
-                call::typed(&SERVICE, &operations::GET_USER_POLICY, value).map(Self::GetUserPolicy)
+            "GetRole" => {
+                call::typed(&SERVICE, operations::GET_ROLE.input, value).map(Self::GetRole)
             }
-            "ListAccessKeys" => call::typed(&SERVICE, &operations::LIST_ACCESS_KEYS, value)
+            "GetRolePolicy" => call::typed(&SERVICE, operations::GET_ROLE_POLICY.input, value)
+                .map(Self::GetRolePolicy),
+            "GetUser" => {
+                call::typed(&SERVICE, operations::GET_USER.input, value).map(Self::GetUser)
+            }
+            "GetUserPolicy" => call::typed(&SERVICE, operations::GET_USER_POLICY.input, value)
+                .map(Self::GetUserPolicy),
+            "ListAccessKeys" => call::typed(&SERVICE, operations::LIST_ACCESS_KEYS.input, value)
                 .map(Self::ListAccessKeys),
-            "ListRolePolicies" => call::typed(&SERVICE, &operations::LIST_ROLE_POLICIES, value)
-                .map(Self::ListRolePolicies),
-            "ListRoleTags" => {
-                call::typed(&SERVICE, &operations::LIST_ROLE_TAGS, value).map(Self::ListRoleTags)
+            "ListRolePolicies" => {
+                call::typed(&SERVICE, operations::LIST_ROLE_POLICIES.input, value)
+                    .map(Self::ListRolePolicies)
             }
+            "ListRoleTags" => call::typed(&SERVICE, operations::LIST_ROLE_TAGS.input, value)
+                .map(Self::ListRoleTags),
             "ListRoles" => {
-                call::typed(&SERVICE, &operations::LIST_ROLES, value).map(Self::ListRoles)
+                call::typed(&SERVICE, operations::LIST_ROLES.input, value).map(Self::ListRoles)
             }
-            "ListUserPolicies" => call::typed(&SERVICE, &operations::LIST_USER_POLICIES, value)
-                .map(Self::ListUserPolicies),
-            "ListUserTags" => {
-                call::typed(&SERVICE, &operations::LIST_USER_TAGS, value).map(Self::ListUserTags)
+            "ListUserPolicies" => {
+                call::typed(&SERVICE, operations::LIST_USER_POLICIES.input, value)
+                    .map(Self::ListUserPolicies)
             }
+            "ListUserTags" => call::typed(&SERVICE, operations::LIST_USER_TAGS.input, value)
+                .map(Self::ListUserTags),
             "ListUsers" => {
-                call::typed(&SERVICE, &operations::LIST_USERS, value).map(Self::ListUsers)
+                call::typed(&SERVICE, operations::LIST_USERS.input, value).map(Self::ListUsers)
             }
-            "PutRolePolicy" => {
-                call::typed(&SERVICE, &operations::PUT_ROLE_POLICY, value).map(Self::PutRolePolicy)
+            "PutRolePolicy" => call::typed(&SERVICE, operations::PUT_ROLE_POLICY.input, value)
+                .map(Self::PutRolePolicy),
+            "PutUserPolicy" => call::typed(&SERVICE, operations::PUT_USER_POLICY.input, value)
+                .map(Self::PutUserPolicy),
+            "TagRole" => {
+                call::typed(&SERVICE, operations::TAG_ROLE.input, value).map(Self::TagRole)
             }
-            "PutUserPolicy" => {
-                call::typed(&SERVICE, &operations::PUT_USER_POLICY, value).map(Self::PutUserPolicy)
+            "TagUser" => {
+                call::typed(&SERVICE, operations::TAG_USER.input, value).map(Self::TagUser)
             }
-            "TagRole" => call::typed(&SERVICE, &operations::TAG_ROLE, value).map(Self::TagRole),
-            "TagUser" => call::typed(&SERVICE, &operations::TAG_USER, value).map(Self::TagUser),
             "UntagRole" => {
-                call::typed(&SERVICE, &operations::UNTAG_ROLE, value).map(Self::UntagRole)
+                call::typed(&SERVICE, operations::UNTAG_ROLE.input, value).map(Self::UntagRole)
             }
             "UntagUser" => {
-                call::typed(&SERVICE, &operations::UNTAG_USER, value).map(Self::UntagUser)
+                call::typed(&SERVICE, operations::UNTAG_USER.input, value).map(Self::UntagUser)
             }
-            "UpdateAccessKey" => call::typed(&SERVICE, &operations::UPDATE_ACCESS_KEY, value)
+            "UpdateAccessKey" => call::typed(&SERVICE, operations::UPDATE_ACCESS_KEY.input, value)
                 .map(Self::UpdateAccessKey),
             "UpdateAssumeRolePolicy" => {
-                call::typed(&SERVICE, &operations::UPDATE_ASSUME_ROLE_POLICY, value)
+                call::typed(&SERVICE, operations::UPDATE_ASSUME_ROLE_POLICY.input, value)
                     .map(Self::UpdateAssumeRolePolicy)
             }
             _ => Err(call::unknown_operation(&SERVICE, name)),
@@ -235,6 +246,11 @@ impl Operation {
             Self::UpdateAccessKey(_) => &operations::UPDATE_ACCESS_KEY,
             Self::UpdateAssumeRolePolicy(_) => &operations::UPDATE_ASSUME_ROLE_POLICY,
         }
+    }
+
+    /// The request's members as the trail shows them: names in the trail's spelling, without sensitive members and blobs.
+    pub fn parameters(&self) -> Value {
+        call::parameters(self.shape().input, self)
     }
 }
 
@@ -299,6 +315,68 @@ pub enum Response {
 }
 
 impl Response {
+    /// Validates an answer's value against the operation's shape and gives it its type: what a client does, and a test.
+    ///
+    /// # Errors
+    ///
+    /// As `Operation::decode`.
+    pub fn decode(name: &str, value: Value) -> Result<Self, ApiError> {
+        match name {
+            "CreateAccessKey" => call::typed(&SERVICE, &shapes::CREATE_ACCESS_KEY_RESPONSE, value)
+                .map(Self::CreateAccessKey),
+            "CreateRole" => {
+                call::typed(&SERVICE, &shapes::CREATE_ROLE_RESPONSE, value).map(Self::CreateRole)
+            }
+            "CreateUser" => {
+                call::typed(&SERVICE, &shapes::CREATE_USER_RESPONSE, value).map(Self::CreateUser)
+            }
+            "DeleteAccessKey" => Ok(Self::DeleteAccessKey),
+            "DeleteRole" => Ok(Self::DeleteRole),
+            "DeleteRolePolicy" => Ok(Self::DeleteRolePolicy),
+            "DeleteUser" => Ok(Self::DeleteUser),
+            "DeleteUserPolicy" => Ok(Self::DeleteUserPolicy),
+            "GetRole" => {
+                call::typed(&SERVICE, &shapes::GET_ROLE_RESPONSE, value).map(Self::GetRole)
+            }
+            "GetRolePolicy" => call::typed(&SERVICE, &shapes::GET_ROLE_POLICY_RESPONSE, value)
+                .map(Self::GetRolePolicy),
+            "GetUser" => {
+                call::typed(&SERVICE, &shapes::GET_USER_RESPONSE, value).map(Self::GetUser)
+            }
+            "GetUserPolicy" => call::typed(&SERVICE, &shapes::GET_USER_POLICY_RESPONSE, value)
+                .map(Self::GetUserPolicy),
+            "ListAccessKeys" => call::typed(&SERVICE, &shapes::LIST_ACCESS_KEYS_RESPONSE, value)
+                .map(Self::ListAccessKeys),
+            "ListRolePolicies" => {
+                call::typed(&SERVICE, &shapes::LIST_ROLE_POLICIES_RESPONSE, value)
+                    .map(Self::ListRolePolicies)
+            }
+            "ListRoleTags" => call::typed(&SERVICE, &shapes::LIST_ROLE_TAGS_RESPONSE, value)
+                .map(Self::ListRoleTags),
+            "ListRoles" => {
+                call::typed(&SERVICE, &shapes::LIST_ROLES_RESPONSE, value).map(Self::ListRoles)
+            }
+            "ListUserPolicies" => {
+                call::typed(&SERVICE, &shapes::LIST_USER_POLICIES_RESPONSE, value)
+                    .map(Self::ListUserPolicies)
+            }
+            "ListUserTags" => call::typed(&SERVICE, &shapes::LIST_USER_TAGS_RESPONSE, value)
+                .map(Self::ListUserTags),
+            "ListUsers" => {
+                call::typed(&SERVICE, &shapes::LIST_USERS_RESPONSE, value).map(Self::ListUsers)
+            }
+            "PutRolePolicy" => Ok(Self::PutRolePolicy),
+            "PutUserPolicy" => Ok(Self::PutUserPolicy),
+            "TagRole" => Ok(Self::TagRole),
+            "TagUser" => Ok(Self::TagUser),
+            "UntagRole" => Ok(Self::UntagRole),
+            "UntagUser" => Ok(Self::UntagUser),
+            "UpdateAccessKey" => Ok(Self::UpdateAccessKey),
+            "UpdateAssumeRolePolicy" => Ok(Self::UpdateAssumeRolePolicy),
+            _ => Err(call::unknown_operation(&SERVICE, name)),
+        }
+    }
+
     /// The operation's name.
     pub fn name(&self) -> &'static str {
         self.shape().name

@@ -59,7 +59,8 @@ pub static SERVICE: Service = Service {
 };
 
 /// A request to the service, typed.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
 pub enum Operation {
     /// `CancelKeyDeletion`.
     CancelKeyDeletion(CancelKeyDeletionRequest),
@@ -109,57 +110,58 @@ impl Operation {
     /// When the service has no operation `name` here, and AWS's validation error when the value breaks a constraint of the shape.
     pub fn decode(name: &str, value: Value) -> Result<Self, ApiError> {
         match name {
-            "CancelKeyDeletion" => call::typed(&SERVICE, &operations::CANCEL_KEY_DELETION, value)
-                .map(Self::CancelKeyDeletion),
+            "CancelKeyDeletion" => {
+                call::typed(&SERVICE, operations::CANCEL_KEY_DELETION.input, value)
+                    .map(Self::CancelKeyDeletion)
+            }
             "CreateAlias" => {
-                call::typed(&SERVICE, &operations::CREATE_ALIAS, value).map(Self::CreateAlias)
+                call::typed(&SERVICE, operations::CREATE_ALIAS.input, value).map(Self::CreateAlias)
             }
             "CreateKey" => {
-                call::typed(&SERVICE, &operations::CREATE_KEY, value).map(Self::CreateKey)
+                call::typed(&SERVICE, operations::CREATE_KEY.input, value).map(Self::CreateKey)
             }
-            "Decrypt" => call::typed(&SERVICE, &operations::DECRYPT, value).map(Self::Decrypt),
+            "Decrypt" => call::typed(&SERVICE, operations::DECRYPT.input, value).map(Self::Decrypt),
             "DeleteAlias" => {
-                call::typed(&SERVICE, &operations::DELETE_ALIAS, value).map(Self::DeleteAlias)
+                call::typed(&SERVICE, operations::DELETE_ALIAS.input, value).map(Self::DeleteAlias)
             }
             "DescribeKey" => {
-                call::typed(&SERVICE, &operations::DESCRIBE_KEY, value).map(Self::DescribeKey)
+                call::typed(&SERVICE, operations::DESCRIBE_KEY.input, value).map(Self::DescribeKey)
             }
             "DisableKey" => {
-                call::typed(&SERVICE, &operations::DISABLE_KEY, value).map(Self::DisableKey)
+                call::typed(&SERVICE, operations::DISABLE_KEY.input, value).map(Self::DisableKey)
             }
             "EnableKey" => {
-                call::typed(&SERVICE, &operations::ENABLE_KEY, value).map(Self::EnableKey)
+                call::typed(&SERVICE, operations::ENABLE_KEY.input, value).map(Self::EnableKey)
             }
-            "Encrypt" => call::typed(&SERVICE, &operations::ENCRYPT, value).map(Self::Encrypt),
-            "GenerateDataKey" => call::typed(&SERVICE, &operations::GENERATE_DATA_KEY, value)
+            "Encrypt" => call::typed(&SERVICE, operations::ENCRYPT.input, value).map(Self::Encrypt),
+            "GenerateDataKey" => call::typed(&SERVICE, operations::GENERATE_DATA_KEY.input, value)
                 .map(Self::GenerateDataKey),
             "GenerateDataKeyWithoutPlaintext" => call::typed(
                 &SERVICE,
-                &operations::GENERATE_DATA_KEY_WITHOUT_PLAINTEXT,
+                operations::GENERATE_DATA_KEY_WITHOUT_PLAINTEXT.input,
                 value,
             )
             .map(Self::GenerateDataKeyWithoutPlaintext),
-            "GenerateRandom" => {
-                call::typed(&SERVICE, &operations::GENERATE_RANDOM, value).map(Self::GenerateRandom)
-            }
-            "GetKeyPolicy" => {
-                call::typed(&SERVICE, &operations::GET_KEY_POLICY, value).map(Self::GetKeyPolicy)
-            }
+            "GenerateRandom" => call::typed(&SERVICE, operations::GENERATE_RANDOM.input, value)
+                .map(Self::GenerateRandom),
+            "GetKeyPolicy" => call::typed(&SERVICE, operations::GET_KEY_POLICY.input, value)
+                .map(Self::GetKeyPolicy),
             "ListAliases" => {
-                call::typed(&SERVICE, &operations::LIST_ALIASES, value).map(Self::ListAliases)
+                call::typed(&SERVICE, operations::LIST_ALIASES.input, value).map(Self::ListAliases)
             }
-            "ListKeyPolicies" => call::typed(&SERVICE, &operations::LIST_KEY_POLICIES, value)
+            "ListKeyPolicies" => call::typed(&SERVICE, operations::LIST_KEY_POLICIES.input, value)
                 .map(Self::ListKeyPolicies),
-            "ListKeys" => call::typed(&SERVICE, &operations::LIST_KEYS, value).map(Self::ListKeys),
-            "PutKeyPolicy" => {
-                call::typed(&SERVICE, &operations::PUT_KEY_POLICY, value).map(Self::PutKeyPolicy)
+            "ListKeys" => {
+                call::typed(&SERVICE, operations::LIST_KEYS.input, value).map(Self::ListKeys)
             }
+            "PutKeyPolicy" => call::typed(&SERVICE, operations::PUT_KEY_POLICY.input, value)
+                .map(Self::PutKeyPolicy),
             "ScheduleKeyDeletion" => {
-                call::typed(&SERVICE, &operations::SCHEDULE_KEY_DELETION, value)
+                call::typed(&SERVICE, operations::SCHEDULE_KEY_DELETION.input, value)
                     .map(Self::ScheduleKeyDeletion)
             }
             "UpdateAlias" => {
-                call::typed(&SERVICE, &operations::UPDATE_ALIAS, value).map(Self::UpdateAlias)
+                call::typed(&SERVICE, operations::UPDATE_ALIAS.input, value).map(Self::UpdateAlias)
             }
             _ => Err(call::unknown_operation(&SERVICE, name)),
         }
@@ -195,6 +197,11 @@ impl Operation {
             Self::ScheduleKeyDeletion(_) => &operations::SCHEDULE_KEY_DELETION,
             Self::UpdateAlias(_) => &operations::UPDATE_ALIAS,
         }
+    }
+
+    /// The request's members as the trail shows them: names in the trail's spelling, without sensitive members and blobs.
+    pub fn parameters(&self) -> Value {
+        call::parameters(self.shape().input, self)
     }
 }
 
@@ -243,6 +250,59 @@ pub enum Response {
 }
 
 impl Response {
+    /// Validates an answer's value against the operation's shape and gives it its type: what a client does, and a test.
+    ///
+    /// # Errors
+    ///
+    /// As `Operation::decode`.
+    pub fn decode(name: &str, value: Value) -> Result<Self, ApiError> {
+        match name {
+            "CancelKeyDeletion" => {
+                call::typed(&SERVICE, &shapes::CANCEL_KEY_DELETION_RESPONSE, value)
+                    .map(Self::CancelKeyDeletion)
+            }
+            "CreateAlias" => Ok(Self::CreateAlias),
+            "CreateKey" => {
+                call::typed(&SERVICE, &shapes::CREATE_KEY_RESPONSE, value).map(Self::CreateKey)
+            }
+            "Decrypt" => call::typed(&SERVICE, &shapes::DECRYPT_RESPONSE, value).map(Self::Decrypt),
+            "DeleteAlias" => Ok(Self::DeleteAlias),
+            "DescribeKey" => {
+                call::typed(&SERVICE, &shapes::DESCRIBE_KEY_RESPONSE, value).map(Self::DescribeKey)
+            }
+            "DisableKey" => Ok(Self::DisableKey),
+            "EnableKey" => Ok(Self::EnableKey),
+            "Encrypt" => call::typed(&SERVICE, &shapes::ENCRYPT_RESPONSE, value).map(Self::Encrypt),
+            "GenerateDataKey" => call::typed(&SERVICE, &shapes::GENERATE_DATA_KEY_RESPONSE, value)
+                .map(Self::GenerateDataKey),
+            "GenerateDataKeyWithoutPlaintext" => call::typed(
+                &SERVICE,
+                &shapes::GENERATE_DATA_KEY_WITHOUT_PLAINTEXT_RESPONSE,
+                value,
+            )
+            .map(Self::GenerateDataKeyWithoutPlaintext),
+            "GenerateRandom" => call::typed(&SERVICE, &shapes::GENERATE_RANDOM_RESPONSE, value)
+                .map(Self::GenerateRandom),
+            "GetKeyPolicy" => call::typed(&SERVICE, &shapes::GET_KEY_POLICY_RESPONSE, value)
+                .map(Self::GetKeyPolicy),
+            "ListAliases" => {
+                call::typed(&SERVICE, &shapes::LIST_ALIASES_RESPONSE, value).map(Self::ListAliases)
+            }
+            "ListKeyPolicies" => call::typed(&SERVICE, &shapes::LIST_KEY_POLICIES_RESPONSE, value)
+                .map(Self::ListKeyPolicies),
+            "ListKeys" => {
+                call::typed(&SERVICE, &shapes::LIST_KEYS_RESPONSE, value).map(Self::ListKeys)
+            }
+            "PutKeyPolicy" => Ok(Self::PutKeyPolicy),
+            "ScheduleKeyDeletion" => {
+                call::typed(&SERVICE, &shapes::SCHEDULE_KEY_DELETION_RESPONSE, value)
+                    .map(Self::ScheduleKeyDeletion)
+            }
+            "UpdateAlias" => Ok(Self::UpdateAlias),
+            _ => Err(call::unknown_operation(&SERVICE, name)),
+        }
+    }
+
     /// The operation's name.
     pub fn name(&self) -> &'static str {
         self.shape().name

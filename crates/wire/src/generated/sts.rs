@@ -35,7 +35,8 @@ pub static SERVICE: Service = Service {
 };
 
 /// A request to the service, typed.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
 pub enum Operation {
     /// `AssumeRole`.
     AssumeRole(AssumeRoleRequest),
@@ -52,10 +53,12 @@ impl Operation {
     pub fn decode(name: &str, value: Value) -> Result<Self, ApiError> {
         match name {
             "AssumeRole" => {
-                call::typed(&SERVICE, &operations::ASSUME_ROLE, value).map(Self::AssumeRole)
+                call::typed(&SERVICE, operations::ASSUME_ROLE.input, value).map(Self::AssumeRole)
             }
-            "GetCallerIdentity" => call::typed(&SERVICE, &operations::GET_CALLER_IDENTITY, value)
-                .map(Self::GetCallerIdentity),
+            "GetCallerIdentity" => {
+                call::typed(&SERVICE, operations::GET_CALLER_IDENTITY.input, value)
+                    .map(Self::GetCallerIdentity)
+            }
             _ => Err(call::unknown_operation(&SERVICE, name)),
         }
     }
@@ -72,6 +75,11 @@ impl Operation {
             Self::GetCallerIdentity(_) => &operations::GET_CALLER_IDENTITY,
         }
     }
+
+    /// The request's members as the trail shows them: names in the trail's spelling, without sensitive members and blobs.
+    pub fn parameters(&self) -> Value {
+        call::parameters(self.shape().input, self)
+    }
 }
 
 /// An answer of the service, typed. An operation whose answer is empty has no value here.
@@ -85,6 +93,24 @@ pub enum Response {
 }
 
 impl Response {
+    /// Validates an answer's value against the operation's shape and gives it its type: what a client does, and a test.
+    ///
+    /// # Errors
+    ///
+    /// As `Operation::decode`.
+    pub fn decode(name: &str, value: Value) -> Result<Self, ApiError> {
+        match name {
+            "AssumeRole" => {
+                call::typed(&SERVICE, &shapes::ASSUME_ROLE_RESPONSE, value).map(Self::AssumeRole)
+            }
+            "GetCallerIdentity" => {
+                call::typed(&SERVICE, &shapes::GET_CALLER_IDENTITY_RESPONSE, value)
+                    .map(Self::GetCallerIdentity)
+            }
+            _ => Err(call::unknown_operation(&SERVICE, name)),
+        }
+    }
+
     /// The operation's name.
     pub fn name(&self) -> &'static str {
         self.shape().name

@@ -16,13 +16,13 @@ use wire::{
 
 /// A request caught on its way out of boto3, by `vectors/sigv4/generate.py`.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Caught {
-    pub name: String,
-    pub service: String,
-    pub region: String,
-    pub access_key_id: String,
-    pub secret: String,
-    pub session_token: Option<String>,
+pub(crate) struct Caught {
+    pub(crate) name: String,
+    pub(crate) service: String,
+    pub(crate) region: String,
+    pub(crate) access_key_id: String,
+    pub(crate) secret: String,
+    pub(crate) session_token: Option<String>,
     now: String,
     method: String,
     path: String,
@@ -34,36 +34,36 @@ pub struct Caught {
 
 /// A request and what the service knows when it comes.
 #[derive(Clone, Debug)]
-pub struct Arriving {
-    pub head: Head,
-    pub body: Vec<u8>,
-    pub secret: String,
-    pub service: String,
-    pub region: String,
-    pub now: Timestamp,
+pub(crate) struct Arriving {
+    pub(crate) head: Head,
+    pub(crate) body: Vec<u8>,
+    pub(crate) secret: String,
+    pub(crate) service: String,
+    pub(crate) region: String,
+    pub(crate) now: Timestamp,
 }
 
 /// Why it was turned away.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     Signature(SigError),
     Payload(PayloadError),
 }
 
-pub fn caught() -> Vec<Caught> {
+pub(crate) fn caught() -> Vec<Caught> {
     serde_json::from_str(include_str!("../../vectors/sigv4/requests.json")).unwrap()
 }
 
-pub fn named(name: &str) -> Caught {
+pub(crate) fn named(name: &str) -> Caught {
     caught().into_iter().find(|each| each.name == name).unwrap()
 }
 
 impl Caught {
-    pub fn payload(&self) -> Vec<u8> {
+    pub(crate) fn payload(&self) -> Vec<u8> {
         STANDARD.decode(&self.payload).unwrap()
     }
 
-    pub fn arriving(&self) -> Arriving {
+    pub(crate) fn arriving(&self) -> Arriving {
         Arriving {
             head: Head {
                 method: self.method.clone(),
@@ -81,17 +81,17 @@ impl Caught {
 }
 
 impl Arriving {
-    pub fn later(mut self, seconds: i64) -> Self {
+    pub(crate) fn later(mut self, seconds: i64) -> Self {
         self.now += SignedDuration::from_secs(seconds);
         self
     }
 
-    pub fn header_mut(&mut self, name: &str) -> &mut String {
+    pub(crate) fn header_mut(&mut self, name: &str) -> &mut String {
         let found = self.head.headers.iter_mut().find(|(each, _)| each == name);
         &mut found.unwrap().1
     }
 
-    pub fn verified(&self) -> Result<Verified, SigError> {
+    pub(crate) fn verified(&self) -> Result<Verified, SigError> {
         let presented = sigv4::parse(&self.head)?;
         let key = Arc::new(SigningKey::derive(self.secret.as_bytes(), &presented)?);
         let expected = Expected {
@@ -103,7 +103,7 @@ impl Arriving {
     }
 
     /// The payload, as received in pieces of `piece` bytes.
-    pub fn received(&self, piece: usize) -> Result<(Received, Vec<u8>), Refusal> {
+    pub(crate) fn received(&self, piece: usize) -> Result<(Received, Vec<u8>), Refusal> {
         let verified = self.verified().map_err(Refusal::Signature)?;
         let mut decoder = PayloadDecoder::new(&verified, &self.head).map_err(Refusal::Payload)?;
         let mut payload = Vec::new();
