@@ -23,7 +23,7 @@ fn xts(criterion: &mut Criterion) {
         ("decrypt, kluis", room.decryptor().unwrap()),
     ] {
         group.bench_function(name, |bench| {
-            bench.iter(|| cipher.sectors(black_box(&mut data), SECTOR, 0).unwrap())
+            bench.iter(|| cipher.sectors(black_box(&mut data), SECTOR, 0).unwrap());
         });
     }
     for (name, direction) in [("encrypt, AWS-LC EVP", 1), ("decrypt, AWS-LC EVP", 0)] {

@@ -168,7 +168,6 @@ fn class_of(len: usize) -> (usize, usize) {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

@@ -157,7 +157,6 @@ fn finish(pages: Pages, outcome: io::Result<()>) -> io::Result<Pages> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

@@ -131,7 +131,7 @@ impl std::fmt::Debug for RsaKey {
     }
 }
 
-/// Verifies an RSA PKCS#1 v1.5 signature with SHA-256 under a PKCS#1 or SubjectPublicKeyInfo public key in DER.
+/// Verifies an RSA PKCS#1 v1.5 signature with SHA-256 under a PKCS#1 or `SubjectPublicKeyInfo` public key in DER.
 ///
 /// # Errors
 /// [`Error::NotAuthentic`] when it does not verify, a malformed key included.

@@ -1,5 +1,5 @@
 //! What holds for every input.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use crypto::{Error, Secret, SecretBytes, WrappingKey, XtsKey};
 use proptest::prelude::*;

@@ -1,6 +1,6 @@
 //! A machine that lets a process lock nothing: secrets still work, and the program can tell. Alone in its file,
 //! because the limit is the whole process's.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 

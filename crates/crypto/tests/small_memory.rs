@@ -1,6 +1,6 @@
 //! A machine without the memory that a password hash asks for. Alone in its file, because the limit is the whole
 //! process's.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use crypto::{Argon2Cost, Argon2Variant, Error};
 use rustix::process::{Resource, Rlimit, setrlimit};

@@ -1,5 +1,5 @@
 //! Published vectors, each primitive against the document that defines it.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::num::NonZeroU32;
 

@@ -7,8 +7,10 @@
 use crypto::{HashAlgorithm, SecretBytes, XtsKey, random};
 
 use crate::Error;
-use crate::limits::{SECTOR, STRIPES};
+use crate::limits::STRIPES;
 
+/// The unit in which key material is encrypted.
+const SECTOR: usize = 512;
 /// How much is in the clear at a time, in bytes: whole sectors and whole stripes.
 const CHUNK: usize = 4096;
 
@@ -25,19 +27,19 @@ pub(crate) fn split(key: &[u8], hash: HashAlgorithm, area_key: &XtsKey) -> Resul
     let total = material_len(key.len());
     while encrypted.len() < total {
         let len = CHUNK.min(total - encrypted.len());
-        let last_chunk = encrypted.len() + len == total;
+        let first_sector = (encrypted.len() / SECTOR) as u64;
+        let stripes_after = (total - encrypted.len() - len) / key.len();
         let chunk = SecretBytes::build(len, |chunk| {
             random::fill(chunk)?;
-            let mut stripes = chunk.chunks_exact_mut(key.len()).peekable();
-            while let Some(stripe) = stripes.next() {
-                if last_chunk && stripes.peek().is_none() {
+            let stripes_in = len / key.len();
+            for (index, stripe) in chunk.chunks_exact_mut(key.len()).enumerate() {
+                if stripes_after == 0 && index + 1 == stripes_in {
                     xor_into(stripe, mixed.danger_expose(), key);
                 } else {
                     mixed = diffused(&mixed, stripe, hash)?;
                 }
             }
-            cipher.sectors(chunk, SECTOR as usize, (encrypted.len() as u64) / SECTOR)?;
-            Ok::<_, Error>(())
+            Ok::<_, Error>(cipher.sectors(chunk, SECTOR, first_sector)?)
         })?;
         encrypted.extend_from_slice(chunk.danger_expose());
     }
@@ -59,12 +61,12 @@ pub(crate) fn merge(
     })?;
     let mut cipher = area_key.decryptor()?;
     let mut mixed = SecretBytes::build(key_len, |_| Ok::<_, Error>(()))?;
-    let mut sector = 0;
-    for encrypted in material.chunks(CHUNK) {
-        let mut stripes_left = STRIPES as usize - (sector as usize * SECTOR as usize) / key_len;
+    let mut stripes_left = STRIPES;
+    for (index, encrypted) in material.chunks(CHUNK).enumerate() {
+        let first_sector = (index * CHUNK / SECTOR) as u64;
         let chunk = SecretBytes::build(encrypted.len(), |chunk| {
             chunk.copy_from_slice(encrypted);
-            Ok::<_, Error>(cipher.sectors(chunk, SECTOR as usize, sector)?)
+            Ok::<_, Error>(cipher.sectors(chunk, SECTOR, first_sector)?)
         })?;
         for stripe in chunk.danger_expose().chunks_exact(key_len) {
             stripes_left -= 1;
@@ -74,7 +76,6 @@ pub(crate) fn merge(
                 diffused(&mixed, stripe, hash)?
             };
         }
-        sector += (encrypted.len() as u64) / SECTOR;
     }
     Ok(mixed)
 }

@@ -100,12 +100,15 @@ impl Header {
     /// # Errors
     /// [`Error::NotLuks`] where there is no trace of a header. Where there is, the reason why no copy of it is
     /// acceptable: [`Error::Corrupt`], [`Error::Unsupported`] or [`Error::Weak`], of the primary if both are bad.
-    /// [`Error::Read`] when `source` fails.
+    /// [`Error::Read`] when `source` fails and no other copy is found; a device that cannot be read is never said to
+    /// hold no header.
     pub fn read(source: &mut Source<'_>, device_len: u64, profile: Profile) -> Result<Read, Error> {
         let mut input = Input { source, device_len };
-        let start = input.bytes(0, luks1::HEADER_LEN)?;
-        if luks1::is_luks1(&start) {
-            let header = luks1::Header::read(&start, device_len, profile)?;
+        let start = input.bytes(0, luks1::HEADER_LEN);
+        if let Ok(start) = &start
+            && luks1::is_luks1(start)
+        {
+            let header = luks1::Header::read(start, device_len, profile)?;
             return Ok(Read {
                 header: Self::V1(header),
                 copy: Copy {

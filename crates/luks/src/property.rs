@@ -12,6 +12,9 @@ use crate::{Error, Step};
 
 /// Takes the bytes as a whole device: reading never panics, the strict profile accepts nothing that the permissive one
 /// refuses, and a LUKS2 header that is written again reads as the same header.
+///
+/// # Panics
+/// When one of these does not hold.
 pub fn device(bytes: &[u8]) {
     let permissive = read(bytes, Profile::Permissive);
     let strict = read(bytes, Profile::Strict);
@@ -35,6 +38,9 @@ pub fn device(bytes: &[u8]) {
 
 /// Takes the bytes as the text of a LUKS2 JSON area, with checksums that are right: so the parser and the validator are
 /// reached.
+///
+/// # Panics
+/// As [`device`].
 pub fn luks2_json(text: &[u8]) {
     let binary = Binary {
         header_size: 0x4000,

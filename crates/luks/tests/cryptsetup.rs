@@ -1,5 +1,5 @@
 //! cryptsetup as the judge, both ways: it opens what was written here, and what it wrote opens here.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod support;
 
@@ -19,11 +19,20 @@ fn cryptsetup(args: &[&str], stdin: &[u8]) -> Vec<u8> {
 /// What `cryptsetup luksFormat` makes.
 fn format(path: &Path, args: &[&str]) {
     let path = path.to_str().unwrap();
-    cryptsetup(&[&["luksFormat", "--key-file", "-"], args, &[path]].concat(), PASSPHRASE);
+    cryptsetup(
+        &[&["luksFormat", "--key-file", "-"], args, &[path]].concat(),
+        PASSPHRASE,
+    );
 }
 
 fn opens(path: &Path, passphrase: &[u8]) -> bool {
-    let args = ["open", "--test-passphrase", "--key-file", "-", path.to_str().unwrap()];
+    let args = [
+        "open",
+        "--test-passphrase",
+        "--key-file",
+        "-",
+        path.to_str().unwrap(),
+    ];
     run("cryptsetup", &args, passphrase).status.success()
 }
 
@@ -33,31 +42,54 @@ fn volume_key_of(path: &Path, passphrase: &[u8]) -> Vec<u8> {
     let _ = std::fs::remove_file(&key);
     let (path, key_path) = (path.to_str().unwrap(), key.to_str().unwrap());
     cryptsetup(
-        &["luksDump", "--dump-volume-key", "--volume-key-file", key_path, "--key-file", "-", path],
+        &[
+            "luksDump",
+            "--dump-volume-key",
+            "--volume-key-file",
+            key_path,
+            "--key-file",
+            "-",
+            path,
+        ],
         passphrase,
     );
     std::fs::read(key).unwrap()
 }
 
 fn metadata_of(path: &Path) -> serde_json::Value {
-    serde_json::from_slice(&cryptsetup(&["luksDump", "--dump-json-metadata", path.to_str().unwrap()], &[])).unwrap()
+    serde_json::from_slice(&cryptsetup(
+        &["luksDump", "--dump-json-metadata", path.to_str().unwrap()],
+        &[],
+    ))
+    .unwrap()
 }
 
 #[test]
 fn cryptsetup_opens_what_was_formatted_here() {
     let folder = Folder::new();
-    for kdf in [FAST, FAST_ARGON2] {
-        for key_len in [32, 64] {
-            for (sector_size, header_size) in [(512, 0x4000), (4096, 0x4000), (4096, 0x1_0000), (4096, 0x40_0000)] {
-                let options =
-                    FormatOptions { sector_size, header_size, ..FormatOptions::new(24 * MIB).unwrap() };
-                let key = volume_key(key_len);
-                let path = folder.path("ours.img");
-                formatted_with(&options, &key, kdf).save(&path);
-                assert_eq!(volume_key_of(&path, PASSPHRASE), key.danger_expose(), "{options:?}");
-                assert!(!opens(&path, b"another passphrase"));
-            }
-        }
+    for (kdf, key_len, sector_size, header_size) in [
+        (FAST, 64, 4096, 0x4000),
+        (FAST, 64, 512, 0x4000),
+        (FAST, 32, 4096, 0x4000),
+        (FAST, 32, 512, 0x1_0000),
+        (FAST, 64, 4096, 0x40_0000),
+        (FAST_ARGON2, 64, 4096, 0x4000),
+        (FAST_ARGON2, 32, 512, 0x4000),
+    ] {
+        let options = FormatOptions {
+            sector_size,
+            header_size,
+            ..FormatOptions::new(24 * MIB).unwrap()
+        };
+        let key = volume_key(key_len);
+        let path = folder.path("ours.img");
+        formatted_with(&options, &key, kdf).save(&path);
+        assert_eq!(
+            volume_key_of(&path, PASSPHRASE),
+            key.danger_expose(),
+            "{options:?}"
+        );
+        assert!(!opens(&path, b"another passphrase"));
     }
 }
 
@@ -71,7 +103,12 @@ fn cryptsetup_shows_what_was_formatted_here() {
         ..FormatOptions::new(24 * MIB).unwrap()
     };
     let mut device = Device::blank(options.device_len);
-    device.apply(&luks2::Header::format(&options, &volume_key(64)).unwrap().commit().unwrap());
+    device.apply(
+        &luks2::Header::format(&options, &volume_key(64))
+            .unwrap()
+            .commit()
+            .unwrap(),
+    );
     device.save(&path);
 
     let shown = String::from_utf8(cryptsetup(&["luksDump", path.to_str().unwrap()], &[])).unwrap();
@@ -87,14 +124,48 @@ fn cryptsetup_shows_what_was_formatted_here() {
     ] {
         assert!(shown.contains(line), "{line:?} not in {shown}");
     }
-    assert!(device.header().keyslot_ids().is_empty(), "an ephemeral header has no keyslot");
+    assert!(
+        device.header().keyslot_ids().is_empty(),
+        "an ephemeral header has no keyslot"
+    );
+}
+
+/// Formats with cryptsetup, opens here, and compares the keys.
+fn opens_here(args: &[&str]) {
+    let folder = Folder::new();
+    let path = folder.sparse("theirs.img", 24 * MIB);
+    format(&path, args);
+    let device = Device::of_file(&path);
+    let key = device
+        .unlock(PASSPHRASE)
+        .unwrap_or_else(|error| panic!("{args:?}: {error}"));
+    assert_eq!(
+        key.danger_expose(),
+        volume_key_of(&path, PASSPHRASE),
+        "{args:?}"
+    );
+    assert!(
+        matches!(
+            device.unlock(b"wrong"),
+            Err(Error::WrongPassphrase { keyslot: 0 })
+        ),
+        "{args:?}"
+    );
 }
 
 #[test]
-fn what_cryptsetup_formatted_opens_here() {
-    let folder = Folder::new();
+fn luks2_that_cryptsetup_formatted_opens_here() {
     let argon2 = |kind: &'static str| {
-        ["--pbkdf", kind, "--pbkdf-force-iterations", "4", "--pbkdf-memory", "32", "--pbkdf-parallel", "1"]
+        [
+            "--pbkdf",
+            kind,
+            "--pbkdf-force-iterations",
+            "4",
+            "--pbkdf-memory",
+            "32",
+            "--pbkdf-parallel",
+            "1",
+        ]
     };
     let luks2: Vec<Vec<&str>> = vec![
         FAST_PBKDF2.to_vec(),
@@ -103,22 +174,40 @@ fn what_cryptsetup_formatted_opens_here() {
         [&FAST_PBKDF2[..], &["--hash", "sha512"]].concat(),
         [&FAST_PBKDF2[..], &["--hash", "sha384", "--key-size", "256"]].concat(),
         [&FAST_PBKDF2[..], &["--sector-size", "512"]].concat(),
-        [&FAST_PBKDF2[..], &["--luks2-metadata-size", "64k", "--luks2-keyslots-size", "1m"]].concat(),
+        [
+            &FAST_PBKDF2[..],
+            &[
+                "--luks2-metadata-size",
+                "64k",
+                "--luks2-keyslots-size",
+                "1m",
+            ],
+        ]
+        .concat(),
         [&FAST_PBKDF2[..], &["--luks2-metadata-size", "4m"]].concat(),
         [&FAST_PBKDF2[..], &["--offset", "36864"]].concat(),
-        [&FAST_PBKDF2[..], &["--label", "name", "--subsystem", "of others"]].concat(),
+        [
+            &FAST_PBKDF2[..],
+            &["--label", "name", "--subsystem", "of others"],
+        ]
+        .concat(),
     ];
-    let luks1: Vec<Vec<&str>> = ["sha1", "sha256", "sha512"]
-        .into_iter()
-        .flat_map(|hash| ["256", "512"].map(|size| vec!["--type", "luks1", "--pbkdf-force-iterations", "1000", "--hash", hash, "--key-size", size]))
-        .collect();
-    for args in luks2.iter().chain(&luks1) {
-        let path = folder.sparse("theirs.img", 24 * MIB);
-        format(&path, args);
-        let device = Device::of_file(&path);
-        let key = device.unlock(PASSPHRASE).unwrap_or_else(|error| panic!("{args:?}: {error}"));
-        assert_eq!(key.danger_expose(), volume_key_of(&path, PASSPHRASE), "{args:?}");
-        assert!(matches!(device.unlock(b"wrong"), Err(Error::WrongPassphrase { keyslot: 0 })), "{args:?}");
+    luks2.iter().for_each(|args| opens_here(args));
+}
+
+#[test]
+fn luks1_that_cryptsetup_formatted_opens_here() {
+    for (hash, key_size) in [("sha1", "256"), ("sha256", "512"), ("sha512", "512")] {
+        opens_here(&[
+            "--type",
+            "luks1",
+            "--pbkdf-force-iterations",
+            "1000",
+            "--hash",
+            hash,
+            "--key-size",
+            key_size,
+        ]);
     }
 }
 
@@ -132,16 +221,35 @@ fn keyslots_that_cryptsetup_adds_changes_and_kills_are_followed() {
     std::fs::write(&old, PASSPHRASE).unwrap();
     let old = old.to_str().unwrap();
 
-    cryptsetup(&[&["luksAddKey", "--key-file", old], &FAST_PBKDF2[..], &[name, "-"]].concat(), b"second");
+    cryptsetup(
+        &[
+            &["luksAddKey", "--key-file", old],
+            &FAST_PBKDF2[..],
+            &[name, "-"],
+        ]
+        .concat(),
+        b"second",
+    );
     let device = Device::of_file(&path);
     assert_eq!(device.header().keyslot_ids(), [0, 1]);
     assert!(device.unlock(b"second").unwrap().ct_eq(&volume_key(64)));
     assert!(device.unlock(PASSPHRASE).unwrap().ct_eq(&volume_key(64)));
 
     cryptsetup(&["luksKillSlot", "--key-file", old, name, "1"], &[]);
-    assert!(matches!(Device::of_file(&path).unlock(b"second"), Err(Error::WrongPassphrase { .. })));
+    assert!(matches!(
+        Device::of_file(&path).unlock(b"second"),
+        Err(Error::WrongPassphrase { .. })
+    ));
 
-    cryptsetup(&[&["luksChangeKey", "--key-file", old], &FAST_PBKDF2[..], &[name, "-"]].concat(), b"third");
+    cryptsetup(
+        &[
+            &["luksChangeKey", "--key-file", old],
+            &FAST_PBKDF2[..],
+            &[name, "-"],
+        ]
+        .concat(),
+        b"third",
+    );
     let device = Device::of_file(&path);
     assert!(device.unlock(b"third").unwrap().ct_eq(&volume_key(64)));
     assert!(device.unlock(PASSPHRASE).is_err());
@@ -157,7 +265,9 @@ fn keyslots_that_are_added_changed_and_killed_here_are_followed_by_cryptsetup() 
     let key = device.unlock(PASSPHRASE).unwrap();
     let mut header = device.luks2();
 
-    let (id, area) = header.add_keyslot(b"second", &key, FAST_ARGON2, None).unwrap();
+    let (id, area) = header
+        .add_keyslot(b"second", &key, FAST_ARGON2, None)
+        .unwrap();
     device.put(&area);
     device.apply(&header.commit().unwrap());
     device.save(&path);
@@ -188,14 +298,32 @@ fn a_keyslot_that_stores_another_key_is_never_taken_for_the_volumes() {
     let path = folder.path("ours.img");
     formatted(FAST).save(&path);
     cryptsetup(
-        &[&["luksAddKey", "--unbound", "--key-size", "512", "--key-file", "-"], &FAST_PBKDF2[..], &[path.to_str().unwrap()]]
-            .concat(),
+        &[
+            &[
+                "luksAddKey",
+                "--unbound",
+                "--key-size",
+                "512",
+                "--key-file",
+                "-",
+            ],
+            &FAST_PBKDF2[..],
+            &[path.to_str().unwrap()],
+        ]
+        .concat(),
         b"unbound",
     );
     let device = Device::of_file(&path);
     let header = device.header();
-    assert_eq!(header.keyslot_ids(), [0], "it stores another key than the volume's");
-    assert!(matches!(device.unlock(b"unbound"), Err(Error::WrongPassphrase { keyslot: 0 })));
+    assert_eq!(
+        header.keyslot_ids(),
+        [0],
+        "it stores another key than the volume's"
+    );
+    assert!(matches!(
+        device.unlock(b"unbound"),
+        Err(Error::WrongPassphrase { keyslot: 0 })
+    ));
     let unbound = header.unlock(1, b"unbound", &device.at(header.keyslot_area(1).unwrap()));
     assert!(matches!(unbound, Err(Error::NoKeyslot(1))), "{unbound:?}");
     device.unlock(PASSPHRASE).unwrap();
@@ -208,20 +336,36 @@ fn tokens_of_others_survive_a_write_here_and_ours_one_of_theirs() {
     formatted(FAST).save(&path);
     let name = path.to_str().unwrap();
     let theirs = r#"{"type":"of-others","keyslots":["0"],"nested":{"z":[1,-2,3.5,null,true],"a":"/+é"},"big":18446744073709551615}"#;
-    cryptsetup(&["token", "import", "--token-id", "7", name], theirs.as_bytes());
+    cryptsetup(
+        &["token", "import", "--token-id", "7", name],
+        theirs.as_bytes(),
+    );
 
     let mut device = Device::of_file(&path);
     let mut header = device.luks2();
-    let ours = header.add_token(json!({"type": "kluis", "keyslots": ["0"], "v": 1, "blob": "AAEC"})).unwrap();
+    let ours = header
+        .add_token(json!({"type": "kluis", "keyslots": ["0"], "v": 1, "blob": "AAEC"}))
+        .unwrap();
     device.apply(&header.commit().unwrap());
     device.save(&path);
 
     let exported = |id: &str| -> serde_json::Value {
-        serde_json::from_slice(&cryptsetup(&["token", "export", "--token-id", id, name], &[])).unwrap()
+        serde_json::from_slice(&cryptsetup(
+            &["token", "export", "--token-id", id, name],
+            &[],
+        ))
+        .unwrap()
     };
-    assert_eq!(exported("7"), serde_json::from_str::<serde_json::Value>(theirs).unwrap());
+    assert_eq!(
+        exported("7"),
+        serde_json::from_str::<serde_json::Value>(theirs).unwrap()
+    );
     assert_eq!(exported(&ours.to_string())["blob"], "AAEC");
-    assert_eq!(device.luks2().json()["tokens"]["7"].to_string(), theirs, "members keep their order and form");
+    assert_eq!(
+        device.luks2().json()["tokens"]["7"].to_string(),
+        theirs,
+        "members keep their order and form"
+    );
 
     cryptsetup(&["token", "remove", "--token-id", "7", name], &[]);
     let header = Device::of_file(&path).luks2();
@@ -232,7 +376,10 @@ fn tokens_of_others_survive_a_write_here_and_ours_one_of_theirs() {
 #[test]
 fn a_header_with_one_damaged_copy_is_read_here_and_mended_for_cryptsetup() {
     let folder = Folder::new();
-    for (place, damaged) in [(0x1234_u64, Which::Primary), (0x4000 + 0x1234, Which::Secondary)] {
+    for (place, damaged) in [
+        (0x1234_u64, Which::Primary),
+        (0x4000 + 0x1234, Which::Secondary),
+    ] {
         let path = folder.sparse("theirs.img", 24 * MIB);
         format(&path, &FAST_PBKDF2);
         let mut device = Device::of_file(&path);
@@ -242,13 +389,24 @@ fn a_header_with_one_damaged_copy_is_read_here_and_mended_for_cryptsetup() {
         let read = device.read(Profile::Strict).unwrap();
         assert!(read.copy.needs_repair());
         assert_ne!(read.copy.used, damaged);
-        assert!(matches!(&read.copy.other, OtherCopy::Damaged(Error::Corrupt { field, .. }) if field == "csum"));
+        assert!(
+            matches!(&read.copy.other, OtherCopy::Damaged(Error::Corrupt { field, .. }) if field == "csum")
+        );
         device.unlock(PASSPHRASE).unwrap();
 
         device.apply(&device.luks2().commit().unwrap());
         device.save(&path);
         let copy = device.read(Profile::Strict).unwrap().copy;
-        assert!(matches!(copy, Copy { used: Which::Primary, other: OtherCopy::Same }), "{copy:?}");
+        assert!(
+            matches!(
+                copy,
+                Copy {
+                    used: Which::Primary,
+                    other: OtherCopy::Same
+                }
+            ),
+            "{copy:?}"
+        );
         assert!(opens(&path, PASSPHRASE));
     }
 }
@@ -273,12 +431,24 @@ fn a_backup_of_cryptsetup_is_a_header_that_can_be_shown() {
     let path = folder.path("ours.img");
     formatted(FAST).save(&path);
     let backup = folder.path("backup");
-    cryptsetup(&["luksHeaderBackup", path.to_str().unwrap(), "--header-backup-file", backup.to_str().unwrap()], &[]);
+    cryptsetup(
+        &[
+            "luksHeaderBackup",
+            path.to_str().unwrap(),
+            "--header-backup-file",
+            backup.to_str().unwrap(),
+        ],
+        &[],
+    );
     let backup = Device::of_file(&backup);
     let shown = backup.read(Profile::Permissive).unwrap().header;
     assert_eq!(shown.uuid(), Device::of_file(&path).header().uuid());
     let refused = backup.read(Profile::Strict).unwrap_err();
-    assert_eq!(refused.field(), Some("segments.0.size"), "a backup is no device to open: {refused}");
+    assert_eq!(
+        refused.field(),
+        Some("segments.0.size"),
+        "a backup is no device to open: {refused}"
+    );
 }
 
 /// What cryptsetup writes and would open, and Kluis must not.
@@ -292,24 +462,55 @@ fn weak_and_unfinished_volumes_of_cryptsetup_are_refused_and_can_be_shown() {
     let refused = |fault: Fault, field: &str| {
         let device = Device::of_file(&path);
         let error = device.read(Profile::Strict).unwrap_err();
-        assert_eq!((error.fault(), error.field()), (fault, Some(field)), "{error}");
+        assert_eq!(
+            (error.fault(), error.field()),
+            (fault, Some(field)),
+            "{error}"
+        );
         let shown = device.read(Profile::Permissive).unwrap().header;
         let opened = unlock_any(&shown, &device, PASSPHRASE).unwrap_err();
-        assert_eq!(opened.field(), Some(field), "unlocking is strict whatever the profile: {opened}");
+        assert_eq!(
+            opened.field(),
+            Some(field),
+            "unlocking is strict whatever the profile: {opened}"
+        );
     };
 
     // The keyslot's cipher is named apart, since cryptsetup needs the kernel for any but XTS.
     let data_cipher = |cipher: &'static str| {
-        ["--cipher", cipher, "--key-size", "256", "--keyslot-cipher", "aes-xts-plain64", "--keyslot-key-size", "512"]
+        [
+            "--cipher",
+            cipher,
+            "--key-size",
+            "256",
+            "--keyslot-cipher",
+            "aes-xts-plain64",
+            "--keyslot-key-size",
+            "512",
+        ]
     };
-    format(&path, &[&FAST_PBKDF2[..], &data_cipher("aes-cbc-essiv:sha256")].concat());
+    format(
+        &path,
+        &[&FAST_PBKDF2[..], &data_cipher("aes-cbc-essiv:sha256")].concat(),
+    );
     refused(Fault::Unsupported, "segments.0.encryption");
 
-    format(&path, &[&FAST_PBKDF2[..], &["--hash", "whirlpool"]].concat());
+    format(
+        &path,
+        &[&FAST_PBKDF2[..], &["--hash", "whirlpool"]].concat(),
+    );
     refused(Fault::Unsupported, "keyslots.0.af.hash");
 
     format(&path, &FAST_PBKDF2);
-    cryptsetup(&[&["reencrypt", "--init-only", "--key-file", "-"], &FAST_PBKDF2[..], &[name]].concat(), PASSPHRASE);
+    cryptsetup(
+        &[
+            &["reencrypt", "--init-only", "--key-file", "-"],
+            &FAST_PBKDF2[..],
+            &[name],
+        ]
+        .concat(),
+        PASSPHRASE,
+    );
     refused(Fault::Unsupported, "config.requirements");
 
     format(&path, &luks1);
@@ -320,20 +521,35 @@ fn weak_and_unfinished_volumes_of_cryptsetup_are_refused_and_can_be_shown() {
 
 #[test]
 fn a_cost_that_would_be_refused_on_opening_is_not_written() {
-    let mut header = luks2::Header::format(&FormatOptions::new(24 * MIB).unwrap(), &volume_key(64)).unwrap();
-    let weak = KdfChoice::Pbkdf2 { hash: crypto::HashAlgorithm::Sha256, iterations: 999 };
-    let error = header.add_keyslot(PASSPHRASE, &volume_key(64), weak, None).unwrap_err();
+    let mut header =
+        luks2::Header::format(&FormatOptions::new(24 * MIB).unwrap(), &volume_key(64)).unwrap();
+    let weak = KdfChoice::Pbkdf2 {
+        hash: crypto::HashAlgorithm::Sha256,
+        iterations: 999,
+    };
+    let error = header
+        .add_keyslot(PASSPHRASE, &volume_key(64), weak, None)
+        .unwrap_err();
     assert_eq!(error.fault(), Fault::Misuse);
-    assert!(matches!(header.add_keyslot(PASSPHRASE, &volume_key(32), FAST, None), Err(Error::WrongVolumeKey)));
+    assert!(matches!(
+        header.add_keyslot(PASSPHRASE, &volume_key(32), FAST, None),
+        Err(Error::WrongVolumeKey)
+    ));
 }
 
 #[test]
 fn luks1_says_where_its_data_is() {
     let folder = Folder::new();
     let path = folder.sparse("theirs.img", 24 * MIB);
-    format(&path, &["--type", "luks1", "--pbkdf-force-iterations", "1000"]);
+    format(
+        &path,
+        &["--type", "luks1", "--pbkdf-force-iterations", "1000"],
+    );
     let header = Device::of_file(&path).header();
     assert!(matches!(header, Header::V1(_)));
     let payload = header.payload(24 * MIB).unwrap();
-    assert_eq!((payload.bytes, payload.sector_size, payload.iv_start), (2 * MIB..24 * MIB, 512, 0));
+    assert_eq!(
+        (payload.bytes, payload.sector_size, payload.iv_start),
+        (2 * MIB..24 * MIB, 512, 0)
+    );
 }

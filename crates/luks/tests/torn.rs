@@ -1,7 +1,7 @@
 //! Power goes while a header is written. A commit's steps are replayed up to every prefix, and the writes that no
 //! flush has followed in every combination of their 512- and 4096-byte sectors that can matter; whatever is left must
 //! read as the old header or as the new one, whole.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod support;
 
@@ -29,9 +29,16 @@ impl Replay {
     fn of(before: Device, len: usize) -> Self {
         let mut header = before.luks2();
         let old = header.json().clone();
-        header.add_token(json!({"type": "kluis", "keyslots": ["0"], "padding": "x".repeat(len)})).unwrap();
+        header
+            .add_token(json!({"type": "kluis", "keyslots": ["0"], "padding": "x".repeat(len)}))
+            .unwrap();
         let steps = header.commit().unwrap();
-        Self { before, steps, old, new: header.json().clone() }
+        Self {
+            before,
+            steps,
+            old,
+            new: header.json().clone(),
+        }
     }
 
     fn found(&self, device: &Device) -> Found {
@@ -79,25 +86,41 @@ fn torn(durable: &Device, pending: &[(u64, &[u8])], sector: usize) -> Vec<Device
     let sectors: Vec<(u64, &[u8])> = pending
         .iter()
         .flat_map(|(offset, bytes)| {
-            (0_u64..).zip(bytes.chunks(sector)).map(move |(index, chunk)| (offset + index * sector as u64, chunk))
+            (0_u64..)
+                .zip(bytes.chunks(sector))
+                .map(move |(index, chunk)| (offset + index * sector as u64, chunk))
         })
         .filter(|(offset, chunk)| durable.at(*offset..offset + chunk.len() as u64) != *chunk)
         .collect();
     let count = sectors.len();
     let mut subsets: Vec<Vec<bool>> = Vec::new();
     if count <= 10 {
-        subsets.extend((0_u32..1 << count).map(|bits| (0..count).map(|index| bits >> index & 1 == 1).collect()));
+        subsets.extend(
+            (0_u32..1 << count)
+                .map(|bits| (0..count).map(|index| bits >> index & 1 == 1).collect()),
+        );
     } else {
         subsets.extend((0..=count).flat_map(|cut| {
-            [(0..count).map(|index| index < cut).collect(), (0..count).map(|index| index >= cut).collect::<Vec<_>>()]
+            [
+                (0..count).map(|index| index < cut).collect(),
+                (0..count).map(|index| index >= cut).collect::<Vec<_>>(),
+            ]
         }));
         subsets.extend((0..count).flat_map(|one| {
-            [(0..count).map(|index| index == one).collect(), (0..count).map(|index| index != one).collect::<Vec<_>>()]
+            [
+                (0..count).map(|index| index == one).collect(),
+                (0..count).map(|index| index != one).collect::<Vec<_>>(),
+            ]
         }));
         let random = crypto::sha256(&[b"torn"]);
         subsets.extend((0_u32..200).map(|seed| {
             (0..count)
-                .map(|index| crypto::sha256(&[&random, &seed.to_be_bytes(), &(index as u64).to_be_bytes()])[0] & 1 == 1)
+                .map(|index| {
+                    crypto::sha256(&[&random, &seed.to_be_bytes(), &(index as u64).to_be_bytes()])
+                        [0]
+                        & 1
+                        == 1
+                })
                 .collect()
         }));
     }
@@ -131,7 +154,10 @@ fn survives_every_cut(before: &Device) {
             Found::Old => old += 1,
             Found::New => new += 1,
         });
-        assert!(old > 5 && new > 5, "both sides of the change were seen: {old} old, {new} new");
+        assert!(
+            old > 5 && new > 5,
+            "both sides of the change were seen: {old} old, {new} new"
+        );
         let mut after = replay.before.clone();
         after.apply(&replay.steps);
         assert_eq!(replay.found(&after), Found::New);
@@ -192,19 +218,28 @@ fn a_torn_format_over_an_older_volume_leaves_a_header_that_is_one_of_the_two() {
 
 #[test]
 fn a_format_leaves_no_secondary_header_of_an_earlier_volume_to_be_found() {
-    let large = FormatOptions { header_size: 0x40_0000, ..FormatOptions::new(24 * MIB).unwrap() };
+    let large = FormatOptions {
+        header_size: 0x40_0000,
+        ..FormatOptions::new(24 * MIB).unwrap()
+    };
     let mut device = formatted_with(&large, &volume_key(64), FAST);
-    let mut header = luks2::Header::format(&FormatOptions::new(24 * MIB).unwrap(), &volume_key(64)).unwrap();
+    let mut header =
+        luks2::Header::format(&FormatOptions::new(24 * MIB).unwrap(), &volume_key(64)).unwrap();
     device.apply(&header.commit().unwrap());
     device.write(0, &[0; 0x8000]);
-    assert!(matches!(device.read(Profile::Permissive), Err(luks::Error::NotLuks)));
+    assert!(matches!(
+        device.read(Profile::Permissive),
+        Err(luks::Error::NotLuks)
+    ));
 }
 
 #[test]
 fn a_change_of_passphrase_cut_anywhere_opens_with_the_old_one_or_the_new_one() {
     let before = formatted(FAST);
     let mut header = before.luks2();
-    let change = header.change_keyslot(0, b"new", &volume_key(64), FAST).unwrap();
+    let change = header
+        .change_keyslot(0, b"new", &volume_key(64), FAST)
+        .unwrap();
     let mut steps = vec![Step::from(change.write), Step::Flush];
     steps.extend(header.commit().unwrap());
     steps.extend([Step::from(change.wipe), Step::Flush]);
@@ -212,7 +247,10 @@ fn a_change_of_passphrase_cut_anywhere_opens_with_the_old_one_or_the_new_one() {
         let mut device = before.clone();
         device.apply(&steps[..cut]);
         let opens = |passphrase: &[u8]| device.unlock(passphrase).is_ok();
-        assert!(opens(PASSPHRASE) || opens(b"new"), "neither passphrase opens after {cut} steps");
+        assert!(
+            opens(PASSPHRASE) || opens(b"new"),
+            "neither passphrase opens after {cut} steps"
+        );
     }
     let mut device = before;
     device.apply(&steps);

@@ -8,13 +8,13 @@ use crate::header::{Copy, Input, OtherCopy, Profile, Which};
 use crate::limits::{BINARY_HEADER, HEADER_SIZES};
 use crate::luks1::HEADER_LEN;
 
-/// Reads both copies. `start` is the first [`HEADER_LEN`] bytes, which have been read.
+/// Reads both copies. `start` is the first [`HEADER_LEN`] bytes, or why they cannot be read.
 ///
 /// The allow-list is applied to the copy that is chosen, and never makes the choice: a refused header is not passed
 /// over for an older one.
 pub(crate) fn read(
     input: &mut Input<'_, '_>,
-    start: Vec<u8>,
+    start: Result<Vec<u8>, Error>,
     profile: Profile,
 ) -> Result<(Header, Copy), Error> {
     let (header, copy) = choose(input, start)?;
@@ -24,16 +24,19 @@ pub(crate) fn read(
     Ok((header, copy))
 }
 
-fn choose(input: &mut Input<'_, '_>, start: Vec<u8>) -> Result<(Header, Copy), Error> {
-    let claims_luks = start.starts_with(&MAGIC_PRIMARY);
-    let primary = read_primary(input, start);
+fn choose(
+    input: &mut Input<'_, '_>,
+    start: Result<Vec<u8>, Error>,
+) -> Result<(Header, Copy), Error> {
+    let claims_luks = start
+        .as_ref()
+        .is_ok_and(|start| start.starts_with(&MAGIC_PRIMARY));
+    let primary = start.and_then(|start| read_primary(input, start));
     let secondary = match &primary {
         Ok(header) => read_secondary(input, header.binary().header_size),
-        Err(Error::Read(_)) => return Err(primary.err().unwrap_or(Error::NotLuks)),
         Err(_) => search_secondary(input),
     };
     match (primary, secondary) {
-        (_, Err(error @ Error::Read(_))) => Err(error),
         (Ok(primary), Ok(secondary)) => Ok(newer(primary, secondary)),
         (Ok(primary), Err(damage)) => Ok(used(primary, Which::Primary, OtherCopy::Damaged(damage))),
         (Err(damage), Ok(secondary)) => Ok(used(
@@ -41,7 +44,8 @@ fn choose(input: &mut Input<'_, '_>, start: Vec<u8>) -> Result<(Header, Copy), E
             Which::Secondary,
             OtherCopy::Damaged(damage),
         )),
-        (Err(_), Err(Error::NotLuks)) if !claims_luks => Err(Error::NotLuks),
+        // What could not be read may hold a header: it is never said to hold none.
+        (Err(error @ Error::Read(_)), Err(_)) | (Err(_), Err(error @ Error::Read(_))) => Err(error),
         (Err(damage), Err(_)) if claims_luks => Err(damage),
         (Err(_), Err(damage)) => Err(damage),
     }
@@ -74,14 +78,13 @@ fn read_secondary(input: &mut Input<'_, '_>, offset: u64) -> Result<Header, Erro
     read_copy(input, &start, Which::Secondary, offset)
 }
 
-/// The first valid secondary at one of the nine places there are; else why the first that claims to be one is not;
-/// else [`Error::NotLuks`].
+/// The first valid secondary at one of the nine places there are; else why the first that claims to be one, or that
+/// cannot be read, is not; else [`Error::NotLuks`].
 fn search_secondary(input: &mut Input<'_, '_>) -> Result<Header, Error> {
     let mut damage = Error::NotLuks;
     for offset in HEADER_SIZES {
         match read_secondary(input, offset) {
             Err(Error::Corrupt { field, .. }) if field == "magic" || field == "binary header" => {}
-            Err(error @ Error::Read(_)) => return Err(error),
             Err(error) if matches!(damage, Error::NotLuks) => damage = error,
             Err(_) => {}
             found @ Ok(_) => return found,

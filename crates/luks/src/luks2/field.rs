@@ -116,9 +116,8 @@ impl<'a> Object<'a> {
 /// The members of an object of numbered objects, in order.
 pub(crate) fn numbered<'a>(root: &Object<'a>, name: &str) -> Result<Vec<(u32, &'a Value)>, Error> {
     let path = root.at(name);
-    let members = match root.value(name)? {
-        Value::Object(members) => members,
-        _ => return Err(Error::corrupt(path, "not an object")),
+    let Value::Object(members) = root.value(name)? else {
+        return Err(Error::corrupt(path, "not an object"));
     };
     let mut objects = Vec::with_capacity(members.len());
     for (name, value) in members {

@@ -183,19 +183,35 @@ impl Header {
         self.binary == other.binary && self.json == other.json
     }
 
-    /// Makes a change to the JSON, or none: what comes out must hold to the specification and fit.
+    /// Makes a change to the JSON, or none. Only a header that would be opened is changed, and what comes out must be
+    /// one that would be opened, and fit.
     pub(crate) fn edit(
         &mut self,
         change: impl FnOnce(&mut Value) -> Result<(), Error>,
     ) -> Result<(), Error> {
+        self.check_strict()?;
         let mut json = self.json.clone();
         change(&mut json)?;
-        let metadata = Metadata::from_json(&json)?;
-        validate::check(&metadata, self.binary.header_size)?;
+        let metadata = self.checked_metadata(&json).map_err(|error| match error {
+            Error::Corrupt { field, problem }
+            | Error::Unsupported { field, problem }
+            | Error::Weak { field, problem } => Error::misuse(
+                "the change would break the header",
+                format!("{field}: {problem}"),
+            ),
+            other => other,
+        })?;
         json::to_area(&json, self.binary.header_size - BINARY_HEADER)?;
         self.json = json;
         self.metadata = metadata;
         Ok(())
+    }
+
+    fn checked_metadata(&self, json: &Value) -> Result<Metadata, Error> {
+        let metadata = Metadata::from_json(json)?;
+        validate::check(&metadata, self.binary.header_size)?;
+        strict::check(&metadata, self.device_len)?;
+        Ok(metadata)
     }
 }
 

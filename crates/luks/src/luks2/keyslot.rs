@@ -39,7 +39,9 @@ impl Header {
             .metadata()
             .keyslots
             .iter()
-            .filter(|(id, keyslot)| bound.contains(id) && keyslot.priority > 0 && keyslot.kind.is_ok())
+            .filter(|(id, keyslot)| {
+                bound.contains(id) && keyslot.priority > 0 && keyslot.kind.is_ok()
+            })
             .map(|(id, keyslot)| (2 - keyslot.priority, *id))
             .collect();
         ids.sort_unstable();

@@ -64,7 +64,7 @@ fn segment(metadata: &Metadata, device_len: u64) -> Result<(), Error> {
             "a header detached from its data",
         ));
     }
-    let room = device_len.checked_sub(segment.offset).unwrap_or_default();
+    let room = device_len.saturating_sub(segment.offset);
     let len = match segment.size {
         SegmentSize::Dynamic => room,
         SegmentSize::Bytes(bytes) => bytes,

@@ -11,8 +11,8 @@ impl Header {
     /// Puts a token at `id`, in place of one that is there.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] naming the member when it is no token (a `type`, and `keyslots` that exist);
-    /// [`Error::Misuse`] for a number beyond 31; [`Error::Full`] when the JSON area cannot hold it.
+    /// [`Error::Misuse`] naming the member when it is no token (a `type`, and `keyslots` that exist), and for a number
+    /// beyond 31; [`Error::Full`] when the JSON area cannot hold it.
     pub fn set_token(&mut self, id: u32, token: Value) -> Result<(), Error> {
         if id >= MAX_OBJECTS {
             return Err(Error::misuse("token", "numbers go from 0 to 31"));

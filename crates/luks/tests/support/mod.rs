@@ -1,5 +1,13 @@
 //! The vocabulary of these tests: devices in memory and on disk, and the tools that are asked for a second opinion.
-#![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
 
 use std::io::Write as _;
 use std::ops::Range;
@@ -13,7 +21,11 @@ use luks::{AreaWrite, Error, Header, KdfChoice, Profile, Read, Step, VolumeKey, 
 pub const PASSPHRASE: &[u8] = b"correct horse";
 pub const MIB: u64 = 1 << 20;
 pub const FAST: KdfChoice = KdfChoice::MACHINE_SECRET;
-pub const FAST_ARGON2: KdfChoice = KdfChoice::Argon2id(Argon2Cost { time: 4, memory_kib: 32, lanes: 1 });
+pub const FAST_ARGON2: KdfChoice = KdfChoice::Argon2id(Argon2Cost {
+    time: 4,
+    memory_kib: 32,
+    lanes: 1,
+});
 
 /// A device in memory; only its first bytes are kept, the rest reads as zero.
 #[derive(Clone)]
@@ -24,12 +36,18 @@ pub struct Device {
 
 impl Device {
     pub fn blank(len: u64) -> Self {
-        Self { bytes: Vec::new(), len }
+        Self {
+            bytes: Vec::new(),
+            len,
+        }
     }
 
     pub fn of_file(path: &Path) -> Self {
         let bytes = std::fs::read(path).unwrap();
-        Self { len: bytes.len() as u64, bytes }
+        Self {
+            len: bytes.len() as u64,
+            bytes,
+        }
     }
 
     pub fn at(&self, range: Range<u64>) -> Vec<u8> {
@@ -42,7 +60,8 @@ impl Device {
 
     pub fn write(&mut self, offset: u64, bytes: &[u8]) {
         let start = usize::try_from(offset).unwrap();
-        self.bytes.resize(self.bytes.len().max(start + bytes.len()), 0);
+        self.bytes
+            .resize(self.bytes.len().max(start + bytes.len()), 0);
         self.bytes[start..start + bytes.len()].copy_from_slice(bytes);
     }
 
@@ -98,7 +117,10 @@ pub fn unlock_any(header: &Header, device: &Device, passphrase: &[u8]) -> Result
 
 /// A volume key that is the same in every run.
 pub fn volume_key(len: u8) -> VolumeKey {
-    VolumeKey::new(SecretBytes::copy_of(&(0..len).map(|byte| byte ^ 0x5A).collect::<Vec<_>>()).unwrap()).unwrap()
+    VolumeKey::new(
+        SecretBytes::copy_of(&(0..len).map(|byte| byte ^ 0x5A).collect::<Vec<_>>()).unwrap(),
+    )
+    .unwrap()
 }
 
 /// A volume of 24 MiB with one keyslot for [`PASSPHRASE`].
