@@ -66,6 +66,29 @@ impl Directory {
         self.roles.get(self.role_ids.get(id)?).map(|at| &at.value)
     }
 
+    /// Whether the user, role or role session of that ARN may exist: in this account its user or role does, and of
+    /// other accounts nothing is known.
+    pub(crate) fn may_be_there(&self, account: &str, arn: &str) -> bool {
+        let segments: Vec<&str> = arn.splitn(6, ':').collect();
+        let &[_, _, service, _, owner, resource] = segments.as_slice() else {
+            return false;
+        };
+        if owner != account {
+            return true;
+        }
+        let names: Vec<&str> = resource.split('/').collect();
+        match (service, names.as_slice()) {
+            ("iam", ["user", .., name]) => {
+                self.user(name).is_ok_and(|user| user.arn(account) == arn)
+            }
+            ("iam", ["role", .., name]) => {
+                self.role(name).is_ok_and(|role| role.arn(account) == arn)
+            }
+            ("sts", ["assumed-role", name, _]) => self.role(name).is_ok(),
+            _ => false,
+        }
+    }
+
     pub(crate) fn access_key(&self, id: &str) -> Option<&Arc<AccessKey>> {
         self.access_keys.get(id).map(|at| &at.value)
     }

@@ -50,6 +50,11 @@ pub(crate) fn malformed_policy(error: &policy::PolicyError) -> ApiError {
     iam::MALFORMED_POLICY_DOCUMENT_EXCEPTION.because(error.to_string())
 }
 
+pub(crate) fn invalid_principal(arn: &str) -> ApiError {
+    iam::MALFORMED_POLICY_DOCUMENT_EXCEPTION
+        .because(format!("Invalid principal in policy: \"AWS\":\"{arn}\""))
+}
+
 pub(crate) fn malformed_session_policy(error: &policy::PolicyError) -> ApiError {
     sts::MALFORMED_POLICY_DOCUMENT_EXCEPTION.because(error.to_string())
 }

@@ -42,7 +42,7 @@ pub(crate) fn create(
         created: desk.now_in_seconds(),
         description: request.description.clone().filter(|text| !text.is_empty()),
         max_session_seconds: session_limit(request.max_session_duration)?,
-        trust: trust(&request.assume_role_policy_document)?,
+        trust: trust(desk, &request.assume_role_policy_document)?,
         tags: requested(request.tags.as_deref())?.checked_for("Role")?,
         policies: Policies::new(),
     };
@@ -106,7 +106,7 @@ pub(crate) fn update_trust(
     request: &iam::UpdateAssumeRolePolicyRequest,
 ) -> Result<Outcome, ApiError> {
     let role = desk.directory.role(&request.role_name)?;
-    let trust = trust(&request.policy_document)?;
+    let trust = trust(desk, &request.policy_document)?;
     let change = Change::PutRole(Role {
         trust,
         ..Role::clone(role)
@@ -163,14 +163,22 @@ fn session_limit(seconds: Option<i32>) -> Result<i32, ApiError> {
     )))
 }
 
-fn trust(document: &str) -> Result<Arc<Policy>, ApiError> {
+/// A trust policy. It names nobody of this account who is not there: a slip of the pen would otherwise wait for
+/// whoever is made under that name.
+fn trust(desk: &Desk<'_>, document: &str) -> Result<Arc<Policy>, ApiError> {
     let kind = PolicyKind::Trust;
     if kind.measure(document) > kind.max_len() {
         return Err(faults::quota("ACLSizePerRole", kind.max_len()));
     }
-    Policy::compile(document, kind)
-        .map(Arc::new)
-        .map_err(|error| faults::malformed_policy(&error))
+    let policy =
+        Policy::compile(document, kind).map_err(|error| faults::malformed_policy(&error))?;
+    let unknown = policy
+        .named_principals()
+        .find(|arn| !desk.directory.may_be_there(desk.account, arn));
+    match unknown {
+        Some(arn) => Err(faults::invalid_principal(arn)),
+        None => Ok(Arc::new(policy)),
+    }
 }
 
 fn shown(desk: &Desk<'_>, role: &Role, with_tags: bool) -> iam::Role {

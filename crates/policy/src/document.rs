@@ -76,6 +76,12 @@ impl Policy {
         &self.document
     }
 
+    /// The users, roles and role sessions that it names as principals, by ARN: whoever knows them can refuse a document
+    /// that names one who is not there.
+    pub fn named_principals(&self) -> impl Iterator<Item = &str> {
+        self.statements.iter().flat_map(Statement::named_principals)
+    }
+
     /// What the document hangs on.
     pub fn kind(&self) -> PolicyKind {
         self.kind

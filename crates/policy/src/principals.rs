@@ -53,6 +53,20 @@ impl Principals {
         patterns(value, place).map(Self::AllBut)
     }
 
+    /// The ARNs of the users, roles and sessions among these.
+    pub(crate) fn arns(&self) -> impl Iterator<Item = &str> {
+        let patterns = match self {
+            Self::Understood => &[],
+            Self::Only(patterns) | Self::AllBut(patterns) => patterns.as_slice(),
+        };
+        patterns.iter().filter_map(|pattern| match pattern {
+            PrincipalPattern::Identity(arn) | PrincipalPattern::Session(arn) => Some(arn.as_str()),
+            PrincipalPattern::Everyone
+            | PrincipalPattern::Account(_)
+            | PrincipalPattern::Service(_) => None,
+        })
+    }
+
     /// How closely these name the caller.
     pub(crate) fn name(&self, caller: &Principal) -> Match {
         match self {

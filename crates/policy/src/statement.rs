@@ -72,6 +72,11 @@ impl Statement {
         }
     }
 
+    /// The ARNs of the users, roles and sessions in `Principal` or `NotPrincipal`.
+    pub(crate) fn named_principals(&self) -> impl Iterator<Item = &str> {
+        self.principals.arns()
+    }
+
     pub(crate) fn compile(
         value: &Json,
         kind: PolicyKind,

@@ -209,3 +209,15 @@ async fn changes_at_the_same_time_are_made_one_after_the_other() {
         .unwrap();
     assert_eq!(tags["Tags"].as_array().unwrap().len(), 4);
 }
+
+/// The gate spawns it: what is held over an await must be allowed to move between threads.
+#[tokio::test]
+async fn carrying_out_can_move_between_threads() {
+    fn movable<T: Send>(work: T) -> T {
+        work
+    }
+    let world = World::new().await;
+    movable(world.iam("CreateUser", json!({"UserName": "alice"})))
+        .await
+        .unwrap();
+}

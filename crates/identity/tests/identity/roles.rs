@@ -67,6 +67,46 @@ async fn what_a_role_may_not_be_is_refused() {
 }
 
 #[tokio::test]
+async fn a_trust_policy_names_nobody_who_is_not_there() {
+    let world = World::new().await;
+    world.user("alice").await;
+    world.role("Machine").await;
+    let create = |name: &str, principal: &str| json!({"RoleName": name, "AssumeRolePolicyDocument": trusting(json!({"AWS": [principal]}))});
+    for (n, known) in [
+        "arn:aws:iam::111122223333:user/alice",
+        "arn:aws:iam::111122223333:role/Machine",
+        "arn:aws:sts::111122223333:assumed-role/Machine/any",
+        "arn:aws:iam::444455556666:user/stranger",
+        "arn:aws:iam::111122223333:root",
+        "*",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        world
+            .iam("CreateRole", create(&format!("good-{n}"), known))
+            .await
+            .expect(known);
+    }
+    for unknown in [
+        "arn:aws:iam::111122223333:user/alcie",
+        "arn:aws:iam::111122223333:user/staff/alice",
+        "arn:aws:iam::111122223333:role/Absent",
+        "arn:aws:sts::111122223333:assumed-role/Absent/any",
+    ] {
+        let error = world
+            .iam("CreateRole", create("bad", unknown))
+            .await
+            .expect_err(unknown);
+        assert_eq!(error.code, "MalformedPolicyDocument");
+        assert_eq!(
+            error.message,
+            format!("Invalid principal in policy: \"AWS\":\"{unknown}\"")
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_role_with_policies_is_not_deleted() {
     let world = World::new().await;
     world.role("Machine").await;

@@ -17,7 +17,13 @@ use serde_json::{Value, json};
 
 use crate::words::{alice, decide};
 
-const CASES: u32 = 4_000;
+/// How many are compared; `POLICY_DIFFERENTIAL_CASES=10000000` for the promise in full.
+fn cases() -> u32 {
+    std::env::var("POLICY_DIFFERENTIAL_CASES")
+        .ok()
+        .and_then(|cases| cases.parse().ok())
+        .unwrap_or(4_000)
+}
 
 fn text() -> impl Strategy<Value = String> {
     prop::sample::select(vec![
@@ -221,7 +227,7 @@ impl Request {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(CASES))]
+    #![proptest_config(ProptestConfig::with_cases(cases()))]
 
     #[test]
     fn both_evaluators_decide_alike(policies in policies(), request in request()) {
@@ -282,7 +288,7 @@ fn capital_keys(condition: &Value) -> Value {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(CASES / 4))]
+    #![proptest_config(ProptestConfig::with_cases(cases() / 4))]
 
     #[test]
     fn a_policy_in_other_words_decides_alike(policies in policies(), request in request()) {

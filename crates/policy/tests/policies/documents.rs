@@ -339,6 +339,41 @@ fn deep_nesting_is_refused_and_not_followed() {
 }
 
 #[test]
+fn a_policy_says_whom_it_names() {
+    let named = [
+        "arn:aws:iam::111122223333:user/a",
+        "arn:aws:sts::111122223333:assumed-role/b/c",
+    ];
+    let document = with_statement(|s| {
+        s["Principal"] =
+            json!({"AWS": [named[0], "111122223333", named[1]], "Service": "ec2.amazonaws.com"});
+    });
+    let policy = Policy::compile(&document.to_string(), PolicyKind::Resource).unwrap();
+    assert_eq!(policy.named_principals().collect::<Vec<_>>(), named);
+}
+
+/// The fuzzer starts from documents that are policies.
+#[test]
+fn the_fuzzers_corpus_compiles() {
+    for (document, kind) in [
+        (
+            include_str!("../../../../fuzz/corpus/policy_compile/identity-with-conditions"),
+            PolicyKind::Identity,
+        ),
+        (
+            include_str!("../../../../fuzz/corpus/policy_compile/key-policy"),
+            PolicyKind::Resource,
+        ),
+        (
+            include_str!("../../../../fuzz/corpus/policy_compile/trust-policy"),
+            PolicyKind::Trust,
+        ),
+    ] {
+        Policy::compile(document, kind).unwrap();
+    }
+}
+
+#[test]
 fn a_policy_keeps_its_document() {
     let document = with_statement(|_| ()).to_string();
     let policy = Policy::compile(&document, PolicyKind::Identity).unwrap();
