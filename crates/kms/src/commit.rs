@@ -65,8 +65,8 @@ impl Shared {
         self.with_ring(|ring| match change {
             Change::PutKey(key) => ring.key(&key.arn.region, key.arn.id).map(|(_, at)| *at),
             Change::DeleteKey(arn) => ring.key(&arn.region, arn.id).map(|(_, at)| *at),
-            Change::PutAlias(region, alias) => ring.alias(region, &alias.name).map(|(_, at)| *at),
-            Change::DeleteAlias(region, name) => ring.alias(region, name).map(|(_, at)| *at),
+            Change::PutAlias(region, alias) => ring.alias_revision(region, &alias.name),
+            Change::DeleteAlias(region, name) => ring.alias_revision(region, name),
         })
     }
 

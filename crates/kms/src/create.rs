@@ -82,31 +82,26 @@ impl Mutation for CreateKeyRequest {
             ));
         }
         let arn = desk.key_arn(KeyId::single_region(Uuid::new_v4()));
-        let policy = match &self.policy {
-            Some(text) => {
-                let bypass = self.bypass_policy_lockout_safety_check.unwrap_or_default();
-                policies::checked(desk, text, &arn.to_string(), bypass)?
-            }
-            None => desk
-                .compile(&policies::default_policy(desk.account))
-                .map_err(|error| {
-                    faults::internal(format!("The default key policy does not compile: {error}"))
-                })?,
-        };
         let backing =
             BackingKey::generate(desk.root, &arn, purpose, BackingVersion::FIRST, desk.now)
                 .map_err(|error| faults::crypto(&error))?;
-        let key = Key {
+        let mut key = Key {
             arn,
             purpose,
             lifecycle: Lifecycle::Enabled,
             available: true,
             description: self.description.as_deref().unwrap_or_default().into(),
             created: desk.now,
-            policy,
+            policy: policies::default_policy(desk)?,
             tags,
             backing: vec![backing],
         };
+        if let Some(text) = &self.policy {
+            let mut later = desk.context();
+            key.describe(&mut later);
+            let bypass = self.bypass_policy_lockout_safety_check.unwrap_or_default();
+            key.policy = policies::checked(desk, text, &key.arn.to_string(), later, bypass)?;
+        }
         Ok(created(key))
     }
 }

@@ -275,30 +275,15 @@ impl<'a> Desk<'a> {
     }
 }
 
-/// What conditions may look at in a key.
+/// What conditions may look at in a key, and in how it was named.
 fn describe(target: &Target, context: &mut Context) {
-    let key = &target.key;
-    context.set("kms:KeySpec", key.purpose.spec.as_str());
-    context.set("kms:KeyUsage", key.purpose.usage.as_str());
-    context.set("kms:KeyOrigin", key.purpose.origin.as_str());
-    context.set(
-        "kms:MultiRegion",
-        if key.arn.id.is_multi_region() {
-            "true"
-        } else {
-            "false"
-        },
-    );
-    context.set("aws:ResourceAccount", key.arn.account.to_string());
+    target.key.describe(context);
     context.set_all(
         "kms:ResourceAliases",
         target.aliases.iter().map(AliasName::as_str),
     );
     if let Some(alias) = &target.alias {
         context.set("kms:RequestAlias", alias.as_str());
-    }
-    for (name, value) in &key.tags {
-        context.add(&format!("aws:ResourceTag/{name}"), value);
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crypto::{Secret, WrappingKey};
 use jiff::Timestamp;
-use policy::Policy;
+use policy::{Context, Policy};
 
 use crate::backing::{BackingKey, Purpose};
 use crate::ciphertext::BackingVersion;
@@ -84,6 +84,20 @@ impl Key {
         root: &WrappingKey,
     ) -> Result<Secret<32>, crypto::Error> {
         backing.unwrap(root, &self.arn, self.purpose)
+    }
+
+    /// What conditions of policies may look at in the key itself.
+    pub(crate) fn describe(&self, context: &mut Context) {
+        context.set("kms:KeySpec", self.purpose.spec.as_str());
+        context.set("kms:KeyUsage", self.purpose.usage.as_str());
+        context.set("kms:KeyOrigin", self.purpose.origin.as_str());
+        let multi_region = self.arn.id.is_multi_region();
+        context.set("kms:MultiRegion", multi_region.to_string());
+        context.set("aws:ResourceAccount", self.arn.account.to_string());
+        for (name, value) in &self.tags {
+            // `add`, because two names may differ in case alone and conditions do not see case.
+            context.add(&format!("aws:ResourceTag/{name}"), value);
+        }
     }
 
     /// This key with its availability found out: whether there is a backing key and all of them unwrap.

@@ -54,6 +54,8 @@ struct Shelf {
     aliases: BTreeMap<AliasName, (Alias, Revision)>,
     /// The aliases of each key that has any: the reverse of `aliases`.
     names: BTreeMap<KeyId, BTreeSet<AliasName>>,
+    /// Alias records that cannot be read. To callers they do not exist; making the alias again mends them.
+    damaged: BTreeMap<AliasName, Revision>,
     /// Keys that wait for their deletion, soonest first.
     pending: BTreeSet<(Timestamp, KeyId)>,
 }
@@ -67,6 +69,13 @@ impl Keyring {
     /// An alias, with the revision of its record.
     pub(crate) fn alias(&self, region: &Region, name: &AliasName) -> Option<&(Alias, Revision)> {
         self.regions.get(region)?.aliases.get(name)
+    }
+
+    /// The revision of an alias's record, readable or not.
+    pub(crate) fn alias_revision(&self, region: &Region, name: &AliasName) -> Option<Revision> {
+        let shelf = self.regions.get(region)?;
+        let readable = shelf.aliases.get(name).map(|(_, revision)| revision);
+        readable.or_else(|| shelf.damaged.get(name)).copied()
     }
 
     /// The aliases of a key, in order.
@@ -179,6 +188,18 @@ impl Keyring {
         shelf.keys.insert(id, (slot, revision));
     }
 
+    /// Takes note of an alias's record that cannot be read.
+    pub(crate) fn put_damaged_alias(
+        &mut self,
+        region: Region,
+        name: AliasName,
+        revision: Revision,
+    ) {
+        let shelf = self.shelf(region);
+        shelf.remove_alias(&name);
+        shelf.damaged.insert(name, revision);
+    }
+
     /// Forgets a key.
     pub(crate) fn remove_key(&mut self, region: &Region, id: KeyId) {
         if let Some(shelf) = self.regions.get_mut(region) {
@@ -211,6 +232,7 @@ impl Shelf {
     }
 
     fn remove_alias(&mut self, name: &AliasName) {
+        self.damaged.remove(name);
         let Some((alias, _)) = self.aliases.remove(name) else {
             return;
         };

@@ -177,7 +177,8 @@ pub(crate) fn take_in(
             Taken::Other
         }
         (Some(Place::Alias(region, name)), Some(found)) => {
-            let Ok(alias) = record::decode_alias(name, &found.value) else {
+            let Ok(alias) = record::decode_alias(name.clone(), &found.value) else {
+                ring.put_damaged_alias(region, name, found.revision);
                 return Taken::Damaged;
             };
             ring.apply(Change::PutAlias(region, alias), found.revision);

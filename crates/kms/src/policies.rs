@@ -19,6 +19,10 @@ use crate::parameters::Parameters;
 use crate::states::Class;
 use crate::{faults, limits};
 
+/// What the author of a policy must still be able to do under it.
+const PUT_KEY_POLICY: &str = "kms:PutKeyPolicy";
+/// The most that identity policies could ever grant an author.
+const ANY_IDENTITY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"kms:PutKeyPolicy","Resource":"*"}]}"#;
 /// The only name that a key policy can have.
 const POLICY_NAME: &str = "default";
 
@@ -94,7 +98,7 @@ impl Request for PutKeyPolicyRequest {
         let context = desk
             .context()
             .with("kms:BypassPolicyLockoutSafetyCheck", bypass.to_string());
-        Ok(vec![desk.key_ask("kms:PutKeyPolicy", &located, context)])
+        Ok(vec![desk.key_ask(PUT_KEY_POLICY, &located, context)])
     }
 
     fn parameters(&self) -> Value {
@@ -116,7 +120,9 @@ impl Mutation for PutKeyPolicyRequest {
         check_name(self.policy_name.as_deref())?;
         target.permits(Class::Govern)?;
         let bypass = self.bypass_policy_lockout_safety_check.unwrap_or_default();
-        let policy = checked(desk, &self.policy, &target.arn(), bypass)?;
+        let mut later = desk.context();
+        target.key.describe(&mut later);
+        let policy = checked(desk, &self.policy, &target.arn(), later, bypass)?;
         let unchanged = policy.document() == target.key.policy.document();
         let altered = Key {
             policy,
@@ -143,7 +149,13 @@ fn check_name(name: Option<&str>) -> Result<(), ApiError> {
 }
 
 /// The policy of a key that is made without one: the account's root user, and so whoever its identity policies name.
-pub(crate) fn default_policy(account: AccountId) -> String {
+pub(crate) fn default_policy(desk: &Desk<'_>) -> Result<Arc<Policy>, ApiError> {
+    desk.compile(&default_text(desk.account)).map_err(|error| {
+        faults::internal(format!("The default key policy does not compile: {error}"))
+    })
+}
+
+fn default_text(account: AccountId) -> String {
     format!(
         r#"{{
   "Version" : "2012-10-17",
@@ -161,7 +173,8 @@ pub(crate) fn default_policy(account: AccountId) -> String {
     )
 }
 
-/// Compiles a policy for the key `arn` that the caller wants it to have.
+/// Compiles a policy that the caller wants a key to have. `later` is the context in which they would ask to change it
+/// again.
 ///
 /// # Errors
 /// `LimitExceededException` when it is too long; `MalformedPolicyDocumentException` when it is no policy, or, unless
@@ -170,6 +183,7 @@ pub(crate) fn checked(
     desk: &Desk<'_>,
     text: &str,
     arn: &str,
+    later: Context,
     bypass: bool,
 ) -> Result<Arc<Policy>, ApiError> {
     if text.len() > limits::POLICY_BYTES {
@@ -178,24 +192,29 @@ pub(crate) fn checked(
     let policy = desk
         .compile(text)
         .map_err(|error| faults::malformed_policy(error.to_string()))?;
-    if !bypass && !keeps_author(desk, &policy, arn)? {
+    if !bypass && !keeps_author(desk, &policy, arn, later)? {
         return Err(faults::lockout());
     }
     Ok(policy)
 }
 
 /// Whether the new policy lets its author change it again, by name or by leaving it to the account's identity policies.
-/// What those say is not asked: they can be mended without this key, and a key policy cannot.
-fn keeps_author(desk: &Desk<'_>, policy: &Arc<Policy>, arn: &str) -> Result<bool, ApiError> {
-    let anything = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"kms:PutKeyPolicy","Resource":"*"}]}"#;
-    let anything = Policy::compile(anything, PolicyKind::Identity)
+/// What those say is not asked: they can be mended without this key, and a key policy cannot. What the gate knows of a
+/// request (its address, its hour) is not known of a later one, and so grants nothing here.
+fn keeps_author(
+    desk: &Desk<'_>,
+    policy: &Arc<Policy>,
+    arn: &str,
+    later: Context,
+) -> Result<bool, ApiError> {
+    let identity = Policy::compile(ANY_IDENTITY, PolicyKind::Identity)
         .map_err(|error| faults::internal(error.to_string()))?;
     let layers = Layers {
-        identity: vec![Arc::new(anything)],
+        identity: vec![Arc::new(identity)],
         session: None,
     };
-    let ask = desk
-        .ask("kms:PutKeyPolicy", arn)
+    let ask = Ask::new(PUT_KEY_POLICY, arn)
+        .with_context(later)
         .with_resource_policy(ResourcePolicy::Required(Arc::clone(policy)));
     Ok(evaluate(desk.principal()?, &ask, &layers, &Context::new()).is_allowed())
 }

@@ -9,7 +9,7 @@ use trail::{Draft, DraftFacts, Entry, Record, Resource};
 use uuid::Uuid;
 
 use crate::key::Key;
-use crate::keyring::Change;
+use crate::keyring::{Change, Slot};
 use crate::names::KeyArn;
 use crate::service::{KEY_RESOURCE, Shared};
 
@@ -32,8 +32,12 @@ pub(crate) async fn sweep(shared: &Shared, now: Timestamp) -> Swept {
     let due = shared.with_ring(|ring| ring.due(now));
     for key in due {
         let _turn = shared.turn.lock().await;
-        // It may have been deleted since; not saved, since a key that is due does not exist for any request.
-        if !shared.with_ring(|ring| ring.due(now).iter().any(|other| Arc::ptr_eq(other, &key))) {
+        // It may have been deleted since, or its record have been read again.
+        let still = shared.with_ring(|ring| match ring.key(&key.arn.region, key.arn.id) {
+            Some((Slot::Known(held), _)) => Arc::ptr_eq(held, &key),
+            _ => false,
+        });
+        if !still {
             continue;
         }
         let record = deletion(&key, now);

@@ -489,3 +489,42 @@ async fn leave_is_asked_before_any_cryptography() {
         .unwrap_err();
     assert_eq!(refused.code, "AccessDenied");
 }
+
+#[tokio::test]
+async fn conditions_see_what_kind_of_key_is_to_be_made() {
+    let service = Service::start().await;
+    let only = |condition: Value| {
+        Caller::user(
+            "u",
+            json!([{ "Effect": "Allow", "Action": "kms:CreateKey", "Resource": "*", "Condition": condition }]),
+        )
+    };
+    for (condition, allowed) in [
+        (
+            json!({ "StringEquals": { "kms:KeySpec": "SYMMETRIC_DEFAULT" } }),
+            true,
+        ),
+        (
+            json!({ "StringEquals": { "kms:KeySpec": "RSA_2048" } }),
+            false,
+        ),
+        (
+            json!({ "StringEquals": { "kms:KeyUsage": "ENCRYPT_DECRYPT" } }),
+            true,
+        ),
+        (
+            json!({ "StringEquals": { "kms:KeyOrigin": "EXTERNAL" } }),
+            false,
+        ),
+        (
+            json!({ "Bool": { "kms:BypassPolicyLockoutSafetyCheck": "false" } }),
+            true,
+        ),
+        (json!({ "Bool": { "kms:MultiRegion": "true" } }), false),
+    ] {
+        let made = service
+            .call_as(&only(condition.clone()), "CreateKey", json!({}))
+            .await;
+        assert_eq!(made.is_ok(), allowed, "{condition}");
+    }
+}

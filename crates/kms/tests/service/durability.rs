@@ -369,3 +369,32 @@ async fn mutations_at_the_same_time_happen_one_after_the_other() {
     }
     assert_eq!(made, 5);
 }
+
+#[tokio::test]
+async fn an_alias_record_that_cannot_be_read_is_mended_by_making_the_alias_again() {
+    let service = Service::start().await;
+    let key = service.key().await;
+    let make = json!({ "AliasName": "alias/a", "TargetKeyId": key.id });
+    service.call("CreateAlias", make.clone()).await.unwrap();
+    let record = format!("kms/{HERE}/alias/a");
+    service.overwrite(&record, |_| b"?".to_vec()).await;
+    let again = service.restarted().await;
+    assert_eq!(again.kms.damaged(), [record]);
+    assert_eq!(
+        again
+            .call("DescribeKey", json!({ "KeyId": "alias/a" }))
+            .await
+            .unwrap_err()
+            .code,
+        "NotFoundException"
+    );
+    again.call("CreateAlias", make).await.unwrap();
+    assert!(
+        again
+            .restarted()
+            .await
+            .call("DescribeKey", json!({ "KeyId": "alias/a" }))
+            .await
+            .is_ok()
+    );
+}

@@ -206,3 +206,32 @@ async fn an_author_who_insists_may_lock_themselves_out() {
         .unwrap_err();
     assert_eq!(refused.code, "AccessDenied");
 }
+
+#[tokio::test]
+async fn a_policy_that_keeps_its_author_by_what_the_key_is_stands() {
+    let service = Service::start().await;
+    let admin = Caller::admin("alice");
+    let tags = json!([{ "TagKey": "team", "TagValue": "storage" }]);
+    for (team, stands) in [("storage", true), ("finance", false)] {
+        let mut statement = lets("alice", "kms:*");
+        statement["Condition"] = json!({ "StringEquals": { "aws:ResourceTag/team": team } });
+        let written = policy(json!([statement]));
+        let made = service
+            .call_as(
+                &admin,
+                "CreateKey",
+                json!({ "Policy": written, "Tags": tags }),
+            )
+            .await;
+        assert_eq!(made.is_ok(), stands, "{team}");
+        let key = service.key_with(json!({ "Tags": tags })).await;
+        let put = service
+            .call_as(
+                &admin,
+                "PutKeyPolicy",
+                json!({ "KeyId": key.id, "Policy": written }),
+            )
+            .await;
+        assert_eq!(put.is_ok(), stands, "{team}");
+    }
+}
