@@ -1,4 +1,8 @@
 //! The machine for real: loop devices, files, file systems and mounts of this very system. Needs root, as Kluis does.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper that cannot go on fails the test"
+)]
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -428,7 +432,10 @@ fn ext4_is_made_mounted_with_nothing_dangerous_and_busy_while_used() {
     let other = machine.path("other");
     assert_eq!(machine.host.create_file(&other, MIB).unwrap(), Changed::Yes);
     let other = machine.host.attach_loop(&other, 4096, false).unwrap();
-    let taken = machine.host.mount(&other, &target, "ext4", false).unwrap_err();
+    let taken = machine
+        .host
+        .mount(&other, &target, "ext4", false)
+        .unwrap_err();
     assert!(matches!(taken, HostError::Busy { .. }), "{taken}");
     let file = File::create(target.join("open")).unwrap();
     let error = machine.host.unmount(&target, Unmount::IfIdle).unwrap_err();

@@ -9,10 +9,14 @@ use std::path::Path;
 use crate::linux::{ioctl, node};
 
 /// Bytes of `struct dm_ioctl`.
-const HEADER_LEN: usize = 312;
+const HEADER_LEN: u32 = 312;
+/// The same, as an offset.
+const HEADER: usize = HEADER_LEN as usize;
 /// Room for what follows it. A table of one crypt line takes some 300 bytes; a foreign mapping whose table
 /// needs more is reported as too large.
-const DATA_LEN: usize = 16 << 10;
+const DATA_LEN: u32 = 16 << 10;
+/// Bytes of both.
+const MESSAGE_LEN: u32 = HEADER_LEN + DATA_LEN;
 /// The longest name, and the longest UUID, in bytes.
 pub(super) const NAME_MAX: usize = 127;
 /// See [`NAME_MAX`].
@@ -62,33 +66,33 @@ pub(super) enum Command {
 
 impl Command {
     /// `_IOWR(0xfd, command, struct dm_ioctl)`.
-    pub(super) fn request(self) -> u32 {
+    pub(super) fn request(self) -> libc::Ioctl {
         const READ_WRITE: u32 = 3;
-        READ_WRITE << 30 | (HEADER_LEN as u32) << 16 | 0xFD << 8 | self as u32
+        (READ_WRITE << 30 | HEADER_LEN << 16 | 0xFD << 8 | self as u32).into()
     }
 }
 
 /// A `struct dm_ioctl` and what follows it. Wiped when dropped: the table of a mapping that another program made may
 /// hold its key in hex.
-pub(super) struct Message(Box<[u8; HEADER_LEN + DATA_LEN]>);
+pub(super) struct Message(Box<[u8]>);
 
 impl Message {
     /// A message about a mapping, or (empty) about none.
     fn about(name: &str) -> io::Result<Self> {
-        let mut message = Self(Box::new([0; HEADER_LEN + DATA_LEN]));
+        let mut message = Self(vec![0; MESSAGE_LEN as usize].into_boxed_slice());
         // The lowest version that has every command in use; the kernel refuses only a greater minor than its own.
         for (index, part) in [4_u32, 0, 0].into_iter().enumerate() {
             message.put_u32(field::VERSION + 4 * index, part);
         }
-        message.put_u32(field::DATA_START, HEADER_LEN as u32);
+        message.put_u32(field::DATA_START, HEADER_LEN);
         message.put_text(field::NAME, name, NAME_MAX)?;
         Ok(message)
     }
 
     /// The bytes, with the field that tells the kernel how many there are.
     pub(super) fn sized(&mut self) -> &mut [u8] {
-        self.put_u32(field::DATA_SIZE, (HEADER_LEN + DATA_LEN) as u32);
-        self.0.as_mut_slice()
+        self.put_u32(field::DATA_SIZE, MESSAGE_LEN);
+        &mut self.0
     }
 
     fn put_u32(&mut self, offset: usize, value: u32) {
@@ -108,11 +112,11 @@ impl Message {
     }
 
     fn u32(&self, offset: usize) -> u32 {
-        u32::from_ne_bytes(fixed_bytes(&self.0[..], offset).unwrap_or_default())
+        u32::from_ne_bytes(fixed_bytes(&self.0, offset).unwrap_or_default())
     }
 
     fn u64(&self, offset: usize) -> u64 {
-        u64::from_ne_bytes(fixed_bytes(&self.0[..], offset).unwrap_or_default())
+        u64::from_ne_bytes(fixed_bytes(&self.0, offset).unwrap_or_default())
     }
 
     fn has(&self, flag: u32) -> bool {
@@ -135,7 +139,7 @@ impl Message {
         let dev = self.u64(field::DEV);
         Info {
             device: node::Number::from_kernel(dev),
-            uuid: text_at(&self.0[field::UUID..field::UUID + UUID_MAX + 1]).to_owned(),
+            uuid: text_at(&self.0[field::UUID..=field::UUID + UUID_MAX]).to_owned(),
             open_count: self.u32(field::OPEN_COUNT),
             has_table: self.has(flag::ACTIVE_PRESENT),
             suspended: self.has(flag::SUSPEND),
@@ -277,16 +281,18 @@ impl Control {
         }
         message.put_u32(field::TARGET_COUNT, 1);
         // struct dm_target_spec: sector_start, length, status, next, target_type[16]; then the parameters and a NUL.
-        let spec = HEADER_LEN;
-        let parameters = spec + TARGET_LEN;
-        message.0[spec..spec + 8].copy_from_slice(&target.start.to_ne_bytes());
-        message.0[spec + 8..spec + 16].copy_from_slice(&target.sectors.to_ne_bytes());
-        message.put_u32(
-            spec + 20,
-            (TARGET_LEN + (target.parameters.len() + 1).next_multiple_of(8)) as u32,
-        );
-        message.put_text(spec + 24, &target.kind, 15)?;
-        message.put_text(parameters, &target.parameters, DATA_LEN - TARGET_LEN - 8)?;
+        let parameters = HEADER + TARGET_LEN;
+        let next = TARGET_LEN + (target.parameters.len() + 1).next_multiple_of(8);
+        let next = u32::try_from(next).map_err(|_| io::ErrorKind::InvalidInput)?;
+        message.0[HEADER..HEADER + 8].copy_from_slice(&target.start.to_ne_bytes());
+        message.0[HEADER + 8..HEADER + 16].copy_from_slice(&target.sectors.to_ne_bytes());
+        message.put_u32(HEADER + 20, next);
+        message.put_text(HEADER + 24, &target.kind, 15)?;
+        message.put_text(
+            parameters,
+            &target.parameters,
+            DATA_LEN as usize - TARGET_LEN - 1,
+        )?;
         self.call(Command::TableLoad, message).map(drop)
     }
 

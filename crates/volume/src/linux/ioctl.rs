@@ -12,11 +12,11 @@ use crate::linux::dm::{Command, Message};
 
 /// A request whose argument is a number, or nothing (0): the kernel touches none of our memory.
 #[derive(Clone, Copy)]
-pub(super) struct Scalar(u32);
+pub(super) struct Scalar(libc::Ioctl);
 
 /// A request whose argument is a structure of exactly `N` bytes that holds no pointers.
 #[derive(Clone, Copy)]
-pub(super) struct Fixed<const N: usize>(u32);
+pub(super) struct Fixed<const N: usize>(libc::Ioctl);
 
 /// Finds, and makes if need be, a free loop device; returns its number.
 pub(super) const LOOP_CTL_GET_FREE: Scalar = Scalar(0x4C82);
@@ -43,7 +43,7 @@ pub(super) const BLKFLSBUF: Scalar = Scalar(0x1261);
 pub(super) fn scalar(fd: BorrowedFd<'_>, request: Scalar, argument: usize) -> io::Result<i32> {
     // SAFETY: the file descriptor is open for the length of the call, and only the requests above can be named, whose
     // argument the kernel takes as a number.
-    let result = unsafe { libc::ioctl(fd.as_raw_fd(), request.0 as _, argument) };
+    let result = unsafe { libc::ioctl(fd.as_raw_fd(), request.0, argument) };
     if result < 0 {
         Err(io::Error::last_os_error())
     } else {
@@ -59,7 +59,7 @@ pub(super) fn fixed<const N: usize>(
 ) -> io::Result<()> {
     // SAFETY: the file descriptor is open for the length of the call; `N` is the size of the structure that the kernel
     // copies in and out for this request, which it does bytewise and so without asking for alignment.
-    let result = unsafe { libc::ioctl(fd.as_raw_fd(), request.0 as _, bytes.as_mut_ptr()) };
+    let result = unsafe { libc::ioctl(fd.as_raw_fd(), request.0, bytes.as_mut_ptr()) };
     if result < 0 {
         Err(io::Error::last_os_error())
     } else {
@@ -76,7 +76,7 @@ pub(super) fn device_mapper(
     let bytes = message.sized();
     // SAFETY: the file descriptor is open for the length of the call. The kernel copies in and out at most as many
     // bytes as the message's `data_size` field says, and `sized` sets that field to the length of this very slice.
-    let result = unsafe { libc::ioctl(fd.as_raw_fd(), command.request() as _, bytes.as_mut_ptr()) };
+    let result = unsafe { libc::ioctl(fd.as_raw_fd(), command.request(), bytes.as_mut_ptr()) };
     if result < 0 {
         Err(io::Error::last_os_error())
     } else {

@@ -46,7 +46,7 @@ pub(super) fn take(folder: &Path, name: &str, wait: Duration) -> Result<Box<dyn 
             Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR)
                 if Instant::now() < deadline =>
             {
-                thread::sleep(PAUSE)
+                thread::sleep(PAUSE);
             }
             Err(rustix::io::Errno::WOULDBLOCK) => {
                 return Err(HostError::Busy {

@@ -83,7 +83,7 @@ impl LoopDevice {
                 Ok(()) => return Ok(Self { file: device, path }),
                 // Another program was faster, or the device's last user has not quite gone.
                 Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {
-                    thread::sleep(PAUSE.min(Duration::from_millis(u64::from(attempt))))
+                    thread::sleep(PAUSE.min(Duration::from_millis(u64::from(attempt))));
                 }
                 Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
                     return Err(unsupported(
@@ -142,12 +142,24 @@ impl LoopDevice {
     /// # Errors
     /// [`HostError::Busy`] naming who has; the system's.
     pub fn claim(path: &Path) -> Result<Self, HostError> {
-        match File::options().read(true).custom_flags(libc::O_EXCL).open(path) {
-            Ok(file) => Ok(Self { file, path: path.to_owned() }),
+        match File::options()
+            .read(true)
+            .custom_flags(libc::O_EXCL)
+            .open(path)
+        {
+            Ok(file) => Ok(Self {
+                file,
+                path: path.to_owned(),
+            }),
             Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {
                 let number = node::number_of(path).ok().flatten();
-                let by = number.and_then(users::of_device).unwrap_or_else(|| "another program".into());
-                Err(HostError::Busy { what: path.display().to_string(), by })
+                let by = number
+                    .and_then(users::of_device)
+                    .unwrap_or_else(|| "another program".into());
+                Err(HostError::Busy {
+                    what: path.display().to_string(),
+                    by,
+                })
             }
             Err(error) => Err(about(path)(error)),
         }
@@ -235,7 +247,7 @@ fn open_node(path: &Path, number: u32, read_only: bool) -> Result<File, HostErro
     }
 }
 
-/// `struct loop_config`: fd, block_size, then `struct loop_info64` with flags at 52 and a name for people at 56.
+/// `struct loop_config`: `fd`, `block_size`, then `struct loop_info64` with flags at 52 and a name for people at 56.
 fn configuration(backing: &File, options: LoopOptions, file: &Path) -> [u8; 304] {
     const INFO: usize = 8;
     const NAME_LEN: usize = 64;
@@ -269,7 +281,7 @@ fn status(device: &File) -> io::Result<Option<Status>> {
     }
 }
 
-/// `struct loop_info64`: device, inode, rdevice, offset, sizelimit, number, encrypt_type, encrypt_key_size, flags.
+/// `struct loop_info64`: words of eight bytes for device, inode, rdevice, offset and size limit; the flags at 52.
 fn parse_status(info: &[u8; 232]) -> Status {
     let long = |index: usize| {
         info[index..]

@@ -1,5 +1,5 @@
 //! The machine's name towards the key service: systemd's application-specific machine id
-//! (sd_id128_get_machine_app_specific(3)), which does not reveal `/etc/machine-id` and differs from other programs'.
+//! (`sd_id128_get_machine_app_specific(3)`), which does not reveal `/etc/machine-id` and differs from other programs'.
 
 use std::fs;
 use std::path::Path;

@@ -28,9 +28,11 @@ impl Number {
 
     /// From the form that the kernel's own structures have (`huge_encode_dev`).
     pub(super) fn from_kernel(dev: u64) -> Self {
+        // Only 32 bits are in use: 12 of the major number between 8 and 12 of the minor one.
+        let dev = u32::try_from(dev & 0xFFFF_FFFF).unwrap_or_default();
         Self {
-            major: (dev >> 8 & 0xFFF) as u32,
-            minor: (dev & 0xFF | dev >> 12 & 0xF_FF00) as u32,
+            major: dev >> 8 & 0xFFF,
+            minor: dev & 0xFF | dev >> 12 & 0xF_FF00,
         }
     }
 

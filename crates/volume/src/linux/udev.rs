@@ -1,5 +1,5 @@
 //! Waiting until udev has done with a device-mapper event, so that `/dev/mapper/NAME` is there (or gone) on return and
-//! nothing probes the device any more. It is libdevmapper's protocol: a SysV semaphore whose key travels in the event,
+//! nothing probes the device any more. It is libdevmapper's protocol: a `SysV` semaphore whose key travels in the event,
 //! and that udev's last rule (`dmsetup udevcomplete`) counts down.
 #![expect(unsafe_code, reason = "SysV semaphores have no safe wrapper")]
 
@@ -53,10 +53,10 @@ impl Cookie {
     /// Waits until udev has done with the event. It is not an error that it takes too long: the device is there all
     /// the same, and only its links may be late.
     pub(super) fn wait(self) {
-        if let Some(semaphore) = &self.0 {
-            if let Err(error) = semaphore.wait_for_zero() {
-                tracing::warn!(%error, "udev has not finished with a device in time; going on without it");
-            }
+        if let Some(semaphore) = &self.0
+            && let Err(error) = semaphore.wait_for_zero()
+        {
+            tracing::warn!(%error, "udev has not finished with a device in time; going on without it");
         }
     }
 }
@@ -74,7 +74,7 @@ impl Semaphore {
             // SAFETY: takes numbers only.
             let id = unsafe {
                 libc::semget(
-                    key as libc::key_t,
+                    key.cast_signed(),
                     1,
                     0o600 | libc::IPC_CREAT | libc::IPC_EXCL,
                 )

@@ -240,9 +240,9 @@ impl Magic {
         };
         let mut bytes = [0; MAX];
         let bytes = &mut bytes[..self.bytes.len()];
-        if !start
+        if start
             .checked_add(bytes.len() as u64)
-            .is_some_and(|end| end <= len)
+            .is_none_or(|end| end > len)
         {
             return Ok(None);
         }

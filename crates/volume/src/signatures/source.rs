@@ -34,9 +34,9 @@ pub(super) fn take<const N: usize, S: Source>(
     source: &mut S,
     offset: u64,
 ) -> Result<Option<[u8; N]>, S::Error> {
-    if !offset
+    if offset
         .checked_add(N as u64)
-        .is_some_and(|end| end <= source.len())
+        .is_none_or(|end| end > source.len())
     {
         return Ok(None);
     }

@@ -16,7 +16,7 @@ pub(super) fn find<S: Source>(source: &mut S, found: &mut Vec<Signature>) -> Res
         found.push(Signature {
             name: name.to_owned(),
             offset,
-        })
+        });
     };
     let len = source.len();
 

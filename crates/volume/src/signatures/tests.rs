@@ -169,6 +169,7 @@ fn a_device_that_cannot_be_read_is_not_blank() {
 }
 
 /// For each signature: the length of the device, where its bytes are, and the name and offset to be reported.
+#[expect(clippy::too_many_lines, reason = "a table of one line each")]
 #[test]
 fn each_signature_is_found_where_its_format_puts_it() {
     let ext = |group: u16, log_block_size: u8| {
