@@ -20,7 +20,9 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments[..] {
         [first, name] if first == DAEMON_ARGUMENT => return daemon_main(name),
-        ["open", name, image, offset, sector_size, key, run_dir] => open(name, image, offset, sector_size, key, run_dir),
+        ["open", name, image, offset, sector_size, key, run_dir] => {
+            open(name, image, offset, sector_size, key, run_dir)
+        }
         ["close", name, run_dir] => close(name, run_dir),
         // As `cargo bench` calls it.
         _ => {
@@ -37,7 +39,14 @@ fn main() -> ExitCode {
     }
 }
 
-fn open(name: &str, image: &str, offset: &str, sector_size: &str, key: &str, run_dir: &str) -> Result<(), Box<dyn Error>> {
+fn open(
+    name: &str,
+    image: &str,
+    offset: &str,
+    sector_size: &str,
+    key: &str,
+    run_dir: &str,
+) -> Result<(), Box<dyn Error>> {
     let image = Path::new(image);
     let sector_size: u32 = sector_size.parse()?;
     let start: u64 = offset.parse()?;

@@ -1,7 +1,11 @@
 //! The fuse engine on real loop devices and file systems: needs root, `/dev/fuse` and `/dev/loop-control`, and says so where it has not.
 //!
 //! Without libtest's main, since the engine's daemon is this very program: [`volume::fuse::DAEMON_ARGUMENT`] as the first argument makes it so.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 mod fuse_engine {
     pub(super) mod content;
@@ -34,7 +38,13 @@ fn main() -> ExitCode {
     {
         return volume::fuse::daemon_main(name);
     }
-    let tests: Vec<Test> = [content::TESTS, daemon::TESTS, oracle::TESTS, refusals::TESTS].concat();
+    let tests: Vec<Test> = [
+        content::TESTS,
+        daemon::TESTS,
+        oracle::TESTS,
+        refusals::TESTS,
+    ]
+    .concat();
     if arguments.iter().any(|argument| argument == "--list") {
         for (name, _) in &tests {
             println!("{name}: test");
@@ -45,15 +55,24 @@ fn main() -> ExitCode {
         println!("fuse_engine: skipped: {missing}");
         return ExitCode::SUCCESS;
     }
-    let filters: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
-    let chosen = tests.iter().filter(|(name, _)| filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str())));
+    let filters: Vec<&String> = arguments
+        .iter()
+        .filter(|argument| !argument.starts_with('-'))
+        .collect();
+    let chosen = tests.iter().filter(|(name, _)| {
+        filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()))
+    });
     let mut failed = 0;
     for (name, test) in chosen {
         let passed = catch_unwind(AssertUnwindSafe(test)).is_ok();
         failed += u32::from(!passed);
         println!("test {name} ... {}", if passed { "ok" } else { "FAILED" });
     }
-    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn fixture_missing() -> Option<&'static str> {

@@ -17,13 +17,18 @@ struct Memory {
 
 impl Memory {
     fn holding(bytes: Vec<u8>) -> Self {
-        Memory { bytes: Mutex::new(bytes), fails_at: None }
+        Memory {
+            bytes: Mutex::new(bytes),
+            fails_at: None,
+        }
     }
 
     fn check(&self, offset: u64, len: usize) -> io::Result<std::ops::Range<usize>> {
         let start = usize::try_from(offset).unwrap();
         match self.fails_at {
-            Some(bad) if (offset..offset + len as u64).contains(&bad) => Err(io::Error::from_raw_os_error(libc::EIO)),
+            Some(bad) if (offset..offset + len as u64).contains(&bad) => {
+                Err(io::Error::from_raw_os_error(libc::EIO))
+            }
             _ => Ok(start..start + len),
         }
     }
@@ -32,7 +37,13 @@ impl Memory {
 impl Backing for &Memory {
     fn read_exact_at(&self, out: &mut [u8], offset: u64) -> io::Result<()> {
         let range = self.check(offset, out.len())?;
-        out.copy_from_slice(self.bytes.lock().unwrap().get(range).ok_or(io::ErrorKind::UnexpectedEof)?);
+        out.copy_from_slice(
+            self.bytes
+                .lock()
+                .unwrap()
+                .get(range)
+                .ok_or(io::ErrorKind::UnexpectedEof)?,
+        );
         Ok(())
     }
 
@@ -44,6 +55,11 @@ impl Backing for &Memory {
 
     fn sync(&self) -> io::Result<()> {
         Ok(())
+    }
+
+    // Smaller than most of what is read and written here.
+    fn piece_len(&self) -> usize {
+        4096
     }
 }
 
@@ -57,17 +73,28 @@ fn key() -> XtsKey {
 
 fn geometry(sector_size: usize) -> Geometry {
     let end = PAYLOAD_START + SECTORS * sector_size;
-    Geometry::new(PAYLOAD_START as u64..end as u64, u32::try_from(sector_size).unwrap(), IV_START).unwrap()
+    Geometry::new(
+        PAYLOAD_START as u64..end as u64,
+        u32::try_from(sector_size).unwrap(),
+        IV_START,
+    )
+    .unwrap()
 }
 
 /// Bytes before, within and after the payload, none of them zero.
 fn image(sector_size: usize) -> Vec<u8> {
-    (0..PAYLOAD_START + SECTORS * sector_size + 4096).map(|at| u8::try_from(at % 251).unwrap() + 1).collect()
+    (0..PAYLOAD_START + SECTORS * sector_size + 4096)
+        .map(|at| u8::try_from(at % 251).unwrap() + 1)
+        .collect()
 }
 
 fn decrypted(image: &[u8], sector_size: usize) -> Vec<u8> {
     let mut payload = image[PAYLOAD_START..PAYLOAD_START + SECTORS * sector_size].to_vec();
-    key().decryptor().unwrap().sectors(&mut payload, sector_size, IV_START).unwrap();
+    key()
+        .decryptor()
+        .unwrap()
+        .sectors(&mut payload, sector_size, IV_START)
+        .unwrap();
     payload
 }
 
@@ -80,11 +107,22 @@ enum Step {
 fn steps(sector_size: usize) -> impl Strategy<Value = Vec<Step>> {
     let len = SECTORS * sector_size;
     // Past the end too; and often on a sector's edge, where the two ways to write meet.
-    let offset = prop_oneof![0..len + 700, (0..=SECTORS).prop_map(move |sector| sector * sector_size)];
-    let size = prop_oneof![0..2 * sector_size + 3, (0..3_usize).prop_map(move |sectors| sectors * sector_size)];
+    let offset = prop_oneof![
+        0..len + 700,
+        (0..=SECTORS).prop_map(move |sector| sector * sector_size)
+    ];
+    let size = prop_oneof![
+        0..2 * sector_size + 3,
+        (0..3_usize).prop_map(move |sectors| sectors * sector_size)
+    ];
     let step = (offset, size, any::<Option<u8>>()).prop_map(|(offset, len, byte)| match byte {
         None => Step::Read { offset, len },
-        Some(byte) => Step::Write { offset, data: (0..len).map(|at| byte.wrapping_add(at.to_le_bytes()[0])).collect() },
+        Some(byte) => Step::Write {
+            offset,
+            data: (0..len)
+                .map(|at| byte.wrapping_add(at.to_le_bytes()[0]))
+                .collect(),
+        },
     });
     prop::collection::vec(step, 1..24)
 }
@@ -102,21 +140,36 @@ fn agrees_with_the_model(sector_size: usize, steps: Vec<Step>) {
             Step::Read { offset, len } => {
                 let end = (offset + len).min(model.len());
                 let expected = &model[offset.min(end)..end];
-                assert_eq!(view.read(&mut ciphers, &mut buffer, offset as u64, len).unwrap(), expected);
+                assert_eq!(
+                    view.read(&mut ciphers, &mut buffer, offset as u64, len)
+                        .unwrap(),
+                    expected
+                );
             }
             Step::Write { offset, mut data } => {
                 let end = (offset + data.len()).min(model.len());
                 let start = offset.min(end);
                 model[start..end].copy_from_slice(&data[..end - start]);
-                assert_eq!(view.write(&mut ciphers, &mut data, offset as u64).unwrap(), end - start);
+                assert_eq!(
+                    view.write(&mut ciphers, &mut data, offset as u64).unwrap(),
+                    end - start
+                );
             }
         }
     }
     let after = memory.bytes.lock().unwrap();
     let payload = PAYLOAD_START..PAYLOAD_START + model.len();
     assert_eq!(decrypted(&after, sector_size), model);
-    assert_eq!(after[..payload.start], before[..payload.start], "before the payload");
-    assert_eq!(after[payload.end..], before[payload.end..], "after the payload");
+    assert_eq!(
+        after[..payload.start],
+        before[..payload.start],
+        "before the payload"
+    );
+    assert_eq!(
+        after[payload.end..],
+        before[payload.end..],
+        "after the payload"
+    );
 }
 
 proptest! {
@@ -147,18 +200,29 @@ fn writers_of_different_parts_of_one_sector_do_not_undo_each_other() {
             scope.spawn(move || {
                 let mut ciphers = Ciphers::new(key).unwrap();
                 for round in 0..ROUNDS {
-                    view.write(&mut ciphers, &mut vec![round; part], (4096 + writer * part) as u64).unwrap();
+                    view.write(
+                        &mut ciphers,
+                        &mut vec![round; part],
+                        (4096 + writer * part) as u64,
+                    )
+                    .unwrap();
                 }
             });
         }
     });
-    assert_eq!(decrypted(&memory.bytes.lock().unwrap(), 4096)[4096..8192], vec![ROUNDS - 1; 4096]);
+    assert_eq!(
+        decrypted(&memory.bytes.lock().unwrap(), 4096)[4096..8192],
+        vec![ROUNDS - 1; 4096]
+    );
 }
 
 #[test]
 fn a_bad_place_of_the_backing_fails_what_touches_it_and_nothing_else() {
     let bad = (PAYLOAD_START + 2 * 512 + 5) as u64;
-    let memory = Memory { bytes: Mutex::new(image(512)), fails_at: Some(bad) };
+    let memory = Memory {
+        bytes: Mutex::new(image(512)),
+        fails_at: Some(bad),
+    };
     let view = View::new(&memory, geometry(512));
     let key = key();
     let mut ciphers = Ciphers::new(&key).unwrap();
@@ -177,15 +241,31 @@ fn geometries_that_cannot_be_are_refused() {
         (0..8192, 8192, 0, "a sector larger than a page"),
         (0..511, 512, 0, "less than a sector"),
         (4096..4096, 512, 0, "an empty payload"),
-        (0..4096, 512, u64::MAX - 3, "an overflowing initialisation vector"),
+        (
+            0..4096,
+            512,
+            u64::MAX - 3,
+            "an overflowing initialisation vector",
+        ),
     ] {
-        assert!(Geometry::new(payload, sector_size, iv_start).is_err(), "{why}");
+        assert!(
+            Geometry::new(payload, sector_size, iv_start).is_err(),
+            "{why}"
+        );
     }
     let (end, start) = (1024, 2048);
-    assert!(Geometry::new(start..end, 512, 0).is_err(), "a payload that ends before it begins");
+    assert!(
+        Geometry::new(start..end, 512, 0).is_err(),
+        "a payload that ends before it begins"
+    );
 }
 
 #[test]
 fn a_tail_that_is_no_whole_sector_is_left_out() {
-    assert_eq!(Geometry::new(512..512 + 4096 + 4095, 4096, 0).unwrap().len(), 4096);
+    assert_eq!(
+        Geometry::new(512..512 + 4096 + 4095, 4096, 0)
+            .unwrap()
+            .len(),
+        4096
+    );
 }

@@ -11,9 +11,16 @@ use rustix::fs::FlockOperation;
 use super::buffer::AlignedBuffer;
 use super::sectors::{Backing, Geometry};
 
+/// Most of a core's second-level cache leaves room for this much, plaintext and page cache.
+const PIECE_LEN: usize = 128 * 1024;
+/// No piece is smaller than what is asked for.
+const WHOLE: usize = 1 << 30;
+
 /// An open file or block device.
 pub(crate) struct Storage {
     file: File,
+    /// See [`Backing::piece_len`].
+    piece_len: usize,
     /// A sync has failed. The kernel reports lost pages once only, so no later sync may claim that they are safe.
     lost: AtomicBool,
 }
@@ -32,29 +39,51 @@ impl Storage {
         let exclusive = match (kind.is_block_device(), kind.is_file()) {
             (true, _) => libc::O_EXCL,
             (_, true) => 0,
-            _ => return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is neither a file nor a block device")),
+            _ => {
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidInput,
+                    "it is neither a file nor a block device",
+                ));
+            }
         };
         let open = |direct: i32| {
-            OpenOptions::new().read(true).write(!read_only).custom_flags(exclusive | direct).open(path)
+            OpenOptions::new()
+                .read(true)
+                .write(!read_only)
+                .custom_flags(exclusive | direct)
+                .open(path)
         };
-        let storage = match open(libc::O_DIRECT) {
-            Ok(file) if takes_sectors(&file, geometry)? => file,
+        let (file, direct) = match open(libc::O_DIRECT) {
+            Ok(file) if takes_sectors(&file, geometry)? => (file, true),
             // Dropped before it is opened again: an exclusive open excludes ourselves too.
             Ok(file) => {
                 drop(file);
-                open(0)?
+                (open(0)?, false)
             }
-            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => open(0)?,
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => (open(0)?, false),
             Err(error) => return Err(error),
         };
         if kind.is_file() {
-            let lock = if read_only { FlockOperation::NonBlockingLockShared } else { FlockOperation::NonBlockingLockExclusive };
-            rustix::fs::flock(&storage, lock).map_err(|errno| match errno {
+            let lock = if read_only {
+                FlockOperation::NonBlockingLockShared
+            } else {
+                FlockOperation::NonBlockingLockExclusive
+            };
+            rustix::fs::flock(&file, lock).map_err(|errno| match errno {
                 rustix::io::Errno::WOULDBLOCK => io::Error::from(io::ErrorKind::ResourceBusy),
                 other => other.into(),
             })?;
         }
-        let storage = Storage { file: storage, lost: AtomicBool::new(false) };
+        let piece_len = if direct && !in_memory(&file) {
+            WHOLE
+        } else {
+            PIECE_LEN
+        };
+        let storage = Storage {
+            file,
+            piece_len,
+            lost: AtomicBool::new(false),
+        };
         storage.probe_end(geometry)?;
         Ok(storage)
     }
@@ -63,10 +92,14 @@ impl Storage {
     fn probe_end(&self, geometry: &Geometry) -> io::Result<()> {
         let size = geometry.sector_size() as usize;
         let last = geometry.payload().end - size as u64;
-        self.read_exact_at(&mut AlignedBuffer::new(size), last).map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => io::Error::new(io::ErrorKind::InvalidInput, "the payload reaches past its end"),
-            _ => error,
-        })
+        self.read_exact_at(&mut AlignedBuffer::new(size), last)
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::UnexpectedEof => io::Error::new(
+                    io::ErrorKind::InvalidInput,
+                    "the payload reaches past its end",
+                ),
+                _ => error,
+            })
     }
 }
 
@@ -81,6 +114,11 @@ fn takes_sectors(file: &File, geometry: &Geometry) -> io::Result<bool> {
     }
 }
 
+/// Whether a file is on a tmpfs, which takes direct I/O and copies from its memory all the same.
+fn in_memory(file: &File) -> bool {
+    rustix::fs::fstatfs(file).is_ok_and(|fs| fs.f_type == libc::TMPFS_MAGIC)
+}
+
 impl Backing for Storage {
     fn read_exact_at(&self, out: &mut [u8], offset: u64) -> io::Result<()> {
         self.file.read_exact_at(out, offset)
@@ -92,8 +130,16 @@ impl Backing for Storage {
 
     fn sync(&self) -> io::Result<()> {
         if self.lost.load(Ordering::Acquire) {
-            return Err(io::Error::other("an earlier sync failed and what it covered may be lost"));
+            return Err(io::Error::other(
+                "an earlier sync failed and what it covered may be lost",
+            ));
         }
-        self.file.sync_data().inspect_err(|_| self.lost.store(true, Ordering::Release))
+        self.file
+            .sync_data()
+            .inspect_err(|_| self.lost.store(true, Ordering::Release))
+    }
+
+    fn piece_len(&self) -> usize {
+        self.piece_len
     }
 }

@@ -25,7 +25,10 @@ pub fn daemon_main(name: &str) -> ExitCode {
     match start(name) {
         Ok(daemon) => daemon.serve(),
         Err(failure) => {
-            kmsg::error(name, format_args!("not served: {}: {}", failure.what, failure.message));
+            kmsg::error(
+                name,
+                format_args!("not served: {}: {}", failure.what, failure.message),
+            );
             Report::Failed(failure).send(io::stdout());
             ExitCode::FAILURE
         }
@@ -43,23 +46,45 @@ struct Daemon {
 
 fn start(name: &str) -> Result<Daemon, Failure> {
     process::prepare(name).map_err(|error| Failure::new("the daemon's memory", &error))?;
-    let (handover, key) = Handover::receive(io::stdin()).map_err(|error| Failure::new("the handover of the key", &error))?;
+    let (handover, key) = Handover::receive(io::stdin())
+        .map_err(|error| Failure::new("the handover of the key", &error))?;
     let key = xts_key(&key)?;
-    let Handover { name, run_dir, backing, payload, sector_size, iv_start, read_only, .. } = handover;
+    let Handover {
+        name,
+        run_dir,
+        backing,
+        payload,
+        sector_size,
+        iv_start,
+        read_only,
+        ..
+    } = handover;
     let on_backing = |error: io::Error| Failure::new(backing.display().to_string(), &error);
     let geometry = Geometry::new(payload, sector_size, iv_start).map_err(on_backing)?;
     let storage = Storage::open(&backing, &geometry, read_only).map_err(on_backing)?;
     let run_dir = RunDir::new(&run_dir, &name);
-    let alive = run_dir.mark_alive().map_err(|error| Failure::new(format!("the daemon of {name}"), &error))?;
+    let alive = run_dir
+        .mark_alive()
+        .map_err(|error| Failure::new(format!("the daemon of {name}"), &error))?;
     let target = run_dir.volume();
     let device = Device::mount(&target, &format!("kluis-{name}"), read_only).map_err(|error| {
         let failure = Failure::new(format!("mounting {}", target.display()), &error);
-        if error.kind() == io::ErrorKind::NotFound { failure.with_class(Class::Unavailable) } else { failure }
+        if error.kind() == io::ErrorKind::NotFound {
+            failure.with_class(Class::Unavailable)
+        } else {
+            failure
+        }
     })?;
-    retire_when_told(&name, run_dir).map_err(|error| Failure::new("the daemon's signals", &error))?;
+    retire_when_told(&name, run_dir)
+        .map_err(|error| Failure::new("the daemon's signals", &error))?;
     let server = Server::start(device, View::new(storage, geometry), &name, read_only)
         .map_err(|error| Failure::new(format!("serving {}", target.display()), &error))?;
-    Ok(Daemon { name, server, key, _alive: ManuallyDrop::new(alive) })
+    Ok(Daemon {
+        name,
+        server,
+        key,
+        _alive: ManuallyDrop::new(alive),
+    })
 }
 
 /// A request to end (of systemd, at shutdown) takes the volume down if nobody uses it. If somebody does, ending would be to pull the disk
@@ -67,20 +92,31 @@ fn start(name: &str) -> Result<Daemon, Failure> {
 fn retire_when_told(name: &str, run_dir: RunDir) -> io::Result<()> {
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     let name = name.to_owned();
-    std::thread::Builder::new().name("kluis-signals".to_owned()).spawn(move || {
-        for _ in signals.forever() {
-            if let Err(error) = stack::retire(&run_dir) {
-                kmsg::notice(&name, format_args!("told to end, but goes on: {error}"));
+    std::thread::Builder::new()
+        .name("kluis-signals".to_owned())
+        .spawn(move || {
+            for _ in signals.forever() {
+                if let Err(error) = stack::retire(&run_dir) {
+                    kmsg::notice(&name, format_args!("told to end, but goes on: {error}"));
+                }
             }
-        }
-    })?;
+        })?;
     Ok(())
 }
 
 fn xts_key(key: &SecretBytes) -> Result<XtsKey, Failure> {
     XtsKey::new(key.danger_expose()).map_err(|error| {
-        let class = if matches!(error, crypto::Error::SecretMemory(_)) { Class::Memory } else { Class::Unsupported };
-        Failure { what: "the volume key".to_owned(), message: error.to_string(), errno: None, class }
+        let class = if matches!(error, crypto::Error::SecretMemory(_)) {
+            Class::Memory
+        } else {
+            Class::Unsupported
+        };
+        Failure {
+            what: "the volume key".to_owned(),
+            message: error.to_string(),
+            errno: None,
+            class,
+        }
     })
 }
 

@@ -34,13 +34,24 @@ impl Device {
     /// `NotFound` without `/dev/fuse`; what the system says otherwise.
     pub(crate) fn mount(target: &Path, source: &str, read_only: bool) -> io::Result<Self> {
         let device = Device(open()?);
-        let data = format!("fd={},rootmode={:o},user_id=0,group_id=0", device.0.as_raw_fd(), libc::S_IFREG | 0o600);
+        let data = format!(
+            "fd={},rootmode={:o},user_id=0,group_id=0",
+            device.0.as_raw_fd(),
+            libc::S_IFREG | 0o600
+        );
         let data = CString::new(data)?;
-        let mut flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC | MountFlags::NOATIME;
+        let mut flags =
+            MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC | MountFlags::NOATIME;
         if read_only {
             flags |= MountFlags::RDONLY;
         }
-        rustix::mount::mount(source, target, super::MOUNT_TYPE, flags, Some(data.as_c_str()))?;
+        rustix::mount::mount(
+            source,
+            target,
+            super::MOUNT_TYPE,
+            flags,
+            Some(data.as_c_str()),
+        )?;
         Ok(device)
     }
 
@@ -60,7 +71,11 @@ impl Device {
     ///
     /// # Errors
     /// What the system says.
-    pub(crate) fn receive(&self, head: &mut [u8; WRITE_HEAD_LEN], rest: &mut [u8]) -> io::Result<Received> {
+    pub(crate) fn receive(
+        &self,
+        head: &mut [u8; WRITE_HEAD_LEN],
+        rest: &mut [u8],
+    ) -> io::Result<Received> {
         loop {
             match (&self.0).read_vectored(&mut [IoSliceMut::new(head), IoSliceMut::new(rest)]) {
                 Ok(len) => return Ok(Received::Request(len)),

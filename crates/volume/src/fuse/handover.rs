@@ -64,7 +64,9 @@ impl Handover {
         let mut text = vec![0; len];
         from.read_exact(&mut text)?;
         let handover: Handover = serde_json::from_slice(&text)?;
-        let key = SecretBytes::build(handover.key_len, |key| from.read_exact(key).map_err(ReceiveError::Pipe))?;
+        let key = SecretBytes::build(handover.key_len, |key| {
+            from.read_exact(key).map_err(ReceiveError::Pipe)
+        })?;
         Ok((handover, key))
     }
 }
@@ -139,7 +141,12 @@ impl Failure {
             io::ErrorKind::OutOfMemory => Class::Memory,
             _ => Class::Failed,
         };
-        Failure { what: what.into(), message: error.to_string(), errno: error.raw_os_error(), class }
+        Failure {
+            what: what.into(),
+            message: error.to_string(),
+            errno: error.raw_os_error(),
+            class,
+        }
     }
 
     /// The same in another class.
@@ -149,17 +156,29 @@ impl Failure {
 }
 
 impl From<Failure> for EngineError {
-    fn from(Failure { what, message, errno, class }: Failure) -> Self {
+    fn from(
+        Failure {
+            what,
+            message,
+            errno,
+            class,
+        }: Failure,
+    ) -> Self {
         match class {
-            Class::Unavailable => {
-                EngineError::Unavailable { engine: EngineKind::Fuse, missing: format!("{what}: {message}") }
-            }
-            Class::Busy => EngineError::Busy { what, by: "another program".to_owned() },
+            Class::Unavailable => EngineError::Unavailable {
+                engine: EngineKind::Fuse,
+                missing: format!("{what}: {message}"),
+            },
+            Class::Busy => EngineError::Busy {
+                what,
+                by: "another program".to_owned(),
+            },
             Class::Denied => EngineError::Denied { what },
             Class::Unsupported => EngineError::Unsupported { what, why: message },
             Class::Memory => EngineError::Memory { what },
             Class::Failed => {
-                let source = errno.map_or_else(|| io::Error::other(message), io::Error::from_raw_os_error);
+                let source =
+                    errno.map_or_else(|| io::Error::other(message), io::Error::from_raw_os_error);
                 EngineError::Failed { what, source }
             }
         }
@@ -222,6 +241,9 @@ mod tests {
         let mut pipe = Vec::new();
         Report::Failed(failure.clone()).send(&mut pipe);
         assert_eq!(Report::parse(&pipe), Some(Report::Failed(failure.clone())));
-        assert_eq!(EngineError::from(failure).to_string(), "/dev/sdb is in use by another program");
+        assert_eq!(
+            EngineError::from(failure).to_string(),
+            "/dev/sdb is in use by another program"
+        );
     }
 }

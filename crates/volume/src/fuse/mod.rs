@@ -38,9 +38,9 @@ use std::path::{Path, PathBuf};
 
 pub use daemon::daemon_main;
 
+use crate::engine::{Active, Changed, Engine, EngineError, EngineKind, Health, LuksKind, Mapping};
 use crate::host::HostError;
 use crate::linux::is_mounted;
-use crate::engine::{Active, Changed, Engine, EngineError, EngineKind, Health, LuksKind, Mapping};
 use handover::Handover;
 use run_dir::{RunDir, State};
 
@@ -62,13 +62,20 @@ impl Fuse {
     /// An engine whose daemons run `program`, usually the caller's own executable: it must call [`daemon_main`] when its first argument is
     /// [`DAEMON_ARGUMENT`]. The views are below `run_dir`, usually [`RUN_DIR`].
     pub fn new(program: impl Into<PathBuf>, run_dir: impl Into<PathBuf>) -> Self {
-        Fuse { program: program.into(), run_dir: run_dir.into() }
+        Fuse {
+            program: program.into(),
+            run_dir: run_dir.into(),
+        }
     }
 
     fn bring_up(&self, mapping: &Mapping<'_>, dir: &RunDir) -> Result<PathBuf, EngineError> {
-        let backing = mapping.backing.canonicalize().map_err(|error| failed(mapping.backing.display(), error))?;
+        let backing = mapping
+            .backing
+            .canonicalize()
+            .map_err(|error| failed(mapping.backing.display(), error))?;
         let key = mapping.key.danger_expose();
-        dir.create(&state_of(mapping, &backing, key.len())).map_err(|error| failed(self.run_dir.display(), error))?;
+        dir.create(&state_of(mapping, &backing, key.len()))
+            .map_err(|error| failed(self.run_dir.display(), error))?;
         let handover = Handover {
             name: mapping.name.to_owned(),
             run_dir: self.run_dir.clone(),
@@ -90,12 +97,21 @@ impl Engine for Fuse {
     }
 
     fn available(&self) -> Result<(), EngineError> {
-        let missing = |missing: &str| Err(EngineError::Unavailable { engine: EngineKind::Fuse, missing: missing.to_owned() });
+        let missing = |missing: &str| {
+            Err(EngineError::Unavailable {
+                engine: EngineKind::Fuse,
+                missing: missing.to_owned(),
+            })
+        };
         if !Path::new("/dev/fuse").exists() {
-            return missing("there is no /dev/fuse; load the module fuse (modprobe fuse), or give the container that device");
+            return missing(
+                "there is no /dev/fuse; load the module fuse (modprobe fuse), or give the container that device",
+            );
         }
         if !Path::new("/dev/loop-control").exists() {
-            return missing("there is no /dev/loop-control; load the module loop (modprobe loop), or give the container that device");
+            return missing(
+                "there is no /dev/loop-control; load the module loop (modprobe loop), or give the container that device",
+            );
         }
         Ok(())
     }
@@ -107,13 +123,21 @@ impl Engine for Fuse {
     fn open(&self, mapping: &Mapping<'_>) -> Result<PathBuf, EngineError> {
         self.available()?;
         let dir = RunDir::new(&self.run_dir, mapping.name);
-        let _lock = dir.lock().map_err(|error| failed(self.run_dir.display(), error))?;
+        let _lock = dir
+            .lock()
+            .map_err(|error| failed(self.run_dir.display(), error))?;
         if self.find(mapping.name)?.is_some() {
-            return Err(EngineError::Busy { what: format!("the volume {}", mapping.name), by: "a mapping of that name".to_owned() });
+            return Err(EngineError::Busy {
+                what: format!("the volume {}", mapping.name),
+                by: "a mapping of that name".to_owned(),
+            });
         }
         self.bring_up(mapping, &dir).inspect_err(|_| {
             if let Err(error) = stack::take_down(&dir) {
-                tracing::warn!("cleaning up after a failed open of {}: {error}", mapping.name);
+                tracing::warn!(
+                    "cleaning up after a failed open of {}: {error}",
+                    mapping.name
+                );
             }
         })
     }
@@ -123,8 +147,14 @@ impl Engine for Fuse {
         if !self.run_dir.exists() {
             return Ok(Changed::No);
         }
-        let _lock = dir.lock().map_err(|error| failed(self.run_dir.display(), error))?;
-        let changed = if self.find(name)?.is_some() { Changed::Yes } else { Changed::No };
+        let _lock = dir
+            .lock()
+            .map_err(|error| failed(self.run_dir.display(), error))?;
+        let changed = if self.find(name)?.is_some() {
+            Changed::Yes
+        } else {
+            Changed::No
+        };
         stack::take_down(&dir)?;
         Ok(changed)
     }
@@ -143,7 +173,11 @@ impl Engine for Fuse {
             (_, false, _) => Health::Dead(format!("{} is no longer mounted", volume.display())),
             _ => Health::Serving,
         };
-        Ok(Some(active(dir.read_state(), loops.into_iter().next().unwrap_or(volume), health)))
+        Ok(Some(active(
+            dir.read_state(),
+            loops.into_iter().next().unwrap_or(volume),
+            health,
+        )))
     }
 }
 
@@ -198,8 +232,13 @@ fn state_of(mapping: &Mapping<'_>, backing: &Path, key_len: usize) -> State {
 
 fn failed(what: impl std::fmt::Display, source: io::Error) -> EngineError {
     match source.kind() {
-        io::ErrorKind::PermissionDenied => EngineError::Denied { what: what.to_string() },
-        _ => EngineError::Failed { what: what.to_string(), source },
+        io::ErrorKind::PermissionDenied => EngineError::Denied {
+            what: what.to_string(),
+        },
+        _ => EngineError::Failed {
+            what: what.to_string(),
+            source,
+        },
     }
 }
 
@@ -211,6 +250,9 @@ fn refused(error: HostError) -> EngineError {
         HostError::Memory { what } => EngineError::Memory { what },
         HostError::Unsupported { what, why } => EngineError::Unsupported { what, why },
         HostError::Io { what, source } => EngineError::Failed { what, source },
-        other => EngineError::Failed { what: "the view".to_owned(), source: io::Error::other(other.to_string()) },
+        other => EngineError::Failed {
+            what: "the view".to_owned(),
+            source: io::Error::other(other.to_string()),
+        },
     }
 }

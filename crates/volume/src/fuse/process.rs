@@ -17,7 +17,11 @@ pub(crate) fn detach(command: &mut Command) -> &mut Command {
         command.pre_exec(|| {
             rustix::process::setsid()?;
             // A descriptor that somebody left open to us (a lock, say) would otherwise stay open for as long as the volume is.
-            let _ = libc::close_range(3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC.cast_signed());
+            let _ = libc::close_range(
+                3,
+                libc::c_uint::MAX,
+                libc::CLOSE_RANGE_CLOEXEC.cast_signed(),
+            );
             Ok(())
         })
     }
@@ -33,11 +37,17 @@ pub(crate) fn prepare(name: &str) -> io::Result<()> {
     lock_memory(name)?;
     // Else an allocation of ours could wait for a write-back that waits for us.
     if let Err(errno) = rustix::process::configure_io_flusher_behavior(true) {
-        kmsg::notice(name, format_args!("not an I/O flusher: {}", io::Error::from(errno)));
+        kmsg::notice(
+            name,
+            format_args!("not an I/O flusher: {}", io::Error::from(errno)),
+        );
     }
     // Killing us frees a few megabytes and takes the disk from everybody.
     if let Err(error) = fs::write("/proc/self/oom_score_adj", "-1000") {
-        kmsg::notice(name, format_args!("not exempt from the OOM killer: {error}"));
+        kmsg::notice(
+            name,
+            format_args!("not exempt from the OOM killer: {error}"),
+        );
     }
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     std::env::set_current_dir("/")
@@ -51,9 +61,18 @@ fn lock_memory(name: &str) -> io::Result<()> {
         return Ok(());
     };
     if swaps() {
-        return Err(io::Error::new(io::ErrorKind::OutOfMemory, io::Error::from(errno)));
+        return Err(io::Error::new(
+            io::ErrorKind::OutOfMemory,
+            io::Error::from(errno),
+        ));
     }
-    kmsg::notice(name, format_args!("memory is not locked ({}); there is no swap it could go to", io::Error::from(errno)));
+    kmsg::notice(
+        name,
+        format_args!(
+            "memory is not locked ({}); there is no swap it could go to",
+            io::Error::from(errno)
+        ),
+    );
     Ok(())
 }
 
@@ -67,7 +86,10 @@ fn swaps() -> bool {
 /// # Errors
 /// What the system says.
 pub(crate) fn release_stdio() -> io::Result<()> {
-    let null = fs::OpenOptions::new().read(true).write(true).open("/dev/null")?;
+    let null = fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open("/dev/null")?;
     rustix::stdio::dup2_stdin(&null)?;
     rustix::stdio::dup2_stdout(&null)?;
     rustix::stdio::dup2_stderr(&null)?;

@@ -46,7 +46,12 @@ pub(crate) struct Request {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Operation {
     /// The first request: versions and limits.
-    Init { major: u32, minor: u32, max_readahead: u32, flags: u32 },
+    Init {
+        major: u32,
+        minor: u32,
+        max_readahead: u32,
+        flags: u32,
+    },
     /// The file's attributes.
     GetAttr,
     /// A change of attributes, such as a truncation.
@@ -94,13 +99,19 @@ impl Request {
             3 => Operation::GetAttr,
             4 => Operation::SetAttr,
             14 => Operation::Open,
-            15 => Operation::Read { offset: u64_at(body, 8)?, len: u32_at(body, 16)? as usize },
+            15 => Operation::Read {
+                offset: u64_at(body, 8)?,
+                len: u32_at(body, 16)? as usize,
+            },
             16 => {
                 let len = u32_at(body, 16)? as usize;
                 if len != rest.len() {
                     return Err(Malformed);
                 }
-                Operation::Write { offset: u64_at(body, 8)?, len }
+                Operation::Write {
+                    offset: u64_at(body, 8)?,
+                    len,
+                }
             }
             17 => Operation::StatFs,
             18 => Operation::Release,
@@ -116,16 +127,27 @@ impl Request {
             43 => Operation::Fallocate,
             other => Operation::Unknown(other),
         };
-        Ok(Request { unique: u64_at(head, 8)?, operation })
+        Ok(Request {
+            unique: u64_at(head, 8)?,
+            operation,
+        })
     }
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> Result<u32, Malformed> {
-    bytes.get(at..).and_then(<[u8]>::first_chunk).map(|four| u32::from_ne_bytes(*four)).ok_or(Malformed)
+    bytes
+        .get(at..)
+        .and_then(<[u8]>::first_chunk)
+        .map(|four| u32::from_ne_bytes(*four))
+        .ok_or(Malformed)
 }
 
 fn u64_at(bytes: &[u8], at: usize) -> Result<u64, Malformed> {
-    bytes.get(at..).and_then(<[u8]>::first_chunk).map(|eight| u64::from_ne_bytes(*eight)).ok_or(Malformed)
+    bytes
+        .get(at..)
+        .and_then(<[u8]>::first_chunk)
+        .map(|eight| u64::from_ne_bytes(*eight))
+        .ok_or(Malformed)
 }
 
 /// The limits that INIT agrees on.
@@ -164,22 +186,36 @@ impl Answer {
     }
 
     /// Done; `payload` bytes of data follow.
-    #[expect(clippy::cast_possible_truncation, reason = "a payload is at most Limits::max_transfer")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a payload is at most Limits::max_transfer"
+    )]
     pub(crate) fn data(unique: u64, payload: usize) -> Self {
         Answer::build(unique, 0, payload as u32, |_| ())
     }
 
     /// `fuse_init_out`. `None` where the kernel speaks a version too old or too new.
     pub(crate) fn init(unique: u64, operation: &Operation, limits: Limits) -> Option<Self> {
-        let &Operation::Init { major: MAJOR, minor: MINOR_MIN.., max_readahead, flags } = operation else {
+        let &Operation::Init {
+            major: MAJOR,
+            minor: MINOR_MIN..,
+            max_readahead,
+            flags,
+        } = operation
+        else {
             return None;
         };
         Some(Answer::build(unique, 0, 0, |out| {
-            out.u32(MAJOR).u32(MINOR).u32(max_readahead).u32(flags & INIT_FLAGS);
-            out.u16(limits.max_background).u16(limits.max_background / 4 * 3);
+            out.u32(MAJOR)
+                .u32(MINOR)
+                .u32(max_readahead)
+                .u32(flags & INIT_FLAGS);
+            out.u16(limits.max_background)
+                .u16(limits.max_background / 4 * 3);
             out.u32(u32::try_from(limits.max_transfer).unwrap_or(u32::MAX));
             out.u32(1); // the granularity of times, in nanoseconds
-            out.u16(u16::try_from(limits.max_transfer / PAGE).unwrap_or(u16::MAX)).u16(0);
+            out.u16(u16::try_from(limits.max_transfer / PAGE).unwrap_or(u16::MAX))
+                .u16(0);
             out.zeros(32);
         }))
     }
@@ -191,19 +227,30 @@ impl Answer {
             out.u64(ATTRIBUTES_VALID.as_secs()).u32(0).u32(0);
             out.u64(ROOT).u64(attributes.len).u64(attributes.len / 512);
             out.zeros(3 * 8 + 3 * 4); // times: the view has none of its own
-            out.u32(mode).u32(1).u32(0).u32(0).u32(0).u32(attributes.block_size).u32(0);
+            out.u32(mode)
+                .u32(1)
+                .u32(0)
+                .u32(0)
+                .u32(0)
+                .u32(attributes.block_size)
+                .u32(0);
         })
     }
 
     /// `fuse_open_out`.
     pub(crate) fn open(unique: u64) -> Self {
         Answer::build(unique, 0, 0, |out| {
-            out.u64(0).u32(FOPEN_DIRECT_IO | FOPEN_PARALLEL_DIRECT_WRITES).u32(0);
+            out.u64(0)
+                .u32(FOPEN_DIRECT_IO | FOPEN_PARALLEL_DIRECT_WRITES)
+                .u32(0);
         })
     }
 
     /// `fuse_write_out`.
-    #[expect(clippy::cast_possible_truncation, reason = "a payload is at most Limits::max_transfer")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a payload is at most Limits::max_transfer"
+    )]
     pub(crate) fn written(unique: u64, len: usize) -> Self {
         Answer::build(unique, 0, 0, |out| {
             out.u32(len as u32).u32(0);
@@ -213,8 +260,14 @@ impl Answer {
     /// `fuse_statfs_out`: a file system that is full of its one file.
     pub(crate) fn statfs(unique: u64, attributes: Attributes) -> Self {
         Answer::build(unique, 0, 0, |out| {
-            out.u64(attributes.len / u64::from(attributes.block_size)).zeros(16).u64(1).u64(0);
-            out.u32(attributes.block_size).u32(255).u32(attributes.block_size).zeros(28);
+            out.u64(attributes.len / u64::from(attributes.block_size))
+                .zeros(16)
+                .u64(1)
+                .u64(0);
+            out.u32(attributes.block_size)
+                .u32(255)
+                .u32(attributes.block_size)
+                .zeros(28);
         })
     }
 
@@ -225,12 +278,24 @@ impl Answer {
 
     #[expect(clippy::cast_possible_truncation, reason = "at most BODY_MAX")]
     fn build(unique: u64, error: i32, payload: u32, body: impl FnOnce(&mut Writer<'_>)) -> Self {
-        let mut answer = Answer { bytes: [0; OUT_HEADER_LEN + BODY_MAX], len: 0 };
-        let mut writer = Writer { out: &mut answer.bytes[OUT_HEADER_LEN..], len: 0 };
+        let mut answer = Answer {
+            bytes: [0; OUT_HEADER_LEN + BODY_MAX],
+            len: 0,
+        };
+        let mut writer = Writer {
+            out: &mut answer.bytes[OUT_HEADER_LEN..],
+            len: 0,
+        };
         body(&mut writer);
         answer.len = OUT_HEADER_LEN + writer.len;
-        let mut header = Writer { out: &mut answer.bytes[..OUT_HEADER_LEN], len: 0 };
-        header.u32(answer.len as u32 + payload).bytes(&error.to_ne_bytes()).u64(unique);
+        let mut header = Writer {
+            out: &mut answer.bytes[..OUT_HEADER_LEN],
+            len: 0,
+        };
+        header
+            .u32(answer.len as u32 + payload)
+            .bytes(&error.to_ne_bytes())
+            .u64(unique);
         answer
     }
 }
@@ -293,7 +358,16 @@ mod tests {
         body[8..16].copy_from_slice(&4096_u64.to_ne_bytes());
         body[16..20].copy_from_slice(&3_u32.to_ne_bytes());
         let bytes = request(16, &[&body[..], b"abc"].concat());
-        assert_eq!(parse(&bytes).unwrap(), Request { unique: 77, operation: Operation::Write { offset: 4096, len: 3 } });
+        assert_eq!(
+            parse(&bytes).unwrap(),
+            Request {
+                unique: 77,
+                operation: Operation::Write {
+                    offset: 4096,
+                    len: 3
+                }
+            }
+        );
     }
 
     #[test]
@@ -310,17 +384,36 @@ mod tests {
             let whole = request(opcode, &[0; 40]);
             assert!(parse(&whole).is_ok(), "{opcode}");
             for len in 0..whole.len() {
-                assert_eq!(parse(&whole[..len]), Err(Malformed), "{opcode} cut to {len}");
+                assert_eq!(
+                    parse(&whole[..len]),
+                    Err(Malformed),
+                    "{opcode} cut to {len}"
+                );
             }
         }
     }
 
     #[test]
     fn bodies_have_the_lengths_of_the_kernels_structures() {
-        let attributes = Attributes { len: 1 << 20, block_size: 4096, read_only: false };
-        let init = Operation::Init { major: 7, minor: 44, max_readahead: 1 << 17, flags: u32::MAX };
-        let limits = Limits { max_transfer: 1 << 20, max_background: 64 };
-        assert_eq!(Answer::init(1, &init, limits).unwrap().as_bytes().len(), 16 + 64);
+        let attributes = Attributes {
+            len: 1 << 20,
+            block_size: 4096,
+            read_only: false,
+        };
+        let init = Operation::Init {
+            major: 7,
+            minor: 44,
+            max_readahead: 1 << 17,
+            flags: u32::MAX,
+        };
+        let limits = Limits {
+            max_transfer: 1 << 20,
+            max_background: 64,
+        };
+        assert_eq!(
+            Answer::init(1, &init, limits).unwrap().as_bytes().len(),
+            16 + 64
+        );
         assert_eq!(Answer::attributes(1, attributes).as_bytes().len(), 16 + 104);
         assert_eq!(Answer::statfs(1, attributes).as_bytes().len(), 16 + 80);
         assert_eq!(Answer::open(1).as_bytes().len(), 16 + 16);
@@ -330,14 +423,42 @@ mod tests {
 
     #[test]
     fn a_kernel_of_another_major_version_is_refused() {
-        let init = Operation::Init { major: 8, minor: 0, max_readahead: 0, flags: 0 };
-        assert!(Answer::init(1, &init, Limits { max_transfer: 1 << 20, max_background: 64 }).is_none());
+        let init = Operation::Init {
+            major: 8,
+            minor: 0,
+            max_readahead: 0,
+            flags: 0,
+        };
+        assert!(
+            Answer::init(
+                1,
+                &init,
+                Limits {
+                    max_transfer: 1 << 20,
+                    max_background: 64
+                }
+            )
+            .is_none()
+        );
     }
 
     #[test]
     fn nothing_is_asked_of_a_kernel_that_it_does_not_offer() {
-        let init = Operation::Init { major: 7, minor: 31, max_readahead: 0, flags: 1 };
-        let answer = Answer::init(1, &init, Limits { max_transfer: 1 << 20, max_background: 64 }).unwrap();
+        let init = Operation::Init {
+            major: 7,
+            minor: 31,
+            max_readahead: 0,
+            flags: 1,
+        };
+        let answer = Answer::init(
+            1,
+            &init,
+            Limits {
+                max_transfer: 1 << 20,
+                max_background: 64,
+            },
+        )
+        .unwrap();
         assert_eq!(u32_at(answer.as_bytes(), 16 + 12).unwrap(), 1);
     }
 }

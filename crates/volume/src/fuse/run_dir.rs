@@ -63,7 +63,10 @@ pub(crate) struct RunDir {
 impl RunDir {
     /// That of the volume `name`.
     pub(crate) fn new(run_dir: &Path, name: &str) -> Self {
-        RunDir { run_dir: run_dir.to_owned(), dir: run_dir.join(name) }
+        RunDir {
+            run_dir: run_dir.to_owned(),
+            dir: run_dir.join(name),
+        }
     }
 
     /// The decrypted view.
@@ -84,7 +87,10 @@ impl RunDir {
     /// # Errors
     /// What the system says.
     pub(crate) fn lock(&self) -> io::Result<File> {
-        DirBuilder::new().recursive(true).mode(0o700).create(&self.run_dir)?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.run_dir)?;
         let file = private().open(self.run_dir.join("lock"))?;
         rustix::fs::flock(&file, FlockOperation::LockExclusive)?;
         Ok(file)
@@ -95,10 +101,16 @@ impl RunDir {
     /// # Errors
     /// What the system says.
     pub(crate) fn create(&self, state: &State) -> io::Result<()> {
-        DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.dir)?;
         private().open(self.volume())?;
         let new = self.dir.join("state.new");
-        private().truncate(true).open(&new)?.write_all(&serde_json::to_vec(state)?)?;
+        private()
+            .truncate(true)
+            .open(&new)?
+            .write_all(&serde_json::to_vec(state)?)?;
         fs::rename(new, self.state())
     }
 
@@ -113,9 +125,11 @@ impl RunDir {
     /// `ResourceBusy` where a daemon lives already; what the system says otherwise.
     pub(crate) fn mark_alive(&self) -> io::Result<File> {
         let mut file = private().open(self.daemon())?;
-        rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|errno| match errno {
-            rustix::io::Errno::WOULDBLOCK => io::ErrorKind::ResourceBusy.into(),
-            other => io::Error::from(other),
+        rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|errno| {
+            match errno {
+                rustix::io::Errno::WOULDBLOCK => io::ErrorKind::ResourceBusy.into(),
+                other => io::Error::from(other),
+            }
         })?;
         file.set_len(0)?;
         writeln!(file, "{}", std::process::id())?;
@@ -128,7 +142,8 @@ impl RunDir {
             return false;
         };
         // A shared lock, so that two who ask do not take each other for the daemon.
-        rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared) == Err(rustix::io::Errno::WOULDBLOCK)
+        rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared)
+            == Err(rustix::io::Errno::WOULDBLOCK)
     }
 
     /// Removes what [`RunDir::create`] made and the daemon left.

@@ -11,6 +11,9 @@ use crypto::{XtsCipher, XtsKey};
 
 use super::buffer::AlignedBuffer;
 
+/// The largest sector, of which every other is a part.
+const SECTOR_MAX: usize = 4096;
+
 /// Where the ciphertext lies. Offsets are bytes from the start of the backing.
 pub trait Backing: Send + Sync {
     /// Fills `out` from `offset`.
@@ -30,6 +33,10 @@ pub trait Backing: Send + Sync {
     /// # Errors
     /// What the backing reports.
     fn sync(&self) -> io::Result<()>;
+
+    /// How many bytes are best read or written at a time, a multiple of 4096. A disk wants as many as there are; memory a piece small
+    /// enough to be in a core's cache both when it is encrypted and when it is copied.
+    fn piece_len(&self) -> usize;
 }
 
 /// How sectors lie in the backing (LUKS2 specification, 3.3, segments).
@@ -61,7 +68,11 @@ impl Geometry {
         if iv_start.checked_add(len / 512).is_none() {
             return refuse("the initialisation vector of the last sector overflows");
         }
-        Ok(Geometry { payload: payload.start..payload.start + len, sector_size, iv_start })
+        Ok(Geometry {
+            payload: payload.start..payload.start + len,
+            sector_size,
+            iv_start,
+        })
     }
 
     /// Bytes of plaintext.
@@ -116,7 +127,10 @@ impl<'key> Ciphers<'key> {
     /// # Errors
     /// Where the library has no memory for them.
     pub fn new(key: &'key XtsKey) -> Result<Self, crypto::Error> {
-        Ok(Ciphers { encrypt: key.encryptor()?, decrypt: key.decryptor()? })
+        Ok(Ciphers {
+            encrypt: key.encryptor()?,
+            decrypt: key.decryptor()?,
+        })
     }
 }
 
@@ -124,6 +138,8 @@ impl<'key> Ciphers<'key> {
 pub struct View<B> {
     backing: B,
     geometry: Geometry,
+    /// Whole sectors, whatever their size.
+    piece_len: usize,
     /// Shared by writers of whole sectors, exclusive to those that read, modify and write a sector of which they change a part: else a
     /// whole-sector write between the two steps would be undone.
     whole_sectors: RwLock<()>,
@@ -132,7 +148,13 @@ pub struct View<B> {
 impl<B: Backing> View<B> {
     /// Shows `backing` through `geometry`.
     pub fn new(backing: B, geometry: Geometry) -> Self {
-        View { backing, geometry, whole_sectors: RwLock::new(()) }
+        let piece_len = backing.piece_len().next_multiple_of(SECTOR_MAX);
+        View {
+            backing,
+            geometry,
+            piece_len,
+            whole_sectors: RwLock::new(()),
+        }
     }
 
     /// How the sectors lie.
@@ -151,10 +173,18 @@ impl<B: Backing> View<B> {
     ///
     /// # Errors
     /// Those of the backing and the cipher; `InvalidInput` where `buffer` is shorter than [`View::read_buffer_len`].
-    pub fn read<'b>(&self, ciphers: &mut Ciphers<'_>, buffer: &'b mut [u8], offset: u64, len: usize) -> io::Result<&'b [u8]> {
+    pub fn read<'b>(
+        &self,
+        ciphers: &mut Ciphers<'_>,
+        buffer: &'b mut [u8],
+        offset: u64,
+        len: usize,
+    ) -> io::Result<&'b [u8]> {
         let wanted = self.clamp(offset, len);
         let covering = self.geometry.covering(&wanted);
-        let sectors = buffer.get_mut(..span(&covering)).ok_or(io::ErrorKind::InvalidInput)?;
+        let sectors = buffer
+            .get_mut(..span(&covering))
+            .ok_or(io::ErrorKind::InvalidInput)?;
         self.read_sectors(ciphers, sectors, covering.start)?;
         let skip = span(&(covering.start..wanted.start));
         Ok(&sectors[skip..skip + span(&wanted)])
@@ -166,14 +196,25 @@ impl<B: Backing> View<B> {
     ///
     /// # Errors
     /// Those of the backing and the cipher; a write that fails may have been done in part.
-    pub fn write(&self, ciphers: &mut Ciphers<'_>, data: &mut [u8], offset: u64) -> io::Result<usize> {
+    pub fn write(
+        &self,
+        ciphers: &mut Ciphers<'_>,
+        data: &mut [u8],
+        offset: u64,
+    ) -> io::Result<usize> {
         let range = self.clamp(offset, data.len());
         let data = &mut data[..span(&range)];
         if self.geometry.is_aligned(&range) {
-            let _shared = self.whole_sectors.read().unwrap_or_else(PoisonError::into_inner);
+            let _shared = self
+                .whole_sectors
+                .read()
+                .unwrap_or_else(PoisonError::into_inner);
             self.write_sectors(ciphers, data, range.start)?;
         } else {
-            let _exclusive = self.whole_sectors.write().unwrap_or_else(PoisonError::into_inner);
+            let _exclusive = self
+                .whole_sectors
+                .write()
+                .unwrap_or_else(PoisonError::into_inner);
             self.read_modify_write(ciphers, data, &range)?;
         }
         Ok(data.len())
@@ -189,27 +230,72 @@ impl<B: Backing> View<B> {
 
     fn clamp(&self, offset: u64, len: usize) -> Range<u64> {
         let start = offset.min(self.geometry.len());
-        start..offset.saturating_add(len as u64).clamp(start, self.geometry.len())
+        start
+            ..offset
+                .saturating_add(len as u64)
+                .clamp(start, self.geometry.len())
     }
 
-    fn read_sectors(&self, ciphers: &mut Ciphers<'_>, sectors: &mut [u8], at: u64) -> io::Result<()> {
-        if sectors.is_empty() {
-            return Ok(());
-        }
-        self.backing.read_exact_at(sectors, self.geometry.backing_offset(at))?;
-        ciphers.decrypt.sectors(sectors, self.geometry.sector_size as usize, self.geometry.iv(at)).map_err(io::Error::other)
+    fn read_sectors(
+        &self,
+        ciphers: &mut Ciphers<'_>,
+        sectors: &mut [u8],
+        at: u64,
+    ) -> io::Result<()> {
+        self.pieces(sectors, at, |piece, at| {
+            self.backing
+                .read_exact_at(piece, self.geometry.backing_offset(at))?;
+            ciphers
+                .decrypt
+                .sectors(
+                    piece,
+                    self.geometry.sector_size as usize,
+                    self.geometry.iv(at),
+                )
+                .map_err(io::Error::other)
+        })
     }
 
-    fn write_sectors(&self, ciphers: &mut Ciphers<'_>, sectors: &mut [u8], at: u64) -> io::Result<()> {
-        if sectors.is_empty() {
-            return Ok(());
+    fn write_sectors(
+        &self,
+        ciphers: &mut Ciphers<'_>,
+        sectors: &mut [u8],
+        at: u64,
+    ) -> io::Result<()> {
+        self.pieces(sectors, at, |piece, at| {
+            ciphers
+                .encrypt
+                .sectors(
+                    piece,
+                    self.geometry.sector_size as usize,
+                    self.geometry.iv(at),
+                )
+                .map_err(io::Error::other)?;
+            self.backing
+                .write_all_at(piece, self.geometry.backing_offset(at))
+        })
+    }
+
+    fn pieces(
+        &self,
+        sectors: &mut [u8],
+        mut at: u64,
+        mut work: impl FnMut(&mut [u8], u64) -> io::Result<()>,
+    ) -> io::Result<()> {
+        for piece in sectors.chunks_mut(self.piece_len) {
+            work(piece, at)?;
+            at += piece.len() as u64;
         }
-        ciphers.encrypt.sectors(sectors, self.geometry.sector_size as usize, self.geometry.iv(at)).map_err(io::Error::other)?;
-        self.backing.write_all_at(sectors, self.geometry.backing_offset(at))
+        Ok(())
     }
 
     /// Only the first and the last sector are read: those between are replaced whole.
-    fn read_modify_write(&self, ciphers: &mut Ciphers<'_>, data: &[u8], range: &Range<u64>) -> io::Result<()> {
+    fn read_modify_write(
+        &self,
+        ciphers: &mut Ciphers<'_>,
+        data: &[u8],
+        range: &Range<u64>,
+    ) -> io::Result<()> {
         if data.is_empty() {
             return Ok(());
         }
@@ -228,7 +314,10 @@ impl<B: Backing> View<B> {
 }
 
 /// Length of a range that lies within a buffer.
-#[expect(clippy::cast_possible_truncation, reason = "the ranges measured are those of buffers")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the ranges measured are those of buffers"
+)]
 fn span(range: &Range<u64>) -> usize {
     (range.end - range.start) as usize
 }

@@ -1,7 +1,6 @@
 //! Answering the kernel: requests in, the view's bytes out, on several threads.
 
 use std::io;
-use std::num::NonZeroUsize;
 
 use crypto::XtsKey;
 
@@ -11,14 +10,13 @@ use super::kmsg;
 use super::protocol::{Answer, Attributes, Limits, Operation, Request, WRITE_HEAD_LEN};
 use super::sectors::{Backing, Ciphers, View};
 
-/// The largest payload of one request. Larger ones save little more system calls and fall out of a core's cache.
+/// The largest payload of one request, and of what the kernel sends unless told otherwise.
 pub(crate) const MAX_TRANSFER: usize = 1 << 20;
 /// Asynchronous requests that the kernel keeps outstanding: enough for a loop device's whole queue.
 const MAX_BACKGROUND: u16 = 128;
-/// Threads at least: with one request in the backing's hands another can be encrypted.
-const WORKERS_MIN: usize = 4;
-/// Threads at most; each holds [`MAX_TRANSFER`] bytes of locked memory.
-const WORKERS_MAX: usize = 16;
+/// Threads, and so requests that the backing has at a time: few keep memory busy, but a disk answers each only after a while. Each holds
+/// up to [`MAX_TRANSFER`] bytes of locked memory, once it has had so large a request.
+const WORKERS: usize = 16;
 
 /// One mounted view.
 pub(crate) struct Server<B> {
@@ -33,20 +31,36 @@ impl<B: Backing> Server<B> {
     ///
     /// # Errors
     /// `Unsupported` for a kernel that speaks another version; what the system says otherwise.
-    pub(crate) fn start(device: Device, view: View<B>, name: &str, read_only: bool) -> io::Result<Self> {
+    pub(crate) fn start(
+        device: Device,
+        view: View<B>,
+        name: &str,
+        read_only: bool,
+    ) -> io::Result<Self> {
         let mut head = [0; WRITE_HEAD_LEN];
         let mut rest = AlignedBuffer::new(MAX_TRANSFER);
         let Received::Request(len) = device.receive(&mut head, &mut rest)? else {
             return Err(io::Error::other("unmounted before it was used"));
         };
         let request = parse(&head, &rest, len)?;
-        let limits = Limits { max_transfer: MAX_TRANSFER, max_background: MAX_BACKGROUND };
+        let limits = Limits {
+            max_transfer: MAX_TRANSFER,
+            max_background: MAX_BACKGROUND,
+        };
         let Some(answer) = Answer::init(request.unique, &request.operation, limits) else {
             device.answer(&Answer::status(request.unique, libc::EPROTO), &[])?;
-            return Err(io::Error::new(io::ErrorKind::Unsupported, "the kernel's FUSE is older than Linux 5.0"));
+            return Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "the kernel's FUSE is older than Linux 5.0",
+            ));
         };
         device.answer(&answer, &[])?;
-        Ok(Server { device, view, name: name.to_owned(), read_only })
+        Ok(Server {
+            device,
+            view,
+            name: name.to_owned(),
+            read_only,
+        })
     }
 
     /// Serves until the file system is unmounted, then syncs.
@@ -54,17 +68,28 @@ impl<B: Backing> Server<B> {
     /// # Errors
     /// What made a worker stop, or the last sync fail.
     pub(crate) fn run(&self, key: &XtsKey) -> io::Result<()> {
-        let devices = (1..workers()).map(|_| self.device.another()).collect::<io::Result<Vec<_>>>()?;
+        let devices = (1..WORKERS)
+            .map(|_| self.device.another())
+            .collect::<io::Result<Vec<_>>>()?;
         let outcome = std::thread::scope(|scope| {
             let spawn = |device| {
-                std::thread::Builder::new().name("kluis-fuse".to_owned()).spawn_scoped(scope, move || self.work(device, key))
+                std::thread::Builder::new()
+                    .name("kluis-fuse".to_owned())
+                    .spawn_scoped(scope, move || self.work(device, key))
             };
             let threads = devices.iter().map(spawn).collect::<io::Result<Vec<_>>>()?;
             let own = self.work(&self.device, key);
             let panicked = || Err(io::Error::other("a worker panicked"));
-            threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| panicked())).fold(own, Result::and)
+            threads
+                .into_iter()
+                .map(|thread| thread.join().unwrap_or_else(|_| panicked()))
+                .fold(own, Result::and)
         });
-        outcome.and(if self.read_only { Ok(()) } else { self.view.sync() })
+        outcome.and(if self.read_only {
+            Ok(())
+        } else {
+            self.view.sync()
+        })
     }
 
     fn work(&self, device: &Device, key: &XtsKey) -> io::Result<()> {
@@ -85,16 +110,18 @@ impl<B: Backing> Server<B> {
 
     fn attributes(&self) -> Attributes {
         let geometry = self.view.geometry();
-        Attributes { len: geometry.len(), block_size: geometry.sector_size(), read_only: self.read_only }
+        Attributes {
+            len: geometry.len(),
+            block_size: geometry.sector_size(),
+            read_only: self.read_only,
+        }
     }
 }
 
-fn workers() -> usize {
-    std::thread::available_parallelism().map_or(WORKERS_MIN, NonZeroUsize::get).clamp(WORKERS_MIN, WORKERS_MAX)
-}
-
 fn parse(head: &[u8; WRITE_HEAD_LEN], rest: &[u8], len: usize) -> io::Result<Request> {
-    let rest = rest.get(..len.saturating_sub(WRITE_HEAD_LEN)).unwrap_or(rest);
+    let rest = rest
+        .get(..len.saturating_sub(WRITE_HEAD_LEN))
+        .unwrap_or(rest);
     Request::parse(&head[..len.min(WRITE_HEAD_LEN)], rest).map_err(io::Error::other)
 }
 
@@ -129,8 +156,15 @@ impl<B: Backing> Worker<'_, B> {
     }
 
     fn read(&mut self, unique: u64, offset: u64, len: usize) -> io::Result<()> {
-        match self.server.view.read(&mut self.ciphers, &mut self.buffer, offset, len.min(MAX_TRANSFER)) {
-            Ok(plaintext) => self.device.answer(&Answer::data(unique, plaintext.len()), plaintext),
+        match self.server.view.read(
+            &mut self.ciphers,
+            &mut self.buffer,
+            offset,
+            len.min(MAX_TRANSFER),
+        ) {
+            Ok(plaintext) => self
+                .device
+                .answer(&Answer::data(unique, plaintext.len()), plaintext),
             Err(error) => {
                 let failed = self.failed(unique, "read", offset, len, &error);
                 self.device.answer(&failed, &[])
@@ -142,7 +176,11 @@ impl<B: Backing> Worker<'_, B> {
         if self.server.read_only {
             return Answer::status(unique, libc::EROFS);
         }
-        match self.server.view.write(&mut self.ciphers, &mut self.buffer[..len], offset) {
+        match self
+            .server
+            .view
+            .write(&mut self.ciphers, &mut self.buffer[..len], offset)
+        {
             Ok(0) if len > 0 => Answer::status(unique, libc::ENOSPC),
             Ok(written) => Answer::written(unique, written),
             Err(error) => self.failed(unique, "write", offset, len, &error),
@@ -162,8 +200,18 @@ impl<B: Backing> Worker<'_, B> {
         }
     }
 
-    fn failed(&self, unique: u64, what: &str, offset: u64, len: usize, error: &io::Error) -> Answer {
-        kmsg::error(&self.server.name, format_args!("{what} of {len} bytes at {offset} failed: {error}"));
+    fn failed(
+        &self,
+        unique: u64,
+        what: &str,
+        offset: u64,
+        len: usize,
+        error: &io::Error,
+    ) -> Answer {
+        kmsg::error(
+            &self.server.name,
+            format_args!("{what} of {len} bytes at {offset} failed: {error}"),
+        );
         Answer::status(unique, libc::EIO)
     }
 }

@@ -29,18 +29,29 @@ pub(crate) fn spawn(program: &Path, handover: &Handover, key: &[u8]) -> Result<(
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
         .spawn()
-        .map_err(|error| Failure::new(format!("starting {}", command.get_program().display()), &error))?;
+        .map_err(|error| {
+            Failure::new(
+                format!("starting {}", command.get_program().display()),
+                &error,
+            )
+        })?;
     let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
         return Err(failed(io::ErrorKind::BrokenPipe.into()));
     };
     // A daemon that has died already says why in its report, which is worth more than "broken pipe".
     let sent = handover.send(key, stdin);
-    let report = receive(OwnedFd::from(stdout)).map_err(|error| abandon(&mut child, failed(error)))?;
+    let report =
+        receive(OwnedFd::from(stdout)).map_err(|error| abandon(&mut child, failed(error)))?;
     match (Report::parse(&report), sent) {
         (Some(Report::Ready), _) => Ok(()),
         (Some(Report::Failed(failure)), _) => Err(abandon(&mut child, failure)),
         (None, Err(error)) => Err(abandon(&mut child, failed(error))),
-        (None, Ok(())) => Err(abandon(&mut child, failed(io::Error::other("it ended without a word; the kernel log may say why")))),
+        (None, Ok(())) => Err(abandon(
+            &mut child,
+            failed(io::Error::other(
+                "it ended without a word; the kernel log may say why",
+            )),
+        )),
     }
 }
 
@@ -61,7 +72,13 @@ fn command(program: &Path, name: &str) -> Command {
     };
     let mut command = Command::new(systemd_run);
     command
-        .args(["--scope", "--quiet", "--collect", "--slice=system.slice", "--property=DefaultDependencies=no"])
+        .args([
+            "--scope",
+            "--quiet",
+            "--collect",
+            "--slice=system.slice",
+            "--property=DefaultDependencies=no",
+        ])
         .arg(format!("--unit=kluis-fuse-{name}"))
         .arg(format!("--description=Kluis volume {name}"))
         .arg("--")
@@ -83,10 +100,18 @@ fn receive(pipe: OwnedFd) -> io::Result<Vec<u8>> {
     let mut report = Vec::new();
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        let timeout = Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: left.subsec_nanos().into() };
+        let timeout = Timespec {
+            tv_sec: left.as_secs().cast_signed(),
+            tv_nsec: left.subsec_nanos().into(),
+        };
         let ready = poll(&mut [PollFd::new(&pipe, PollFlags::IN)], Some(&timeout));
         match ready {
-            Ok(0) => return Err(io::Error::new(io::ErrorKind::TimedOut, "it is not ready after a minute; does the backing hang?")),
+            Ok(0) => {
+                return Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    "it is not ready after a minute; does the backing hang?",
+                ));
+            }
             Err(rustix::io::Errno::INTR) => continue,
             other => other?,
         };

@@ -41,11 +41,19 @@ pub(crate) fn loops_over(path: &Path) -> io::Result<Vec<PathBuf>> {
 /// Makes a disk of the view. The block size is the sector size: XTS over 4096 bytes under 512-byte blocks would let mkfs succeed and the
 /// mount fail.
 pub(crate) fn attach(volume: &Path, mapping: &Mapping<'_>) -> Result<PathBuf, EngineError> {
-    let options =
-        LoopOptions { block_size: mapping.sector_size, read_only: mapping.read_only, autoclear: false, direct_io: true };
+    let options = LoopOptions {
+        block_size: mapping.sector_size,
+        read_only: mapping.read_only,
+        autoclear: false,
+        direct_io: true,
+    };
     let device = LoopDevice::attach(volume, options).map_err(refused)?;
     if !device.is_direct() {
-        tracing::warn!("{} does not do direct I/O on {}: slow, and cached twice", device.path().display(), volume.display());
+        tracing::warn!(
+            "{} does not do direct I/O on {}: slow, and cached twice",
+            device.path().display(),
+            volume.display()
+        );
     }
     Ok(device.path().to_owned())
 }
@@ -56,9 +64,13 @@ pub(crate) fn take_down(dir: &RunDir) -> Result<(), EngineError> {
     detach_all(&volume)?;
     unmount(&volume, dir.is_alive())?;
     if !wait_until(|| !dir.is_alive()) {
-        return Err(failed(volume.display(), io::Error::new(io::ErrorKind::TimedOut, "its daemon does not end")));
+        return Err(failed(
+            volume.display(),
+            io::Error::new(io::ErrorKind::TimedOut, "its daemon does not end"),
+        ));
     }
-    dir.remove().map_err(|error| failed(volume.display(), error))
+    dir.remove()
+        .map_err(|error| failed(volume.display(), error))
 }
 
 /// Called by the daemon itself: takes away what is above it, if nobody uses that, upon which it ends.
@@ -84,22 +96,31 @@ fn detach(device: &Path, volume: &Path) -> Result<(), EngineError> {
     claimed.detach().map_err(refused)?;
     // At once if we were the only one to have it open; else when the last of those who look at new disks (udev) closes it.
     let gone = || loops_over(volume).is_ok_and(|loops| !loops.iter().any(|other| other == device));
-    if wait_until(gone) { Ok(()) } else { Err(in_use(device)) }
+    if wait_until(gone) {
+        Ok(())
+    } else {
+        Err(in_use(device))
+    }
 }
 
 fn in_use(what: &Path) -> EngineError {
-    EngineError::Busy { what: what.display().to_string(), by: "another program".to_owned() }
+    EngineError::Busy {
+        what: what.display().to_string(),
+        by: "another program".to_owned(),
+    }
 }
 
 fn unmount(volume: &Path, alive: bool) -> Result<(), EngineError> {
     // The loop device lets go of the file a moment after it has gone.
-    let busy = || rustix::mount::unmount(volume, UnmountFlags::NOFOLLOW) == Err(rustix::io::Errno::BUSY);
+    let busy =
+        || rustix::mount::unmount(volume, UnmountFlags::NOFOLLOW) == Err(rustix::io::Errno::BUSY);
     // More than one only after a kill between mounting and the daemon's first word.
     while is_mounted(volume, MOUNT_TYPE).map_err(refused)? {
         if !alive {
             // Nobody is left to ask, and whoever holds the file gets errors anyway.
             let flags = UnmountFlags::NOFOLLOW | UnmountFlags::DETACH;
-            rustix::mount::unmount(volume, flags).map_err(|errno| failed(volume.display(), errno.into()))?;
+            rustix::mount::unmount(volume, flags)
+                .map_err(|errno| failed(volume.display(), errno.into()))?;
         } else if !wait_until(|| !busy()) {
             return Err(in_use(volume));
         }

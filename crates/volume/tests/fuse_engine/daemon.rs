@@ -32,7 +32,10 @@ pub(crate) fn a_synced_write_survives_the_daemons_death() {
     }
     fixture.kill_daemon();
     for round in 0..4_u64 {
-        assert!(fixture.decrypted(round << 20, 1 << 20) == pattern(1 << 20, round + 10), "write {round}");
+        assert!(
+            fixture.decrypted(round << 20, 1 << 20) == pattern(1 << 20, round + 10),
+            "write {round}"
+        );
     }
 }
 
@@ -50,7 +53,10 @@ pub(crate) fn death_shows_as_errors_and_closing_and_opening_mends_it() {
     assert_eq!(fixture.health(), None);
     let device = fixture.opened();
     assert_eq!(fixture.health(), Some(Health::Serving));
-    assert_eq!(read_direct(&device, 0, 1 << 20).unwrap(), pattern(1 << 20, 1));
+    assert_eq!(
+        read_direct(&device, 0, 1 << 20).unwrap(),
+        pattern(1 << 20, 1)
+    );
 }
 
 pub(crate) fn a_file_system_over_a_dead_daemon_can_be_taken_down_and_brought_up() {
@@ -76,9 +82,19 @@ pub(crate) fn a_file_system_over_a_dead_daemon_can_be_taken_down_and_brought_up(
 pub(crate) fn an_opener_that_dies_before_the_handover_leaves_nothing() {
     let fixture = Fixture::new(4096, 8);
     let mut daemon = Command::new(std::env::current_exe().unwrap());
-    let mut daemon = daemon.args([volume::fuse::DAEMON_ARGUMENT, NAME]).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut daemon = daemon
+        .args([volume::fuse::DAEMON_ARGUMENT, NAME])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut report = String::new();
-    daemon.stdout.take().unwrap().read_to_string(&mut report).unwrap();
+    daemon
+        .stdout
+        .take()
+        .unwrap()
+        .read_to_string(&mut report)
+        .unwrap();
     assert!(!daemon.wait().unwrap().success());
     assert!(report.contains("handover"), "{report}");
     assert_eq!(fixture.health(), None);
@@ -100,23 +116,41 @@ pub(crate) fn the_key_is_not_where_others_can_see_it() {
     let pid = fixture.daemon_pid();
     for file in ["cmdline", "environ"] {
         let bytes = fs::read(format!("/proc/{pid}/{file}")).unwrap();
-        assert!(!bytes.windows(16).any(|part| part == &fixture.key[..16]), "{file}");
+        assert!(
+            !bytes.windows(16).any(|part| part == &fixture.key[..16]),
+            "{file}"
+        );
     }
     let limits = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
-    let cores = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
-    assert_eq!(cores.split_whitespace().collect::<Vec<_>>()[4..6], ["0", "0"]);
+    let cores = limits
+        .lines()
+        .find(|line| line.starts_with("Max core file size"))
+        .unwrap();
+    assert_eq!(
+        cores.split_whitespace().collect::<Vec<_>>()[4..6],
+        ["0", "0"]
+    );
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let locked = status.lines().find_map(|line| line.strip_prefix("VmLck:")).unwrap();
+    let locked = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmLck:"))
+        .unwrap();
     assert_ne!(locked.trim(), "0 kB");
     for entry in walk(&fixture.path("run")) {
         let bytes = fs::read(&entry).unwrap();
-        assert!(!bytes.windows(16).any(|part| part == &fixture.key[..16]), "{}", entry.display());
+        assert!(
+            !bytes.windows(16).any(|part| part == &fixture.key[..16]),
+            "{}",
+            entry.display()
+        );
     }
 }
 
 /// The files below the run directory but for the view.
 fn walk(run: &std::path::Path) -> Vec<std::path::PathBuf> {
-    let entries = fs::read_dir(run.join(NAME)).unwrap().map(|entry| entry.unwrap().path());
+    let entries = fs::read_dir(run.join(NAME))
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
     entries.filter(|path| !path.ends_with("volume")).collect()
 }
 
@@ -135,7 +169,10 @@ pub(crate) fn the_daemon_is_in_no_terminals_session_and_holds_no_descriptor_of_i
         .map(|entry| fs::read_link(entry.unwrap().path()).unwrap())
         .collect();
     assert!(!open.contains(&fixture.path("leak")), "{open:?}");
-    let null = open.iter().filter(|target| target.ends_with("null")).count();
+    let null = open
+        .iter()
+        .filter(|target| target.ends_with("null"))
+        .count();
     assert_eq!(null, 3, "the standard descriptors: {open:?}");
 }
 
@@ -156,7 +193,10 @@ pub(crate) fn a_daemon_that_is_told_to_end_ends_unless_its_disk_is_in_use() {
     fixture.close();
     let device = fixture.opened();
     run("mount", &["-o", "ro", text(&device), text(&point)]);
-    assert_eq!(fs::read_to_string(point.join("file")).unwrap(), "still served");
+    assert_eq!(
+        fs::read_to_string(point.join("file")).unwrap(),
+        "still served"
+    );
     run("umount", &[text(&point)]);
 }
 

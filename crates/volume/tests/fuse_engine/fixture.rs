@@ -36,11 +36,24 @@ impl Fixture {
 
     /// The same on whatever `folder` is on.
     pub(crate) fn in_folder(folder: &str, sector_size: u32, mib: u64) -> Self {
-        let dir = tempfile::Builder::new().prefix("volume-fuse-").tempdir_in(folder).unwrap();
-        File::create(dir.path().join("image")).unwrap().set_len((mib + 1) * MIB).unwrap();
+        let dir = tempfile::Builder::new()
+            .prefix("volume-fuse-")
+            .tempdir_in(folder)
+            .unwrap();
+        File::create(dir.path().join("image"))
+            .unwrap()
+            .set_len((mib + 1) * MIB)
+            .unwrap();
         let engine = Fuse::new(std::env::current_exe().unwrap(), dir.path().join("run"));
         let key = (0..64).map(|at: u8| at.wrapping_mul(37) ^ 0x5a).collect();
-        Fixture { dir, engine, key, payload: MIB..(mib + 1) * MIB, sector_size, read_only: false }
+        Fixture {
+            dir,
+            engine,
+            key,
+            payload: MIB..(mib + 1) * MIB,
+            sector_size,
+            read_only: false,
+        }
     }
 
     pub(crate) fn image(&self) -> PathBuf {
@@ -87,14 +100,21 @@ impl Fixture {
     /// What is in the image at `at` of the payload, decrypted without the engine.
     pub(crate) fn decrypted(&self, at: u64, len: usize) -> Vec<u8> {
         let mut bytes = vec![0; len];
-        File::open(self.image()).unwrap().read_exact_at(&mut bytes, self.payload.start + at).unwrap();
+        File::open(self.image())
+            .unwrap()
+            .read_exact_at(&mut bytes, self.payload.start + at)
+            .unwrap();
         let key = XtsKey::new(&self.key).unwrap();
-        key.decryptor().unwrap().sectors(&mut bytes, self.sector_size as usize, at / 512).unwrap();
+        key.decryptor()
+            .unwrap()
+            .sectors(&mut bytes, self.sector_size as usize, at / 512)
+            .unwrap();
         bytes
     }
 
     pub(crate) fn daemon_pid(&self) -> i32 {
-        let file = fs::read_to_string(self.dir.path().join("run").join(NAME).join("daemon")).unwrap();
+        let file =
+            fs::read_to_string(self.dir.path().join("run").join(NAME).join("daemon")).unwrap();
         file.trim().parse().unwrap()
     }
 
@@ -157,7 +177,10 @@ pub(crate) fn write_synced(path: &Path, at: u64, bytes: &[u8]) -> std::io::Resul
 
 /// Reads past the device's own page cache.
 pub(crate) fn read_direct(device: &Path, at: u64, len: usize) -> std::io::Result<Vec<u8>> {
-    let file = OpenOptions::new().read(true).custom_flags(libc::O_DIRECT).open(device)?;
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_DIRECT)
+        .open(device)?;
     let mut memory = vec![0; len + 4096];
     let start = memory.as_ptr().align_offset(4096);
     file.read_exact_at(&mut memory[start..start + len], at)?;
@@ -166,8 +189,15 @@ pub(crate) fn read_direct(device: &Path, at: u64, len: usize) -> std::io::Result
 
 /// Runs a program that must succeed.
 pub(crate) fn run(program: &str, arguments: &[&str]) -> Output {
-    let output = Command::new(program).args(arguments).output().unwrap_or_else(|error| panic!("{program}: {error}"));
-    assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    let output = Command::new(program)
+        .args(arguments)
+        .output()
+        .unwrap_or_else(|error| panic!("{program}: {error}"));
+    assert!(
+        output.status.success(),
+        "{program} {arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     output
 }
 

@@ -40,7 +40,9 @@ pub(crate) fn an_image_that_another_volume_uses_is_busy() {
     rustix::fs::flock(&image, rustix::fs::FlockOperation::LockExclusive).unwrap();
     for read_only in [false, true] {
         fixture.read_only = read_only;
-        assert!(matches!(fixture.open(), Err(EngineError::Busy { what, .. }) if what == text(&fixture.image())));
+        assert!(
+            matches!(fixture.open(), Err(EngineError::Busy { what, .. }) if what == text(&fixture.image()))
+        );
         nothing_is_left(&fixture);
     }
 }
@@ -64,7 +66,10 @@ pub(crate) fn an_image_that_is_missing() {
     let fixture = Fixture::new(4096, 8);
     fs::remove_file(fixture.image()).unwrap();
     let error = fixture.open().unwrap_err();
-    assert!(error.to_string().contains(text(&fixture.image())), "{error}");
+    assert!(
+        error.to_string().contains(text(&fixture.image())),
+        "{error}"
+    );
     nothing_is_left(&fixture);
 }
 
@@ -74,7 +79,10 @@ pub(crate) fn a_payload_that_the_image_does_not_hold() {
     let Err(EngineError::Unsupported { what, why }) = fixture.open() else {
         panic!("opened a payload that is not there");
     };
-    assert_eq!((what.as_str(), why.as_str()), (text(&fixture.image()), "the payload reaches past its end"));
+    assert_eq!(
+        (what.as_str(), why.as_str()),
+        (text(&fixture.image()), "the payload reaches past its end")
+    );
     nothing_is_left(&fixture);
 }
 
@@ -90,6 +98,9 @@ pub(crate) fn a_program_that_is_no_daemon() {
     let mut fixture = Fixture::new(4096, 8);
     fixture.engine = Fuse::new("/bin/true", fixture.path("run"));
     let error = fixture.open().unwrap_err();
-    assert!(error.to_string().contains("the daemon of secretfs"), "{error}");
+    assert!(
+        error.to_string().contains("the daemon of secretfs"),
+        "{error}"
+    );
     nothing_is_left(&fixture);
 }
