@@ -146,14 +146,14 @@ fn wipe_sensitive(shape: &Shape, value: &mut Value) {
             }
         }
         (Kind::List { member, .. }, Value::Array(values)) => {
-            values
-                .iter_mut()
-                .for_each(|value| wipe_sensitive(member, value));
+            for value in values {
+                wipe_sensitive(member, value);
+            }
         }
         (Kind::Map { value: shape, .. }, Value::Object(values)) => {
-            values
-                .values_mut()
-                .for_each(|value| wipe_sensitive(shape, value));
+            for value in values.values_mut() {
+                wipe_sensitive(shape, value);
+            }
         }
         _ => {}
     }

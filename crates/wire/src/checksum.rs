@@ -60,7 +60,7 @@ impl ChecksumAlgorithm {
     }
 
     /// How many bytes a value has.
-    pub const fn len(self) -> usize {
+    pub const fn value_len(self) -> usize {
         match self {
             Self::Crc32 | Self::Crc32c => 4,
             Self::Crc64Nvme => 8,
@@ -72,7 +72,7 @@ impl ChecksumAlgorithm {
     /// The value that `base64` writes; `None` when it is not one of this algorithm.
     pub fn parse(self, base64: &str) -> Option<Vec<u8>> {
         let value = STANDARD.decode(base64).ok()?;
-        (value.len() == self.len()).then_some(value)
+        (value.len() == self.value_len()).then_some(value)
     }
 }
 
@@ -83,14 +83,14 @@ pub struct Checksum {
 }
 
 enum State {
-    Crc(crc_fast::Digest),
+    Crc(Box<crc_fast::Digest>),
     Hash(Hasher),
 }
 
 impl Checksum {
     /// Nothing yet.
     pub fn new(algorithm: ChecksumAlgorithm) -> Self {
-        let crc = |kind| State::Crc(crc_fast::Digest::new(kind));
+        let crc = |kind| State::Crc(Box::new(crc_fast::Digest::new(kind)));
         let state = match algorithm {
             ChecksumAlgorithm::Crc32 => crc(crc_fast::CrcAlgorithm::Crc32IsoHdlc),
             ChecksumAlgorithm::Crc32c => crc(crc_fast::CrcAlgorithm::Crc32Iscsi),
@@ -119,7 +119,7 @@ impl Checksum {
         match self.state {
             State::Crc(digest) => {
                 let value = digest.finalize().to_be_bytes();
-                value[value.len() - self.algorithm.len()..].to_vec()
+                value[value.len() - self.algorithm.value_len()..].to_vec()
             }
             State::Hash(hasher) => hasher.finish().as_ref().to_vec(),
         }

@@ -297,10 +297,13 @@ impl ChunkDecoder {
             let signature = self.trailer_signature.ok_or(ChunkError::TrailerSignature)?;
             let mut sorted: Vec<&(String, String)> = self.trailers.iter().collect();
             sorted.sort_unstable();
-            let text: String = sorted
-                .iter()
-                .map(|(name, value)| format!("{name}:{value}\n"))
-                .collect();
+            let mut text = String::new();
+            for (name, value) in sorted {
+                text.extend([
+                    name, ":", value, "
+",
+                ]);
+            }
             if !signer.verify_trailer(&sha256(&[text.as_bytes()]), &signature) {
                 return Err(ChunkError::TrailerSignature);
             }

@@ -159,10 +159,10 @@ fn conformed(value: Value, shape: &Shape) -> Result<Value, ApiError> {
             .map(|(name, entry)| Ok((name, present_or_null(entry, item)?)))
             .collect::<Result<_, _>>()
             .map(Value::Object),
-        (Kind::String { .. }, text @ Value::String(_)) => Ok(text),
         (Kind::Blob { .. }, Value::String(text)) => blob(text),
-        (Kind::Boolean, value @ Value::Bool(_)) => Ok(value),
-        (Kind::Double, value @ Value::Number(_)) => Ok(value),
+        (Kind::String { .. }, value @ Value::String(_))
+        | (Kind::Boolean, value @ Value::Bool(_))
+        | (Kind::Double, value @ Value::Number(_)) => Ok(value),
         (Kind::Integer { .. }, Value::Number(number)) => {
             whole(&number, i32::MIN.into(), i32::MAX.into())
         }

@@ -50,10 +50,11 @@ impl PayloadError {
                 ("SignatureDoesNotMatch", 403)
             }
             Self::Chunk(ChunkError::Truncated) | Self::Length => ("IncompleteBody", 400),
-            Self::Chunk(ChunkError::Malformed(_)) => ("InvalidRequest", 400),
             Self::Sha256 => ("XAmzContentSHA256Mismatch", 400),
             Self::MissingHeader(_) => ("MissingContentLength", 411),
-            Self::InvalidChecksum(_) | Self::ManyChecksums => ("InvalidRequest", 400),
+            Self::Chunk(ChunkError::Malformed(_))
+            | Self::InvalidChecksum(_)
+            | Self::ManyChecksums => ("InvalidRequest", 400),
             Self::Trailer => ("MalformedTrailerError", 400),
             Self::Checksum(_) => ("BadDigest", 400),
         };

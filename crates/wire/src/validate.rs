@@ -189,9 +189,9 @@ fn broken(shape: &Shape, value: &Value) -> Vec<String> {
                 |number| broken_range(*range, number),
             )
         }
-        (Kind::Double, Value::Number(_))
-        | (Kind::Boolean, Value::Bool(_))
-        | (Kind::Timestamp, Value::Number(_)) => Vec::new(),
+        (Kind::Double | Kind::Timestamp, Value::Number(_)) | (Kind::Boolean, Value::Bool(_)) => {
+            Vec::new()
+        }
         (_, Value::Null) => vec!["Member must not be null".to_owned()],
         // The codecs refuse other types with their own errors; a value that came another way is refused here.
         _ => vec!["Member must be of its type".to_owned()],
@@ -323,9 +323,14 @@ fn show(shape: &Shape, value: &Value, out: &mut String) {
     match (&shape.kind, value) {
         (Kind::Blob { .. }, Value::String(text)) => {
             let len = blob_len(text);
-            out.push_str(&format!(
-                "java.nio.HeapByteBuffer[pos=0 lim={len} cap={len}]"
-            ));
+            let len = len.to_string();
+            out.extend([
+                "java.nio.HeapByteBuffer[pos=0 lim=",
+                &len,
+                " cap=",
+                &len,
+                "]",
+            ]);
         }
         (Kind::Structure(_), _) => out.push_str(shape.name),
         (Kind::List { member, .. }, Value::Array(items)) => {

@@ -1,5 +1,11 @@
 //! Answers and errors as clients read them, and how a request finds its operation.
 
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use wire::{

@@ -1,5 +1,11 @@
 //! Bytes that someone else wrote never bring a decoder down. The fuzz targets `wire_*` run the same calls.
 
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
 mod support;
 
 use proptest::prelude::*;

@@ -1,5 +1,11 @@
 //! Requests of real clients: accepted as they are, refused when anything that is signed is changed.
 
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
 mod support;
 
 use support::{Arriving, Refusal, caught, named};
@@ -49,7 +55,7 @@ fn tamperings(request: &Arriving) -> Vec<(String, Arriving)> {
         all.push((name, changed));
     };
     add("another method".into(), &|r| {
-        r.head.method = "DELETE".into()
+        r.head.method = "DELETE".into();
     });
     add("a longer path".into(), &|r| r.head.path.push('x'));
     add("one more parameter".into(), &|r| {
@@ -92,7 +98,7 @@ fn tamperings(request: &Arriving) -> Vec<(String, Arriving)> {
             }
         });
         add(format!("no {name}"), &|r| {
-            r.head.headers.retain(|(each, _)| *each != name)
+            r.head.headers.retain(|(each, _)| *each != name);
         });
     }
     all

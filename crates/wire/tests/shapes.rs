@@ -1,5 +1,11 @@
 //! Every operation of every service, through every codec: what the shapes say is what the types, the codecs and the validator do.
 
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
 #[path = "support/samples.rs"]
 mod samples;
 
@@ -213,7 +219,9 @@ fn form(shape: &Shape, value: &Value, prefix: &str, out: &mut Vec<(String, Strin
 }
 
 fn percent(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    text.bytes().fold(String::new(), |encoded, byte| {
+        format!("{encoded}%{byte:02X}")
+    })
 }
 
 #[test]

@@ -1,5 +1,11 @@
 //! Signed chunks: AWS's documented examples, and every way in which the stream can be spoiled.
 
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
 mod support;
 
 use support::{Arriving, Refusal};
@@ -130,7 +136,7 @@ fn refusal(request: &Arriving) -> PayloadError {
 fn the_documented_example_is_accepted() {
     for piece in [1, 17, 65_536, 1 << 20] {
         let (received, payload) = signed(body(&CHUNKS, "")).received(piece).unwrap();
-        assert_eq!(received.len as usize, PAYLOAD_LEN);
+        assert_eq!(received.len, PAYLOAD_LEN as u64);
         assert!(payload.iter().all(|byte| *byte == b'a'));
     }
 }

@@ -1,5 +1,11 @@
 //! The validator's texts are AWS's, as its services send them.
 
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
 use serde_json::{Value, json};
 use wire::{ApiError, cloudtrail, iam, kms, sts};
 

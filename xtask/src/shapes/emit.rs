@@ -27,16 +27,17 @@ pub(super) fn module(service: &Selection, model: &Model) -> Result<String> {
     let reachable = model.reachable(&operations)?;
 
     let types = Types::new(model, &reachable).emit()?;
-    let inputless: String = operations
+    let mut inputless = String::new();
+    for operation in operations
         .iter()
         .filter(|operation| operation.input.is_none())
-        .map(|operation| {
-            format!(
-                "/// The empty request of `{0}`.\n#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]\npub struct {0}Request {{}}\n\n",
-                operation.name
-            )
-        })
-        .collect();
+    {
+        writeln!(
+            inputless,
+            "/// The empty request of `{0}`.\n#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]\npub struct {0}Request {{}}\n",
+            operation.name
+        )?;
+    }
     let mut out = header(service, model)?;
     imports(&mut out, &types)?;
     table(&mut out, service, model, &operations)?;

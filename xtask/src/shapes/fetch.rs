@@ -1,4 +1,4 @@
-//! Gets the models: botocore's wheel from PyPI, pinned by version and hash, kept in the target folder.
+//! Gets the models: botocore's wheel from the Python package index, pinned by version and hash, kept in the target folder.
 
 use std::{
     fs,
