@@ -16,6 +16,7 @@ mod durability;
 mod policies;
 mod roles;
 mod sessions;
+mod story;
 mod trail_records;
 mod users;
 mod words;
