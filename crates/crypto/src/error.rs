@@ -38,6 +38,9 @@ pub enum Error {
     /// A password-hashing cost that the algorithm does not take.
     #[error("argon2 does not take {0}")]
     Argon2Cost(&'static str),
+    /// A label of a key derivation that holds a zero byte, which would end it early.
+    #[error("the label of a key derivation holds a zero byte")]
+    Label,
     /// A sector number beyond 2^64.
     #[error("the sector numbers run past 2^64")]
     SectorOverflow,

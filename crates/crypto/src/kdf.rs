@@ -78,18 +78,14 @@ impl hkdf::KeyType for OutputLen {
 /// The label must not hold a zero byte: it ends at the first.
 ///
 /// # Errors
-/// [`Error::SecretMemory`] where the system has no memory for it; [`Error::Length`] for a label with a zero byte.
+/// [`Error::SecretMemory`] where the system has no memory for it; [`Error::Label`] for a label with a zero byte.
 pub fn kbkdf_hmac_sha256(
     key: &Secret<32>,
     label: &[u8],
     context: &[&[u8]],
 ) -> Result<Secret<32>, Error> {
     if label.contains(&0) {
-        return Err(Error::Length {
-            what: "a label with a zero byte",
-            expected: "no zero",
-            actual: label.len(),
-        });
+        return Err(Error::Label);
     }
     let algorithm = get_kbkdf_ctr_hmac_algorithm(KbkdfCtrHmacAlgorithmId::Sha256)
         .ok_or(Error::Library("KBKDF"))?;

@@ -94,7 +94,7 @@ impl<const N: usize> TryFrom<&SecretBytes> for Secret<N> {
         if bytes.len() != N {
             return Err(Error::Length {
                 what: "a secret",
-                expected: "another number of",
+                expected: "as many as its type says",
                 actual: bytes.len(),
             });
         }

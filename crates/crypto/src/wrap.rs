@@ -27,7 +27,7 @@ impl WrappingKey {
     ///
     /// # Errors
     /// [`Error::TooLong`] for a plaintext beyond what one secret holds; [`Error::SecretMemory`] and
-    /// [`Error::Library`] where memory or randomness fails; [`Error::Length`] for a label with a zero byte.
+    /// [`Error::Library`] where memory or randomness fails; [`Error::Label`] for a label with a zero byte.
     pub fn wrap(
         &self,
         label: &[u8],

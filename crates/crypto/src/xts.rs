@@ -109,7 +109,7 @@ impl<'key> XtsCipher<'key> {
         if !data.len().is_multiple_of(sector_size) {
             return Err(Error::Length {
                 what: "the data",
-                expected: "whole sectors of",
+                expected: "whole sectors",
                 actual: data.len(),
             });
         }

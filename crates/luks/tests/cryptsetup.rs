@@ -192,7 +192,9 @@ fn luks2_that_cryptsetup_formatted_opens_here() {
         ]
         .concat(),
     ];
-    luks2.iter().for_each(|args| opens_here(args));
+    for args in &luks2 {
+        opens_here(args);
+    }
 }
 
 #[test]

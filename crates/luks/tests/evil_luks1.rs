@@ -46,6 +46,7 @@ fn the_good_header_that_the_others_are_made_of_is_read() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table")]
 fn a_changed_header_is_refused_by_the_field() {
     use Fault::{Corrupt, Unsupported, Weak};
     let number = |value: u32| value.to_be_bytes().to_vec();

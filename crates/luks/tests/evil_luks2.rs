@@ -140,7 +140,6 @@ fn the_good_header_that_the_others_are_made_of_opens() {
 
 /// (name, path to set, value, field to blame) against the specification.
 #[rustfmt::skip]
-#[expect(clippy::too_many_lines, reason = "a table")]
 fn against_the_specification() -> Vec<(&'static str, &'static str, Value, &'static str)> {
     vec![
         ("keyslots-not-an-object", "keyslots", json!([]), "keyslots"),
@@ -312,7 +311,6 @@ fn a_missing_member_is_refused_by_its_name() {
 
 /// (name, path to set, value, fault, field to blame) within the specification, outside the allow-list.
 #[rustfmt::skip]
-#[expect(clippy::too_many_lines, reason = "a table")]
 fn outside_the_allow_list() -> Vec<(&'static str, &'static str, Value, Fault, &'static str)> {
     use Fault::{Corrupt, Unsupported, Weak};
     let salt = |len: usize| json!(base64(&vec![1; len]));
@@ -692,7 +690,7 @@ fn a_blank_or_foreign_device_has_no_header() {
 fn the_allow_list_does_not_fall_back_to_an_older_copy() {
     let good = good();
     let evil = with_json(&good, &|json| {
-        *at(json, "segments.0.encryption") = json!("cipher_null-ecb")
+        *at(json, "segments.0.encryption") = json!("cipher_null-ecb");
     });
     for (newer_is_primary, older, newer) in [(true, &good, &evil), (false, &good, &evil)] {
         let mut device = older.clone();

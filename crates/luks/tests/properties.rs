@@ -41,15 +41,12 @@ fn corpus(name: &str) -> Vec<Vec<u8>> {
 
 #[test]
 fn the_properties_hold_on_the_fuzzers_corpora() {
-    corpus("luks2_header")
-        .iter()
-        .for_each(|input| property::device(input));
-    corpus("luks1_header")
-        .iter()
-        .for_each(|input| property::device(input));
-    corpus("luks2_json")
-        .iter()
-        .for_each(|input| property::luks2_json(input));
+    for input in [corpus("luks2_header"), corpus("luks1_header")].concat() {
+        property::device(&input);
+    }
+    for input in corpus("luks2_json") {
+        property::luks2_json(&input);
+    }
 }
 
 proptest! {

@@ -173,14 +173,14 @@ fn a_torn_commit_leaves_the_old_header_or_the_new_one() {
 #[test]
 fn a_torn_commit_over_a_damaged_primary_leaves_the_old_header_or_the_new_one() {
     let mut device = small();
-    device.write(0, &[0; 0x4000]);
+    device.write(0, &vec![0; 0x4000]);
     survives_every_cut(&device);
 }
 
 #[test]
 fn a_torn_commit_over_a_damaged_secondary_leaves_the_old_header_or_the_new_one() {
     let mut device = small();
-    device.write(0x4000, &[0; 0x4000]);
+    device.write(0x4000, &vec![0; 0x4000]);
     survives_every_cut(&device);
 }
 
@@ -226,7 +226,7 @@ fn a_format_leaves_no_secondary_header_of_an_earlier_volume_to_be_found() {
     let mut header =
         luks2::Header::format(&FormatOptions::new(24 * MIB).unwrap(), &volume_key(64)).unwrap();
     device.apply(&header.commit().unwrap());
-    device.write(0, &[0; 0x8000]);
+    device.write(0, &vec![0; 0x8000]);
     assert!(matches!(
         device.read(Profile::Permissive),
         Err(luks::Error::NotLuks)
