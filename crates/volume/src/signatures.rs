@@ -3,6 +3,7 @@
 //! his data. No I/O: bytes come through [`Source`].
 
 mod magic;
+pub mod property;
 mod source;
 mod structures;
 

@@ -302,7 +302,7 @@ fn read_through(device: &Path, offset: u64, len: usize) -> Vec<u8> {
 /// Bytes that no sector shares with another.
 fn pattern(seed: u8, len: usize) -> Vec<u8> {
     (0..len)
-        .map(|index| (index as u64 * 2_654_435_761 >> 7) as u8 ^ seed)
+        .map(|index| ((index as u64).wrapping_mul(2_654_435_761) >> 7).to_le_bytes()[0] ^ seed)
         .collect()
 }
 
@@ -458,12 +458,7 @@ fn we_find_and_close_a_mapping_of_cryptsetups() {
 fn the_key_is_in_the_kernel_and_nowhere_that_a_program_can_read() {
     let volume = Volume::luks2(4096);
     volume.opened_by_kluis("hidden");
-    let hex: String = volume
-        .key
-        .danger_expose()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let hex = hex::encode(volume.key.danger_expose());
     assert!(!run("dmsetup", &["table", "--showkeys"]).contains(&hex[..32]));
     let of_volume = volume.uuid.to_string();
     for key in fs::read_to_string("/proc/keys")

@@ -250,7 +250,7 @@ fn target_of(mapping: &Mapping<'_>) -> Result<Target, EngineError> {
     let target = CryptTarget {
         cipher: mapping.cipher.to_string(),
         key: KeySource::Keyring {
-            bytes: key_bytes(mapping).len(),
+            bytes: mapping.key.len(),
             description: key_description(mapping.uuid),
         },
         iv_offset: mapping.iv_start,
@@ -270,10 +270,6 @@ fn target_of(mapping: &Mapping<'_>) -> Result<Target, EngineError> {
     })
 }
 
-fn key_bytes<'a>(mapping: &'a Mapping<'_>) -> &'a [u8] {
-    mapping.key.danger_expose()
-}
-
 fn load_and_resume(
     control: &Control,
     mapping: &Mapping<'_>,
@@ -282,8 +278,8 @@ fn load_and_resume(
     let name = mapping.name;
     {
         // The key is in the keyring only while the kernel reads it: dm-crypt keeps its own copy.
-        let _key =
-            LogonKey::add(&key_description(mapping.uuid), key_bytes(mapping)).map_err(|error| {
+        let _key = LogonKey::add(&key_description(mapping.uuid), mapping.key.danger_expose())
+            .map_err(|error| {
                 failed(
                     "putting the volume key in the kernel's keyring".into(),
                     error,

@@ -332,7 +332,7 @@ impl Control {
 }
 
 /// Reads `count` target lines as `DM_TABLE_STATUS` lays them out: `next` counts from the start of the data.
-fn parse_targets(data: &[u8], count: u32) -> io::Result<Vec<Target>> {
+pub(super) fn parse_targets(data: &[u8], count: u32) -> io::Result<Vec<Target>> {
     let mut targets = Vec::new();
     let mut at = 0_usize;
     for _ in 0..count {
@@ -414,12 +414,5 @@ mod tests {
         assert!(parse_targets(&spec(0, 8, 0, "linear", "x"), 2).is_err());
         assert!(parse_targets(&spec(0, 8, 4000, "linear", "x"), 2).is_err());
         assert!(parse_targets(&[0; 39], 1).is_err());
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn no_answer_makes_the_reader_panic(data in proptest::collection::vec(proptest::num::u8::ANY, 0..200), count in 0_u32..5) {
-            let _ = parse_targets(&data, count);
-        }
     }
 }

@@ -33,7 +33,7 @@ pub(super) fn make(device: &Path, kind: FileSystem, label: &str) -> Result<(), H
     file.sync_all().map_err(about(device))
 }
 
-/// See `docs/decisions/0201-mkfs-options.md` for what each costs.
+/// See `docs/decisions/0010-mkfs-options.md` for what each costs.
 fn arguments(kind: FileSystem, label: &str, size: u64) -> Vec<String> {
     let label = |max: usize| {
         let fits = |(at, c): &(usize, char)| at + c.len_utf8() <= max;

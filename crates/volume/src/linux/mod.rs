@@ -29,6 +29,7 @@ mod machine_id;
 mod mkfs;
 mod mounts;
 mod node;
+pub mod property;
 mod udev;
 mod users;
 mod uses;

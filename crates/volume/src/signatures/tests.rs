@@ -357,6 +357,11 @@ fn the_ext_family_is_told_apart_by_features() {
 
 proptest! {
     #[test]
+    fn any_bytes_are_read_without_panic(data in proptest::collection::vec(any::<u8>(), 0..9000), zeros: bool) {
+        super::property::device(&if zeros { vec![0; data.len()] } else { data });
+    }
+
+    #[test]
     fn nothing_that_is_there_makes_the_reader_panic_or_read_outside(
         len in 0_u64..2 * MIB,
         bytes in proptest::collection::vec((any::<u64>(), any::<u8>()), 0..64),
