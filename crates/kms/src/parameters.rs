@@ -37,9 +37,13 @@ impl Parameters {
         self.maybe("encryptionContext", object)
     }
 
-    /// The object.
+    /// The object; `null` when nothing was put in, as CloudTrail has it.
     pub(crate) fn into_value(self) -> Value {
-        Value::Object(self.0)
+        if self.0.is_empty() {
+            Value::Null
+        } else {
+            Value::Object(self.0)
+        }
     }
 }
 

@@ -82,6 +82,7 @@ async fn requests_are_recorded_in_cloudtrails_spelling() {
             json!({ "aliasName": "alias/a", "targetKeyId": key.id }),
         ),
         ("ListKeys", json!({ "Limit": 5 }), json!({ "limit": 5 })),
+        ("ListAliases", json!({}), Value::Null),
         (
             "ScheduleKeyDeletion",
             json!({ "KeyId": key.id, "PendingWindowInDays": 7 }),
