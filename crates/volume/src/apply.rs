@@ -10,7 +10,7 @@ use crate::engine::{Changed, Engine, EngineKind, Mapping};
 use crate::error::Error;
 use crate::header::{self, Snapshot};
 use crate::host::{Access, Device, FileSystem, Host, HostError, Identity, SCAN_LEN, Unmount};
-use crate::observe::{Content, Observed, observe};
+use crate::observe::{Content, Observed, PIECE, each_piece, observe};
 use crate::plan::{Plan, Refusal, Step};
 use crate::secrets::Secrets;
 use crate::state::{Intent, Place};
@@ -42,9 +42,6 @@ impl Progress for Silent {}
 
 /// The file systems that are mounted when they are found in a volume.
 const MOUNTED: [&str; 4] = ["ext4", "xfs", "ext3", "ext2"];
-/// How much is zeroed at a time.
-const ZEROS: usize = 256 << 10;
-
 /// What a run of one plan has in hand.
 pub(crate) struct Applier<'r, 'a> {
     pub(crate) host: &'a dyn Host,
@@ -376,6 +373,9 @@ impl<'r, 'a> Applier<'r, 'a> {
             let what = found.map_or_else(|| "no file system".to_owned(), |name| format!("{name}, which kluis does not mount"));
             return Err(Error::NoFileSystem { volume: self.target.name.clone(), found: what });
         };
+        // A run that was killed may have left the header's last write in a cache. Were it lost after files have been
+        // written here, the next run would read "provisioning" and make the file system again.
+        self.host.open(self.identity()?, Access::Read)?.flush()?;
         self.host.mount(&device, at, file_system, false)?;
         Ok(Changed::Yes)
     }
@@ -387,14 +387,14 @@ impl<'r, 'a> Applier<'r, 'a> {
     }
 }
 
-/// Zeroes a range, sparsely where the device can.
+/// Zeroes a range: what is zero already is only read, and holes not even that.
 fn zero(device: &dyn Device, range: std::ops::Range<u64>) -> Result<(), HostError> {
-    let zeros = vec![0; ZEROS];
-    let mut offset = range.start;
-    while offset < range.end {
-        let len = usize::try_from(range.end - offset).unwrap_or(ZEROS).min(ZEROS);
-        device.write_at(offset, &zeros[..len])?;
-        offset += len as u64;
-    }
-    Ok(())
+    let zeros = vec![0; PIECE];
+    let mut written = Ok(());
+    each_piece(device, range, |offset, piece| {
+        if written.is_ok() && piece != &zeros[..piece.len()] {
+            written = device.write_at(offset, &zeros[..piece.len()]);
+        }
+    })?;
+    written
 }

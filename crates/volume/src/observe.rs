@@ -184,7 +184,10 @@ fn contents(host: &dyn Host, target: &Target, identity: &Identity, is_open: bool
 }
 
 /// How much is read at a time.
-const PIECE: usize = 256 << 10;
+pub(crate) const PIECE: usize = 1 << 20;
+
+/// A sector of nothing.
+const ZEROS: [u8; 512] = [0; 512];
 
 /// Whether everything that is not zero, at both ends and at the known places, is what the intent says was to be written.
 fn is_explained(device: &dyn Device, intent: &Intent, report: &SignatureReport) -> Result<bool, HostError> {
@@ -201,7 +204,7 @@ fn is_explained(device: &dyn Device, intent: &Intent, report: &SignatureReport) 
             all &= piece
                 .chunks(512)
                 .zip(0u64..)
-                .all(|(sector, n)| sector.iter().all(|&byte| byte == 0) || intent.explains(offset + n * 512, sector));
+                .all(|(sector, n)| sector == &ZEROS[..sector.len()] || intent.explains(offset + n * 512, sector));
         })?;
         if !all {
             return Ok(false);
@@ -212,7 +215,7 @@ fn is_explained(device: &dyn Device, intent: &Intent, report: &SignatureReport) 
 
 fn starts_blank(device: &dyn Device, len: u64) -> Result<bool, HostError> {
     let mut blank = true;
-    each_piece(device, 0..len.min(device.size()), |_, piece| blank &= piece.iter().all(|&byte| byte == 0))?;
+    each_piece(device, 0..len.min(device.size()), |_, piece| blank &= piece.chunks(512).all(|sector| sector == &ZEROS[..sector.len()]))?;
     Ok(blank)
 }
 

@@ -8,12 +8,10 @@ use crate::engine::Changed;
 use crate::error::Error;
 use crate::header::{DATA_OFFSET, Snapshot};
 use crate::host::{Access, Device};
+use crate::observe::PIECE;
 use crate::state::{Backups, Erasing, Place};
 
 use super::Applier;
-
-/// How much is overwritten at a time.
-const PIECE: usize = 256 << 10;
 
 impl Applier<'_, '_> {
     fn header_len(&self) -> Result<u64, Error> {

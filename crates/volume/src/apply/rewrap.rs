@@ -48,7 +48,8 @@ impl Applier<'_, '_> {
             let steps = header.commit(&place)?;
             header::write(&*device, &steps)?;
         }
-        // From the device again: what the next boot will find.
+        // From the device again: what the next boot will find, even of what a killed run had left in a cache.
+        device.flush()?;
         device.drop_caches()?;
         let mut header = match header::read(&*device)? {
             Ok(header) => header,

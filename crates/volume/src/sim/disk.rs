@@ -83,9 +83,13 @@ impl Disk {
             let within = (at % SECTOR as u64) as usize;
             let len = (SECTOR - within).min(rest.len());
             let (now, later) = rest.split_at(len);
-            let mut sector = self.sector(at / SECTOR as u64);
+            let number = at / SECTOR as u64;
+            let before = self.sector(number);
+            let mut sector = before;
             sector[within..within + len].copy_from_slice(now);
-            self.cached.insert(at / SECTOR as u64, sector);
+            if sector != before {
+                self.cached.insert(number, sector);
+            }
             rest = later;
             at += len as u64;
         }
@@ -96,6 +100,12 @@ impl Disk {
     pub fn flush(&mut self) {
         self.durable.append(&mut self.cached);
         self.durable.retain(|_, sector| *sector != [0; SECTOR]);
+    }
+
+    /// Makes everything from `offset` on durable: what the flush of a view over the payload does, and no more.
+    pub(super) fn flush_from(&mut self, offset: u64) {
+        let mut payload = self.cached.split_off(&(offset / SECTOR as u64));
+        self.durable.append(&mut payload);
     }
 
     /// Makes a range zero, durably.

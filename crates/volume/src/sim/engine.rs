@@ -86,9 +86,11 @@ impl World {
 
     /// Makes what was written through a view durable.
     pub(super) fn flush_view(&mut self, device: &Path) {
-        let backing = self.mapped.values().find(|mapped| mapped.device == device).map(|mapped| mapped.backing.clone());
-        if let Some(disk) = backing.and_then(|path| self.backing(&path).ok()) {
-            disk.disk.flush();
+        let view = self.mapped.values().find(|mapped| mapped.device == device);
+        if let Some((path, start)) = view.map(|mapped| (mapped.backing.clone(), mapped.payload.start))
+            && let Ok(backing) = self.backing(&path)
+        {
+            backing.disk.flush_from(start);
         }
     }
 }

@@ -65,6 +65,12 @@ impl Stage {
         Self::only(self.kluis(|kluis| kluis.up(&[], &options, &mut Silent)))
     }
 
+    /// Whether it is not to be had any other way, and would be that way.
+    pub(crate) fn up_wiping_is_needed(&self) -> bool {
+        let options = UpOptions { wipe: BTreeSet::from(["v".to_owned()]), mode: Mode::DryRun };
+        self.up().is_err() && Self::only(self.kluis(|kluis| kluis.up(&[], &options, &mut Silent))).is_ok()
+    }
+
     pub(crate) fn up_all(&self) {
         for outcome in self.kluis(|kluis| kluis.up(&[], &UpOptions::default(), &mut Silent)).unwrap() {
             outcome.result.unwrap_or_else(|error| panic!("{}: {error}", outcome.volume));

@@ -1,0 +1,220 @@
+//! Killed at every change, in every way, and run again: the work is completed and nothing acknowledged is lost.
+
+mod stage;
+
+use stage::{FILE, SEED, Stage, TOKEN};
+use volume::engine::EngineKind;
+use volume::sim::Kill;
+
+/// Before the next change is after this one, so two ways are all.
+const WAYS: [Kill; 2] = [Kill::Torn, Kill::After];
+/// No verb makes this many changes: a bound on the loops below.
+const CHANGES_MAX: u64 = 400;
+
+/// What happens between the kill and the second run.
+#[derive(Clone, Copy, Debug)]
+enum Then {
+    Restart,
+    PowerCut(u64),
+}
+
+impl Then {
+    const ALL: [Self; 2] = [Self::Restart, Self::PowerCut(1)];
+
+    fn happens(self, stage: &Stage) {
+        match self {
+            Self::Restart => stage.machine.restart(),
+            Self::PowerCut(seed) => stage.machine.power_cut(seed),
+        }
+    }
+}
+
+/// Kills `work` at its n-th change for every n, on a stage that `prepare` makes, and hands the stage to `check`.
+fn at_every_change(prepare: impl Fn() -> Stage, work: impl Fn(&Stage) -> bool, check: impl Fn(&Stage, &str)) {
+    for how in WAYS {
+        for then in Then::ALL {
+            let mut finished = false;
+            for n in 1..CHANGES_MAX {
+                let stage = prepare();
+                stage.machine.kill_at(n, how);
+                work(&stage);
+                if !stage.machine.is_killed() {
+                    finished = true;
+                    break;
+                }
+                then.happens(&stage);
+                check(&stage, &format!("killed {how:?} change {n} ({:?}), then {then:?}", stage.machine.log().last()));
+            }
+            assert!(finished, "the work never ends");
+        }
+    }
+}
+
+fn comes_up(stage: &Stage, when: &str) {
+    stage.up().unwrap_or_else(|error| panic!("{when}: {error}"));
+    assert!(stage.machine.write_file("/mnt/v", "data"), "{when}");
+    // Whatever the killed run had left unsynced is lost now, and the data must be there all the same.
+    stage.machine.power_cut(4);
+    stage.up().unwrap_or_else(|error| panic!("{when}: {error}"));
+    assert_eq!(stage.text().as_deref(), Some("data"), "{when}");
+}
+
+#[test]
+fn a_first_up_is_completed() {
+    at_every_change(|| Stage::new(TOKEN), |stage| stage.up().is_ok(), comes_up);
+}
+
+#[test]
+fn a_first_up_of_a_shared_secret_is_completed() {
+    let prepare = || {
+        let stage = Stage::new(SEED);
+        stage.seal_if_shared();
+        stage
+    };
+    at_every_change(prepare, |stage| stage.up().is_ok(), comes_up);
+}
+
+#[test]
+fn a_first_up_by_fuse_is_completed() {
+    let prepare = || {
+        let stage = Stage::new(TOKEN);
+        stage.machine.without_engine(EngineKind::DmCrypt, "none");
+        stage
+    };
+    at_every_change(prepare, |stage| stage.up().is_ok(), comes_up);
+}
+
+#[test]
+fn an_ephemeral_up_is_completed_and_its_successors_too() {
+    let config = TOKEN.replace("alias/k", "ephemeral");
+    let up = |stage: &Stage, when: &str| {
+        stage.up().unwrap_or_else(|error| panic!("{when}: {error}"));
+        assert!(stage.machine.write_file("/mnt/v", "scratch"), "{when}");
+        assert_eq!(stage.text().as_deref(), Some("scratch"), "{when}");
+    };
+    at_every_change(|| Stage::new(&config), |stage| stage.up().is_ok(), up);
+    let used = || {
+        let stage = Stage::new(&config);
+        stage.up().unwrap();
+        stage.machine.power_cut(9);
+        stage
+    };
+    at_every_change(used, |stage| stage.up().is_ok(), up);
+}
+
+fn with_data() -> Stage {
+    let stage = Stage::new(TOKEN);
+    stage.up().unwrap();
+    stage.machine.write_file("/mnt/v", "precious");
+    stage
+}
+
+fn keeps(stage: &Stage, when: &str) {
+    stage.up().unwrap_or_else(|error| panic!("{when}: {error}"));
+    assert_eq!(stage.text().as_deref(), Some("precious"), "{when}");
+}
+
+#[test]
+fn down_and_up_lose_nothing() {
+    at_every_change(with_data, |stage| stage.down().is_ok(), keeps);
+    let closed = || {
+        let stage = with_data();
+        stage.down().unwrap();
+        stage
+    };
+    at_every_change(closed, |stage| stage.up().is_ok(), keeps);
+}
+
+#[test]
+fn a_repair_of_the_header_loses_nothing() {
+    let damaged = || {
+        let stage = with_data();
+        stage.down().unwrap();
+        stage.machine.poke(FILE, 200, &[0x55; 16]);
+        stage
+    };
+    at_every_change(damaged, |stage| stage.up().is_ok(), keeps);
+}
+
+#[test]
+fn a_rekey_is_completed_in_use() {
+    let moved = |stage: &Stage, when: &str| {
+        keeps(stage, when);
+        stage.rekey_one(None).unwrap_or_else(|error| panic!("{when}: {error}"));
+        stage.machine.power_cut(5);
+        keeps(stage, when);
+        let shown = stage.kluis(|kluis| kluis.header_show("v")).unwrap().json;
+        let (slots, tokens) = (&shown["metadata"]["keyslots"], &shown["metadata"]["tokens"]);
+        assert_eq!((slots.as_object().unwrap().len(), tokens.as_object().unwrap().len()), (1, 1), "{when}");
+    };
+    at_every_change(with_data, |stage| stage.rekey_one(None).is_ok(), moved);
+}
+
+#[test]
+fn a_rekey_of_a_shared_secret_is_completed() {
+    const NEW: &str = "s3://bucket/new";
+    let prepare = || {
+        let stage = Stage::new(SEED);
+        stage.seal_if_shared();
+        stage.up().unwrap();
+        stage.machine.write_file("/mnt/v", "precious");
+        let stage = stage.with_config(&SEED.replace("s3://bucket/secret", NEW));
+        stage.seal_if_shared();
+        stage
+    };
+    let rekey = |stage: &Stage| stage.rekey_one(Some("s3://bucket/secret"));
+    at_every_change(
+        prepare,
+        |stage| rekey(stage).is_ok(),
+        |stage, when| {
+            rekey(stage).unwrap_or_else(|error| panic!("{when}: {error}"));
+            stage.machine.power_cut(5);
+            keeps(stage, when);
+        },
+    );
+}
+
+#[test]
+fn an_erase_is_completed() {
+    let closed = || {
+        let stage = with_data();
+        stage.kluis(|kluis| kluis.header_backup("v", "/root/backup".as_ref())).unwrap();
+        stage.down().unwrap();
+        stage
+    };
+    at_every_change(
+        closed,
+        |stage| stage.erase().is_ok(),
+        |stage, when| {
+            // Killed before its first write, it has not begun: then it is an ordinary erase.
+            stage.erase().unwrap_or_else(|error| panic!("{when}: {error}"));
+            assert!(stage.up().unwrap_err().to_string().contains("--wipe"), "{when}");
+            assert_eq!(stage.machine.file("/root/backup"), None, "{when}");
+            stage.up_wiping().unwrap_or_else(|error| panic!("{when}: {error}"));
+        },
+    );
+}
+
+#[test]
+fn a_wipe_is_completed() {
+    let foreign = || {
+        let stage = Stage::new(&TOKEN.replace("file = \"/img\"\nsize = \"64MiB\"", "device = \"/dev/disk/by-id/x\""));
+        let mut disk = volume::sim::Disk::blank(64 << 20);
+        disk.write(1080, b"\x53\xef");
+        disk.write((64 << 20) - 600, b"tail");
+        disk.flush();
+        stage.machine.add_device("/dev/disk/by-id/x", disk);
+        stage
+    };
+    at_every_change(
+        foreign,
+        |stage| stage.up_wiping().is_ok(),
+        |stage, when| {
+            // Until it is open it may be wiped again; once it is open that would be refused, and it only goes on.
+            if stage.up().is_err() {
+                stage.up_wiping().unwrap_or_else(|error| panic!("{when}: {error}"));
+            }
+            comes_up(stage, when);
+        },
+    );
+}
