@@ -73,3 +73,17 @@ pub(crate) fn to_iso8601(at: Timestamp) -> String {
         at.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::to_iso8601;
+
+    #[test]
+    fn a_fraction_is_written_only_where_there_is_one() {
+        let text = |at: &str| to_iso8601(at.parse().unwrap());
+        assert_eq!(text("2026-01-02T03:04:05Z"), "2026-01-02T03:04:05Z");
+        assert_eq!(text("2026-01-02T03:04:05.0006Z"), "2026-01-02T03:04:05Z");
+        assert_eq!(text("2026-01-02T03:04:05.678Z"), "2026-01-02T03:04:05.678Z");
+        assert_eq!(text("1969-12-31T23:59:59.5Z"), "1969-12-31T23:59:59.500Z");
+    }
+}
