@@ -182,15 +182,3 @@ impl Walk {
         Ok(line)
     }
 }
-
-/// Takes bytes apart as a line of a segment, for fuzzing: whatever comes apart is put together to the same bytes.
-#[doc(hidden)]
-pub fn fuzz_line(bytes: &[u8]) {
-    let Some(line) = decode(bytes) else { return };
-    let (sequence, node, chain) = (line.sequence, line.node, line.chain);
-    let mut again =
-        format!(r#"{{"seq":{sequence},"node":"{node}","chain":"{chain}","event":"#).into_bytes();
-    again.extend_from_slice(line.record);
-    again.push(b'}');
-    assert_eq!(again, bytes);
-}

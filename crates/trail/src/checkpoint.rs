@@ -43,7 +43,7 @@ impl CheckpointOptions {
             key,
             copies: None,
             every_records: 1000,
-            every: Duration::from_secs(300),
+            every: Duration::from_mins(5),
         }
     }
 }

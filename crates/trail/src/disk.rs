@@ -106,7 +106,7 @@ impl Disk for Folder {
             .open(&path)?;
         // Written and not just extended: a hole keeps no room.
         let kept = reserve
-            .write_all(&[0; RESERVE_LEN])
+            .write_all(&vec![0; RESERVE_LEN])
             .and_then(|()| reserve.sync_all());
         if kept.is_err() {
             reserve.set_len(0)?;

@@ -57,13 +57,13 @@ pub struct Resource {
     /// The account that owns it.
     #[serde(rename = "accountId", skip_serializing_if = "Option::is_none", default)]
     pub account_id: Option<String>,
-    /// CloudFormation's name of its kind, such as `AWS::KMS::Key`.
+    /// `CloudFormation`'s name of its kind, such as `AWS::KMS::Key`.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none", default)]
     pub kind: Option<String>,
 }
 
 impl Resource {
-    /// A resource of `account`, of the kind that CloudFormation calls `kind`.
+    /// A resource of `account`, of the kind that `CloudFormation` calls `kind`.
     pub fn new(
         arn: impl Into<String>,
         account: impl Into<String>,
@@ -231,7 +231,10 @@ impl Draft {
         set("eventID", event_id.to_string().into());
         set("readOnly", facts.read_only.into());
         if !resources.is_empty() {
-            set("resources", resources.iter().map(resource_json).collect());
+            set(
+                "resources",
+                resources.into_iter().map(resource_json).collect(),
+            );
         }
         set("eventType", event_type.into());
         set("managementEvent", facts.management.into());
@@ -271,15 +274,15 @@ fn bounded(value: Option<Value>) -> Value {
     }
 }
 
-fn resource_json(resource: &Resource) -> Value {
+fn resource_json(resource: Resource) -> Value {
     let mut members = Map::new();
-    if let Some(account) = &resource.account_id {
-        members.insert("accountId".into(), account.as_str().into());
+    if let Some(account) = resource.account_id {
+        members.insert("accountId".into(), account.into());
     }
-    if let Some(kind) = &resource.kind {
-        members.insert("type".into(), kind.as_str().into());
+    if let Some(kind) = resource.kind {
+        members.insert("type".into(), kind.into());
     }
-    members.insert("ARN".into(), resource.arn.as_str().into());
+    members.insert("ARN".into(), resource.arn.into());
     Value::Object(members)
 }
 

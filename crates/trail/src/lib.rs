@@ -25,14 +25,14 @@ mod error;
 mod event;
 mod log;
 mod lookup;
+#[doc(hidden)]
+pub mod property;
 mod recovery;
 mod segment;
 mod unauthenticated;
 pub mod verify;
 mod writer;
 
-#[doc(hidden)]
-pub use chain::fuzz_line;
 pub use chain::{ChainHash, Node};
 pub use checkpoint::{CheckpointOptions, PublicKey};
 pub use entry::{Entry, Executed, OUTBOX_PREFIX, outbox_key};

@@ -64,7 +64,7 @@ impl Unauthenticated {
         match write(&self.folder, self.file_bytes, &line) {
             Ok(()) => state.written = written,
             Err(error) => {
-                tracing::debug!(%error, "an unauthenticated request was counted and not sampled")
+                tracing::debug!(%error, "an unauthenticated request was counted and not sampled");
             }
         }
     }

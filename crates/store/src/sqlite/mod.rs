@@ -111,9 +111,7 @@ impl Sqlite {
     /// # Errors
     /// [`StoreError::Corrupt`] with the first damage found, [`StoreError::Unavailable`].
     pub async fn integrity(&self) -> Result<()> {
-        self.readers
-            .read(|connection| schema::integrity(connection))
-            .await
+        self.readers.read(schema::integrity).await
     }
 }
 
@@ -164,9 +162,7 @@ impl Store for Sqlite {
     }
 
     async fn revision(&self) -> Result<Revision> {
-        self.readers
-            .read(|connection| schema::revision(connection))
-            .await
+        self.readers.read(schema::revision).await
     }
 
     fn watch(&self, prefix: &str, after: Revision) -> Watch {

@@ -271,7 +271,7 @@ impl Writer {
             Ok(()) => {}
             // The log keeps everything until there is room to move it.
             Err(Failure::Full) => {
-                tracing::warn!("no room for a checkpoint of the store; its log grows")
+                tracing::warn!("no room for a checkpoint of the store; its log grows");
             }
             Err(Failure::Corrupt(reason) | Failure::Fatal(reason)) => self.health.fail(&reason),
         }
