@@ -67,3 +67,44 @@ impl Drop for LogonKey {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Looks a key up as dm-crypt does.
+    fn found(description: &str) -> bool {
+        let description = CString::new(description).unwrap();
+        // SAFETY: both strings end with NUL; the null pointer says that nothing is to be called to make the key.
+        let serial = unsafe {
+            libc::syscall(
+                libc::SYS_request_key,
+                c"logon".as_ptr(),
+                description.as_ptr(),
+                std::ptr::null::<libc::c_char>(),
+                0,
+            )
+        };
+        serial > 0
+    }
+
+    #[test]
+    fn a_key_is_found_while_it_lives_and_not_after() {
+        let description = "kluis-test:a-key-that-lives";
+        let secret = crypto::SecretBytes::random(64).unwrap();
+        assert!(!found(description));
+        let key = LogonKey::add(description, secret.danger_expose()).unwrap();
+        assert!(found(description));
+        let elsewhere = std::thread::spawn(move || found(description));
+        assert!(!elsewhere.join().unwrap(), "no other thread finds it");
+        drop(key);
+        assert!(!found(description));
+    }
+
+    #[test]
+    fn what_can_be_no_volume_key_is_refused() {
+        assert!(LogonKey::add("kluis-test:empty", &[]).is_err());
+        assert!(LogonKey::add("kluis-test:long", &[1; PAYLOAD_MAX + 1]).is_err());
+        assert!(LogonKey::add("without-a-service", &[1]).is_err());
+    }
+}

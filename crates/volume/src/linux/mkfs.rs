@@ -71,16 +71,19 @@ fn arguments(kind: FileSystem, label: &str, size: u64) -> Vec<String> {
         .collect()
 }
 
-/// Runs a program to its end, in no one's language, with nothing to read, and keeps what it says.
+/// Runs a program to its end, with nothing to read and nothing of our environment (which may hold credentials), and keeps
+/// what it says.
 fn run(
     mut command: Command,
     program: &'static str,
     package: &'static str,
 ) -> Result<(), HostError> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let path = format!("{}:/usr/sbin:/sbin:/usr/bin:/bin", path.to_string_lossy());
     command
-        .env("PATH", path.trim_start_matches(':'))
+        .env_clear()
+        .env(
+            "PATH",
+            "/usr/sbin:/sbin:/usr/bin:/bin:/usr/local/sbin:/usr/local/bin",
+        )
         .env("LC_ALL", "C")
         .stdin(Stdio::null());
     let output = match command.output() {
