@@ -804,3 +804,81 @@ fn udev_is_waited_for_where_it_runs() {
     }
     fs::remove_file("/run/udev/control").unwrap();
 }
+
+/// Where the victim of the test below finds its volume: "IMAGE UUID PAYLOAD-START".
+const VICTIM: &str = "KLUIS_KERNEL_TEST_VICTIM";
+
+#[test]
+#[ignore = "runs inside the guest"]
+fn killed_at_any_instant_the_next_run_completes() {
+    let volume = Volume::luks2(4096);
+    let errand = format!(
+        "{} {} {}",
+        volume.image().display(),
+        volume.uuid,
+        volume.payload_start
+    );
+    for round in 0..12_u64 {
+        let mut victim = Command::new(std::env::current_exe().unwrap())
+            .args([
+                "--ignored",
+                "--exact",
+                "a_victim_opens_and_closes_until_it_is_killed",
+            ])
+            .env(VICTIM, &errand)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(150 + 13 * round));
+        victim.kill().unwrap();
+        victim.wait().unwrap();
+
+        let engine = DmCrypt::new();
+        if let Some(left) = engine.find("victim").unwrap() {
+            assert_eq!(left.uuid, Some(volume.uuid));
+            assert_eq!(engine.close("victim").unwrap(), Changed::Yes);
+        }
+        let device = volume.opened_by_kluis("victim");
+        assert_eq!(
+            engine.find("victim").unwrap().unwrap().health,
+            Health::Serving
+        );
+        assert_eq!(read_through(&device, 0, 4096).len(), 4096);
+        close("victim");
+        assert_eq!(
+            volume.host.detach_loop(&volume.image()).unwrap(),
+            Changed::Yes
+        );
+    }
+}
+
+#[test]
+#[ignore = "runs inside the guest"]
+fn a_victim_opens_and_closes_until_it_is_killed() {
+    let Ok(errand) = std::env::var(VICTIM) else {
+        return;
+    };
+    let mut words = errand.split(' ');
+    let image = PathBuf::from(words.next().unwrap());
+    let uuid = words.next().unwrap().parse().unwrap();
+    let start: u64 = words.next().unwrap().parse().unwrap();
+    let key = VolumeKey::new(SecretBytes::copy_of(&key()).unwrap()).unwrap();
+    loop {
+        let host = LinuxHost::new("/tmp/victim-state", "/tmp/victim-run", Vec::new());
+        let backing = host.attach_loop(&image, 4096, false).unwrap();
+        let mapping = Mapping {
+            name: "victim",
+            uuid,
+            luks: LuksKind::V2,
+            backing: &backing,
+            read_only: false,
+            payload: start..48 * MIB,
+            sector_size: 4096,
+            iv_start: 0,
+            cipher: Cipher::AesXtsPlain64,
+            key: &key,
+        };
+        DmCrypt::new().open(&mapping).unwrap();
+        close("victim");
+    }
+}
