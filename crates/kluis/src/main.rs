@@ -1,3 +1,39 @@
-//! Flags, config and wiring of the agent.
+//! `kluis`: flags, config and wiring of the agent. What it does lives in `volume`; whom it asks, in `aws`.
 
-fn main() {}
+mod ask;
+mod cli;
+mod progress;
+mod run;
+mod services;
+mod settings;
+mod show;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    // The fuse engine's daemons are this program again. First thing, while there is one thread.
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments
+        .next()
+        .is_some_and(|first| first == volume::fuse::DAEMON_ARGUMENT)
+    {
+        let name = arguments.next().unwrap_or_default();
+        return volume::fuse::daemon_main(&name.to_string_lossy());
+    }
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no error; everything else is a wrong parameter, which is 1 as with cryptsetup.
+            let code = if error.use_stderr() {
+                volume::ExitCode::Parameters as u8
+            } else {
+                0
+            };
+            let _ = error.print();
+            return code.into();
+        }
+    };
+    run::run(cli)
+}

@@ -1,3 +1,24 @@
-//! The gate, one module per step, and the wiring of the service.
+//! `kluisd`: the key service and what stands round it, on the AWS wire. Flags and wiring here; the gate, one module a step, in
+//! [`gate`].
 
-fn main() {}
+mod cli;
+mod files;
+mod gate;
+mod roots;
+mod serve;
+mod tls;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    match cli::Cli::parse().run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // One line with the whole chain: what failed, and why.
+            eprintln!("kluisd: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

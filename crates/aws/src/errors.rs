@@ -1,0 +1,154 @@
+//! The SDK's errors, sorted into the ports' by what the caller can do about them.
+
+use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+
+/// What went wrong, whichever the service.
+pub(crate) enum Fault {
+    Unreachable(String),
+    Throttled(String),
+    Denied(String),
+    NotFound(String),
+    Invalid(String),
+}
+
+/// Error codes of the services, and what they mean to a caller.
+const THROTTLED: &[&str] = &[
+    "ThrottlingException",
+    "Throttling",
+    "ThrottledException",
+    "RequestLimitExceeded",
+    "SlowDown",
+    "TooManyRequestsException",
+    "RequestThrottled",
+];
+const DENIED: &[&str] = &[
+    "AccessDenied",
+    "AccessDeniedException",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "MissingAuthenticationToken",
+    "RequestTimeTooSkewed",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+];
+const NOT_FOUND: &[&str] = &["NotFoundException", "NoSuchKey", "NoSuchBucket"];
+
+/// Sorts an error.
+pub(crate) fn sort<E>(error: &SdkError<E, HttpResponse>) -> Fault
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    match error {
+        SdkError::ServiceError(service) => by_code(
+            service.err().code(),
+            service.err().message(),
+            service.raw().status().as_u16(),
+        ),
+        // A 200 that does not parse: whoever answered is not the service.
+        SdkError::ResponseError(response) => {
+            let status = response.raw().status().as_u16();
+            let text = format!(
+                "the answer (HTTP {status}) is not one of this service: {}",
+                chain(error)
+            );
+            if status >= 500 {
+                Fault::Unreachable(text)
+            } else {
+                Fault::Invalid(text)
+            }
+        }
+        _ => Fault::Unreachable(chain(error)),
+    }
+}
+
+fn by_code(code: Option<&str>, message: Option<&str>, status: u16) -> Fault {
+    let text = match (code, message) {
+        (Some(code), Some(message)) if !message.is_empty() => format!("{code}: {message}"),
+        (Some(code), _) => code.to_owned(),
+        (None, _) => format!("HTTP {status} without a reason"),
+    };
+    let code = code.unwrap_or_default();
+    let one_of = |codes: &[&str]| codes.contains(&code);
+    if one_of(THROTTLED) {
+        Fault::Throttled(text)
+    } else if one_of(DENIED) {
+        Fault::Denied(text)
+    } else if one_of(NOT_FOUND) {
+        Fault::NotFound(text)
+    } else if status >= 500 {
+        Fault::Unreachable(text)
+    } else {
+        match status {
+            429 => Fault::Throttled(text),
+            401 | 403 => Fault::Denied(text),
+            404 => Fault::NotFound(text),
+            _ => Fault::Invalid(text),
+        }
+    }
+}
+
+/// An error and all its causes, without what is said twice.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        next = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sorted(code: Option<&str>, status: u16) -> &'static str {
+        match by_code(code, Some("why"), status) {
+            Fault::Unreachable(_) => "unreachable",
+            Fault::Throttled(_) => "throttled",
+            Fault::Denied(_) => "denied",
+            Fault::NotFound(_) => "not found",
+            Fault::Invalid(_) => "invalid",
+        }
+    }
+
+    #[test]
+    fn a_code_says_more_than_a_status() {
+        assert_eq!(sorted(Some("ThrottlingException"), 400), "throttled");
+        assert_eq!(sorted(Some("SlowDown"), 503), "throttled");
+        assert_eq!(sorted(Some("AccessDeniedException"), 400), "denied");
+        assert_eq!(sorted(Some("NotFoundException"), 400), "not found");
+        assert_eq!(sorted(Some("InvalidCiphertextException"), 400), "invalid");
+        assert_eq!(sorted(Some("DisabledException"), 400), "invalid");
+        assert_eq!(sorted(Some("KMSInternalException"), 500), "unreachable");
+    }
+
+    #[test]
+    fn without_a_code_the_status_decides() {
+        assert_eq!(sorted(None, 403), "denied");
+        assert_eq!(sorted(None, 404), "not found");
+        assert_eq!(sorted(None, 429), "throttled");
+        assert_eq!(sorted(None, 503), "unreachable");
+        assert_eq!(sorted(None, 418), "invalid");
+    }
+
+    #[test]
+    fn the_services_words_are_kept() {
+        let Fault::Denied(text) = by_code(
+            Some("AccessDeniedException"),
+            Some("User: x is not authorized"),
+            400,
+        ) else {
+            panic!("not denied")
+        };
+        assert_eq!(text, "AccessDeniedException: User: x is not authorized");
+    }
+}

@@ -1,0 +1,144 @@
+//! The key service over AWS KMS.
+
+use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_kms::primitives::Blob;
+use aws_sdk_kms::types::DataKeySpec;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use crypto::{Secret, SecretBytes};
+use volume::ports::{Context, DataKey, KeyService, KeyServiceError, Unwrapped, Wrapped};
+
+use crate::Aws;
+use crate::errors::{Fault, sort};
+
+impl KeyService for Aws {
+    fn generate_data_key(&self, key: &str, context: &Context) -> Result<DataKey, KeyServiceError> {
+        let request = self
+            .clients()
+            .kms
+            .generate_data_key()
+            .key_id(key)
+            .key_spec(DataKeySpec::Aes256)
+            .set_encryption_context(Some(pairs(context)));
+        let answer = self
+            .runtime
+            .block_on(request.send())
+            .map_err(|error| fault(&error))?;
+        let plaintext = secret(answer.plaintext)?;
+        let given: &[u8; 32] = plaintext.danger_expose().try_into().map_err(|_| {
+            KeyServiceError::Invalid(format!("the data key is {} bytes, not 32", plaintext.len()))
+        })?;
+        Ok(DataKey {
+            key_arn: named(answer.key_id)?,
+            plaintext: Secret::build(|bytes| {
+                bytes.copy_from_slice(given);
+                Ok(())
+            })
+            .map_err(unkept)?,
+            blob: blob(answer.ciphertext_blob)?,
+        })
+    }
+
+    fn encrypt(
+        &self,
+        key: &str,
+        plaintext: &SecretBytes,
+        context: &Context,
+    ) -> Result<Wrapped, KeyServiceError> {
+        let request = self
+            .clients()
+            .kms
+            .encrypt()
+            .key_id(key)
+            .plaintext(Blob::new(plaintext.danger_expose()))
+            .set_encryption_context(Some(pairs(context)));
+        let answer = self
+            .runtime
+            .block_on(request.send())
+            .map_err(|error| fault(&error))?;
+        Ok(Wrapped {
+            key_arn: named(answer.key_id)?,
+            blob: blob(answer.ciphertext_blob)?,
+        })
+    }
+
+    fn decrypt(
+        &self,
+        key: Option<&str>,
+        blob: &[u8],
+        context: &Context,
+    ) -> Result<Unwrapped, KeyServiceError> {
+        let request = self
+            .clients()
+            .kms
+            .decrypt()
+            .set_key_id(key.map(str::to_owned))
+            .ciphertext_blob(Blob::new(blob))
+            .set_encryption_context(Some(pairs(context)));
+        let answer = self
+            .runtime
+            .block_on(request.send())
+            .map_err(|error| fault(&error))?;
+        Ok(Unwrapped {
+            key_arn: named(answer.key_id)?,
+            plaintext: secret(answer.plaintext)?,
+        })
+    }
+}
+
+fn pairs(context: &Context) -> std::collections::HashMap<String, String> {
+    context
+        .iter()
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
+/// Moves a plaintext into locked memory and wipes the SDK's copy of it.
+fn secret(plaintext: Option<Blob>) -> Result<SecretBytes, KeyServiceError> {
+    let mut bytes = plaintext.ok_or_else(|| missing("Plaintext"))?.into_inner();
+    SecretBytes::from_slice_wiping(&mut bytes).map_err(unkept)
+}
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it is the shape that map_err wants"
+)]
+fn unkept(error: crypto::Error) -> KeyServiceError {
+    KeyServiceError::Invalid(format!(
+        "the plaintext cannot be kept in locked memory: {error}"
+    ))
+}
+
+fn blob(ciphertext: Option<Blob>) -> Result<Vec<u8>, KeyServiceError> {
+    match ciphertext.map(Blob::into_inner) {
+        Some(bytes) if bytes.is_empty() || bytes.len() > volume::ports::BLOB_MAX => Err(
+            KeyServiceError::Invalid(format!("the wrapped key is {} bytes", bytes.len())),
+        ),
+        Some(bytes) => Ok(bytes),
+        None => Err(missing("CiphertextBlob")),
+    }
+}
+
+fn named(key_id: Option<String>) -> Result<String, KeyServiceError> {
+    key_id
+        .filter(|id| !id.is_empty())
+        .ok_or_else(|| missing("KeyId"))
+}
+
+fn missing(member: &str) -> KeyServiceError {
+    KeyServiceError::Invalid(format!(
+        "the answer has no {member}: whoever answered is not a key service"
+    ))
+}
+
+fn fault<E>(error: &SdkError<E, HttpResponse>) -> KeyServiceError
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    match sort(error) {
+        Fault::Unreachable(text) => KeyServiceError::Unreachable(text),
+        Fault::Throttled(text) => KeyServiceError::Throttled(text),
+        Fault::Denied(text) => KeyServiceError::Denied(text),
+        Fault::NotFound(text) => KeyServiceError::NotFound(text),
+        Fault::Invalid(text) => KeyServiceError::Invalid(text),
+    }
+}

@@ -1,0 +1,180 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Encrypted volumes whose keys only a key service can unwrap.
+///
+/// Credentials, region and endpoints come from AWS's usual configuration: AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL, AWS_CA_BUNDLE,
+/// credential_process, instance profile. Exit codes: 1 wrong parameters, 2 no permission or bad key, 3 memory, 4 wrong device, 5 busy,
+/// 75 try again later.
+#[derive(Debug, Parser)]
+#[command(name = "kluis", version, propagate_version = true)]
+pub(crate) struct Cli {
+    /// What to do
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+    /// The volumes of this machine
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        default_value = "/etc/kluis/volumes.toml"
+    )]
+    pub(crate) config: PathBuf,
+    /// No progress, no notes: errors alone
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Make a secret, have the key service wrap it, put it at the configured place; one that is there is never overwritten
+    Seal {
+        /// The volume
+        name: String,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Everything needed to have volumes mounted; at boot and ever after
+    Up {
+        /// The volumes; all of them if none is named
+        names: Vec<String>,
+        /// Format the one volume named, whatever is on its device
+        #[arg(long)]
+        wipe: bool,
+        #[command(flatten)]
+        yes: Yes,
+        #[command(flatten)]
+        plan: DryRun,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Unmount, close, forget the key
+    Down {
+        /// The volumes; all of them if none is named
+        names: Vec<String>,
+        #[command(flatten)]
+        plan: DryRun,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Cipher, key size, engine, backing device, size, mount, which key
+    Status {
+        /// The volumes; all of them if none is named
+        names: Vec<String>,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// A new wrapping; old keyslots are destroyed; volumes may be in use
+    ///
+    /// The volume key stays: whoever kept an old header, and may still unwrap its old secret, can open the volume. Against that, disable
+    /// the KMS key, or re-encrypt the data.
+    Rekey {
+        /// The volumes; all of them if none is named
+        names: Vec<String>,
+        /// The previous object of volumes with `secret`; the configured one is adopted
+        #[arg(long, value_name = "s3://BUCKET/KEY")]
+        from: Option<volume::ports::ObjectUri>,
+        #[command(flatten)]
+        plan: DryRun,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Crypto-erase: destroy every keyslot and the header, discard, read back; afterwards `up` needs --wipe
+    Erase {
+        /// The volume
+        name: String,
+        #[command(flatten)]
+        yes: Yes,
+        #[command(flatten)]
+        plan: DryRun,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// What is missing or wrong here, and the command that mends it
+    Check {
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Show, back up or restore a volume's header
+    Header {
+        /// What to do with it
+        #[command(subcommand)]
+        verb: HeaderVerb,
+    },
+    /// Print a shell's completions
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the man pages into a folder
+    Man {
+        /// The folder
+        dir: PathBuf,
+    },
+}
+
+/// `kluis header …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum HeaderVerb {
+    /// Print the header, also one that would not be opened
+    Show {
+        /// The volume
+        name: String,
+    },
+    /// Write the header and its keyslots to a new file
+    Backup {
+        /// The volume
+        name: String,
+        /// The file
+        file: PathBuf,
+    },
+    /// Write a backup back, if it is this volume's
+    Restore {
+        /// The volume
+        name: String,
+        /// The file
+        file: PathBuf,
+        #[command(flatten)]
+        yes: Yes,
+    },
+}
+
+/// Consent to destroy.
+#[derive(Debug, Args)]
+pub(crate) struct Yes {
+    /// Do not ask before something is destroyed
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+/// Doing nothing.
+#[derive(Debug, Args)]
+pub(crate) struct DryRun {
+    /// Print the exact plan and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// How to print.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Output {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+}

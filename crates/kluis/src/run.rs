@@ -1,0 +1,287 @@
+//! From a parsed command line to an exit code.
+
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+
+use anyhow::anyhow;
+use aws::Aws;
+use clap::CommandFactory as _;
+use volume::config::Config;
+use volume::fuse::Fuse;
+use volume::linux::LinuxHost;
+use volume::ports::{KeyService, ObjectSource};
+use volume::verbs::{Mode, Outcome, UpOptions};
+use volume::{Error, Kluis};
+
+use crate::cli::{Cli, DryRun, HeaderVerb, Verb};
+use crate::progress::Steps;
+use crate::services::NoServices;
+use crate::{ask, settings, show};
+
+/// The lowest limit on open files and such that matters here is the system's; locked memory is raised by `crypto`.
+const WRONG_PARAMETERS: u8 = volume::ExitCode::Parameters as u8;
+
+/// Runs a command and reports what went wrong.
+pub(crate) fn run(cli: Cli) -> ExitCode {
+    log_to_stderr();
+    match cli.verb {
+        Verb::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "kluis", &mut std::io::stdout());
+            return ExitCode::SUCCESS;
+        }
+        Verb::Man { dir } => return man(&dir),
+        _ => {}
+    }
+    if let Err(error) = crypto::harden() {
+        return fail(
+            &anyhow!("cannot keep this process's memory out of core dumps: {error}"),
+            WRONG_PARAMETERS,
+        );
+    }
+    let config = match settings::read(&cli.config) {
+        Ok(config) => config,
+        Err(error) => {
+            eprintln!("kluis: {:?}", miette::Report::new(error));
+            return WRONG_PARAMETERS.into();
+        }
+    };
+    let program = match std::env::current_exe() {
+        Ok(program) => program,
+        Err(error) => {
+            return fail(
+                &anyhow!("cannot tell which program this is: {error}"),
+                WRONG_PARAMETERS,
+            );
+        }
+    };
+    let engine = Fuse::new(program, volume::fuse::RUN_DIR);
+    let host = LinuxHost::new(
+        &config.agent.state,
+        LinuxHost::RUN_FOLDER,
+        vec![Box::new(engine)],
+    );
+    if asks_services(&cli.verb) {
+        match Aws::from_env() {
+            Ok(aws) => verb(&cli, &host, &aws, &aws, &config),
+            Err(error) => fail(&error.into(), WRONG_PARAMETERS),
+        }
+    } else {
+        verb(&cli, &host, &NoServices, &NoServices, &config)
+    }
+}
+
+/// Whether a verb may have to ask the key service or the object store.
+fn asks_services(verb: &Verb) -> bool {
+    match verb {
+        Verb::Seal { .. } | Verb::Up { .. } | Verb::Rekey { .. } | Verb::Check { .. } => true,
+        Verb::Header { verb } => matches!(verb, HeaderVerb::Restore { .. }),
+        Verb::Down { .. }
+        | Verb::Status { .. }
+        | Verb::Erase { .. }
+        | Verb::Completions { .. }
+        | Verb::Man { .. } => false,
+    }
+}
+
+fn verb(
+    cli: &Cli,
+    host: &LinuxHost,
+    keys: &dyn KeyService,
+    objects: &dyn ObjectSource,
+    config: &Config,
+) -> ExitCode {
+    let kluis = Kluis {
+        host,
+        keys,
+        objects,
+        config,
+    };
+    let mut steps = Steps::new(cli.quiet);
+    let mode = |plan: &DryRun| {
+        if plan.dry_run {
+            Mode::DryRun
+        } else {
+            Mode::Apply
+        }
+    };
+    let done = match &cli.verb {
+        Verb::Seal { name, output } => kluis
+            .seal(name)
+            .map(|sealed| show::sealed(&sealed, *output)),
+        Verb::Up {
+            names,
+            wipe,
+            yes,
+            plan,
+            output,
+        } => up(&kluis, names, *wipe, yes.yes, mode(plan), &mut steps).map(|outcomes| {
+            show::outcomes(&outcomes, show::Verb::Up, plan.dry_run, cli.quiet, *output)
+        }),
+        Verb::Down {
+            names,
+            plan,
+            output,
+        } => kluis.down(names, mode(plan), &mut steps).map(|outcomes| {
+            show::outcomes(
+                &outcomes,
+                show::Verb::Down,
+                plan.dry_run,
+                cli.quiet,
+                *output,
+            )
+        }),
+        Verb::Status { names, output } => kluis
+            .status(names)
+            .map(|statuses| show::statuses(&statuses, *output)),
+        Verb::Rekey {
+            names,
+            from,
+            plan,
+            output,
+        } => kluis
+            .rekey(names, from.as_ref(), mode(plan), &mut steps)
+            .map(|outcomes| {
+                show::outcomes(
+                    &outcomes,
+                    show::Verb::Rekey,
+                    plan.dry_run,
+                    cli.quiet,
+                    *output,
+                )
+            }),
+        Verb::Erase {
+            name,
+            yes,
+            plan,
+            output,
+        } => erase(&kluis, name, yes.yes, mode(plan), &mut steps).map(|outcome| {
+            show::outcomes(
+                &[outcome],
+                show::Verb::Erase,
+                plan.dry_run,
+                cli.quiet,
+                *output,
+            )
+        }),
+        Verb::Check { output } => Ok(show::findings(&kluis.check(), *output)),
+        Verb::Header { verb } => header(&kluis, verb, cli.quiet),
+        Verb::Completions { .. } | Verb::Man { .. } => Ok(0),
+    };
+    drop(steps);
+    match done {
+        Ok(code) => code.into(),
+        Err(error) => {
+            let code = error.exit_code() as u8;
+            fail(&error.into(), code)
+        }
+    }
+}
+
+fn up(
+    kluis: &Kluis<'_>,
+    names: &[String],
+    wipe: bool,
+    yes: bool,
+    mode: Mode,
+    steps: &mut Steps,
+) -> Result<Vec<Outcome>, Error> {
+    let mut options = UpOptions {
+        wipe: BTreeSet::new(),
+        mode,
+    };
+    if wipe {
+        let [name] = names else {
+            return Err(Error::Misuse(
+                "--wipe is for one volume at a time; name it: kluis up NAME --wipe".to_owned(),
+            ));
+        };
+        if mode == Mode::Apply {
+            ask::consent(
+                yes,
+                &format!("Everything on the device of {name} will be destroyed"),
+            )?;
+        }
+        options.wipe.insert(name.clone());
+    }
+    kluis.up(names, &options, steps)
+}
+
+fn erase(
+    kluis: &Kluis<'_>,
+    name: &str,
+    yes: bool,
+    mode: Mode,
+    steps: &mut Steps,
+) -> Result<Outcome, Error> {
+    if mode == Mode::Apply {
+        ask::consent(
+            yes,
+            &format!("The key of {name} will be destroyed, and its data with it, for good"),
+        )?;
+    }
+    kluis.erase(name, mode, steps)
+}
+
+fn header(kluis: &Kluis<'_>, verb: &HeaderVerb, quiet: bool) -> Result<u8, Error> {
+    match verb {
+        HeaderVerb::Show { name } => kluis.header_show(name).map(|shown| show::header(&shown)),
+        HeaderVerb::Backup { name, file } => {
+            let file = absolute(file)?;
+            let bytes = kluis.header_backup(name, &file)?;
+            if !quiet {
+                println!(
+                    "{name}: header and keyslots ({}) are in {}",
+                    show::bytes(bytes),
+                    file.display()
+                );
+            }
+            Ok(0)
+        }
+        HeaderVerb::Restore { name, file, yes } => {
+            let file = absolute(file)?;
+            ask::consent(
+                yes.yes,
+                &format!(
+                    "The header of {name} will be replaced with {}",
+                    file.display()
+                ),
+            )?;
+            kluis.header_restore(name, &file)?;
+            if !quiet {
+                println!("{name}: header restored from {}", file.display());
+            }
+            Ok(0)
+        }
+    }
+}
+
+fn absolute(file: &std::path::Path) -> Result<std::path::PathBuf, Error> {
+    std::path::absolute(file).map_err(|error| Error::Misuse(format!("{}: {error}", file.display())))
+}
+
+fn man(dir: &std::path::Path) -> ExitCode {
+    let written =
+        std::fs::create_dir_all(dir).and_then(|()| clap_mangen::generate_to(Cli::command(), dir));
+    match written {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(
+            &anyhow!("cannot write man pages into {}: {error}", dir.display()),
+            WRONG_PARAMETERS,
+        ),
+    }
+}
+
+/// For whoever looks into a fault: `KLUIS_LOG=debug`.
+fn log_to_stderr() {
+    if let Ok(filter) = tracing_subscriber::EnvFilter::try_from_env("KLUIS_LOG") {
+        tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(std::io::stderr)
+            .init();
+    }
+}
+
+fn fail(error: &anyhow::Error, code: u8) -> ExitCode {
+    eprintln!("kluis: {error:#}");
+    code.into()
+}

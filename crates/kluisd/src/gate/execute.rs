@@ -1,0 +1,180 @@
+//! Steps 4 to 6 for the control protocols: decode, authorize, execute; then audit.
+
+use bytes::Bytes;
+use policy::{Ask, Authorized, Denied, Principal};
+use serde_json::Value;
+use trail::{Draft, Executed};
+use wire::protocol::{self, Dialect, Protocol};
+use wire::{Answer, ApiError, Scope};
+
+use super::Gate;
+use super::authenticate::Authenticated;
+use super::route::Request;
+
+/// The longest operation's name that is recorded of a request that could not be decoded.
+const NAME_MAX: usize = 128;
+
+/// A room, as seen from the way to it: one service's operations, from typed request to typed answer.
+pub(super) trait Room {
+    /// A typed request.
+    type Operation: Send;
+    /// A typed answer.
+    type Response;
+
+    /// A typed request from a decoded one, validated with AWS's words.
+    fn decode(name: &str, value: Value) -> Result<Self::Operation, ApiError>;
+    /// Whether it changes nothing: CloudTrail's `readOnly`.
+    fn is_read_only(operation: &Self::Operation) -> bool;
+    /// What was asked, for the trail; nothing secret.
+    fn parameters(operation: &Self::Operation) -> Value;
+    /// What leave `caller` needs for it.
+    fn asks(
+        &self,
+        operation: &Self::Operation,
+        caller: &Principal,
+        scope: &Scope,
+    ) -> Result<Vec<Ask>, ApiError>;
+    /// Carries it out.
+    fn execute(
+        &self,
+        operation: Authorized<Self::Operation>,
+        scope: &Scope,
+        draft: Draft,
+    ) -> impl Future<Output = Executed<Result<Self::Response, ApiError>>> + Send;
+    /// The answer in bytes.
+    fn encode(response: &Self::Response, request_id: &str) -> Result<Answer, ApiError>;
+}
+
+impl Gate {
+    /// A request of a control protocol, from its signature to its answer.
+    pub(super) async fn control(&self, request: Request<Bytes>) -> Answer {
+        let (dialect, request_id) = (
+            request.protocol.dialect(),
+            request.arrived.request_id.clone(),
+        );
+        let body_sha256 = crypto::sha256(&[&request.body]);
+        match self.authenticator.authenticate(request, &body_sha256) {
+            Ok(call) => self.dispatch(call).await,
+            Err((request, error)) => {
+                self.auditor
+                    .stranger(request.facts("unknown", "unknown"), &error);
+                error.encode(dialect, &request_id)
+            }
+        }
+    }
+
+    async fn dispatch(&self, call: Authenticated<Bytes>) -> Answer {
+        let Request {
+            protocol,
+            head,
+            body,
+            ..
+        } = &call.request;
+        let dialect = protocol.dialect();
+        let decoded = protocol
+            .decode(head, body)
+            .and_then(|request| call.for_service(request.service.name).map(|()| request));
+        let (outcome, dialect) = match decoded {
+            Err(error) => (self.undecoded(&call, error).await, dialect),
+            Ok(request) => {
+                let dialect = request.dialect(protocol);
+                let outcome = match request.service.name {
+                    "kms" => self.run(self.kms.as_ref(), &call, request).await,
+                    "iam" => self.run(&self.iam, &call, request).await,
+                    "sts" => self.run(&self.sts, &call, request).await,
+                    "cloudtrail" => self.run(&self.look_up, &call, request).await,
+                    // A service whose shapes are generated and whose room is not at this gate.
+                    _ => {
+                        self.undecoded(
+                            &call,
+                            ApiError::sender("UnknownOperationException", 400, String::new()),
+                        )
+                        .await
+                    }
+                };
+                (outcome, dialect)
+            }
+        };
+        outcome.unwrap_or_else(|error| error.encode(dialect, &call.request.arrived.request_id))
+    }
+
+    async fn run<R: Room>(
+        &self,
+        room: &R,
+        call: &Authenticated<Bytes>,
+        request: protocol::Request,
+    ) -> Result<Answer, ApiError> {
+        let Authenticated {
+            request: Request {
+                arrived, protocol, ..
+            },
+            caller,
+            scope,
+            ..
+        } = call;
+        let name = request.operation.name;
+        let dialect = request.dialect(protocol);
+        let mut facts = call.facts(request.service.event_source, name);
+        let operation = match R::decode(name, request.value) {
+            Ok(operation) => operation,
+            Err(error) => return self.auditor.refused(Draft::new(facts), error).await,
+        };
+        facts.read_only = R::is_read_only(&operation);
+        facts.request_parameters = Some(R::parameters(&operation)).filter(|value| !value.is_null());
+        let draft = Draft::new(facts);
+        let leave = room
+            .asks(&operation, &caller.principal, scope)
+            .and_then(|asks| {
+                let ambient = call.request.ambient(scope);
+                policy::authorize(
+                    operation,
+                    &asks,
+                    caller.principal.clone(),
+                    &caller.layers,
+                    &ambient,
+                )
+                .map_err(|denied| refusal(&denied, dialect))
+            });
+        let authorized = match leave {
+            Ok(authorized) => authorized,
+            Err(error) => return self.auditor.refused(draft, error).await,
+        };
+        let executed = room.execute(authorized, scope, draft).await;
+        let response = self.auditor.settle(executed).await??;
+        R::encode(&response, &arrived.request_id)
+    }
+
+    /// Records a signed request that is no operation of a room's.
+    async fn undecoded(
+        &self,
+        call: &Authenticated<Bytes>,
+        error: ApiError,
+    ) -> Result<Answer, ApiError> {
+        let source = format!("{}.amazonaws.com", call.verified.presented().service());
+        let name = match &call.request.protocol {
+            Protocol::Json { target, .. } => {
+                target.rsplit('.').next().unwrap_or_default().to_owned()
+            }
+            Protocol::Query | Protocol::S3 => String::from_utf8_lossy(&call.request.body)
+                .split('&')
+                .find_map(|pair| pair.strip_prefix("Action="))
+                .unwrap_or_default()
+                .to_owned(),
+        };
+        let is_name = !name.is_empty()
+            && name.len() <= NAME_MAX
+            && name.bytes().all(|b| b.is_ascii_alphanumeric());
+        let facts = call.facts(&source, if is_name { &name } else { "Unknown" });
+        self.auditor.refused(Draft::new(facts), error).await
+    }
+}
+
+/// AWS's refusal, with the code and status of the protocol.
+pub(super) fn refusal(denied: &Denied, dialect: Dialect) -> ApiError {
+    match dialect {
+        Dialect::Json(_) => ApiError::sender("AccessDeniedException", 400, denied.to_string()),
+        Dialect::Query(_) | Dialect::S3 => {
+            ApiError::sender("AccessDenied", 403, denied.to_string())
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The one way through. Each step is a module, and each step's result is a type that only that step makes, so that none can be left out:
+//!
+//! | step | module | makes |
+//! |---|---|---|
+//! | accept | [`accept`] | `Arrived`: a request's circumstances |
+//! | route | [`route`] | `Request`: which protocol, and where to |
+//! | authenticate | [`authenticate`] | `Authenticated`: whose signature it is |
+//! | decode, authorize, execute | [`execute`] | an operation; `policy::Authorized`; `trail::Executed` |
+//! | audit | [`audit`] | the answer alone, once its record is durable |
+//! | answer | [`answer`] | bytes |
+//!
+//! S3 takes the same steps; [`s3`] only changes its protocol's types into those of the room `objects`, and back.
+
+pub(crate) mod accept;
+mod answer;
+mod audit;
+mod authenticate;
+mod execute;
+mod rooms;
+mod route;
+mod s3;
+
+use std::sync::Arc;
+
+use hyper::body::Incoming;
+use hyper::{Request as HttpRequest, Response};
+use identity::Identity;
+use kms::Kms;
+use objects::Objects;
+
+use accept::{Arrived, Body};
+use authenticate::Authenticator;
+use rooms::{Iam, LookUp, Sts};
+use route::Routed;
+
+pub(crate) use audit::Auditor;
+
+/// Everything that a request may reach.
+pub(crate) struct Gate {
+    authenticator: Authenticator,
+    auditor: Arc<Auditor>,
+    kms: Arc<Kms>,
+    iam: Iam,
+    sts: Sts,
+    look_up: LookUp,
+    s3: s3::Service,
+}
+
+impl Gate {
+    /// A gate before these rooms.
+    pub(crate) fn new(
+        identity: Arc<Identity>,
+        kms: Arc<Kms>,
+        objects: Arc<Objects>,
+        auditor: Arc<Auditor>,
+    ) -> Self {
+        Self {
+            authenticator: Authenticator::new(Arc::clone(&identity)),
+            kms,
+            iam: Iam(Arc::clone(&identity)),
+            sts: Sts(identity),
+            look_up: LookUp(Arc::clone(&auditor)),
+            s3: s3::Service::new(objects, Arc::clone(&auditor)),
+            auditor,
+        }
+    }
+
+    /// Takes a request all the way.
+    pub(crate) async fn pass(
+        &self,
+        arrived: Arrived,
+        request: HttpRequest<Incoming>,
+    ) -> Response<Body> {
+        match route::route(arrived, request).await {
+            Routed::Control(request) => answer::control(self.control(request).await),
+            Routed::Objects(request) => self.objects(request).await,
+            Routed::Health => answer::health(),
+            Routed::Refused(answer) => answer::control(answer),
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! `kluisd serve`: opens every room in order, listens, and on SIGTERM or SIGINT closes them again.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use identity::Identity;
+use jiff::Timestamp;
+use kms::Kms;
+use objects::Objects;
+
+use store::{Sqlite, Store};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use trail::{CheckpointOptions, Node, PublicKey, Trail};
+
+use crate::cli::ServeArgs;
+use crate::gate::{Auditor, Gate, accept};
+use crate::roots::Roots;
+use crate::{files, tls};
+
+/// Where the address stands that clients use, for `kluisd env`.
+pub(crate) const ENDPOINT_FILE: &str = "endpoint";
+/// The root user's access key, in the format of AWS's shared credentials.
+pub(crate) const CREDENTIALS_FILE: &str = "credentials";
+/// The public half of the key that signs the trail's checkpoints.
+const CHECKPOINT_KEY_FILE: &str = "checkpoint.pub";
+/// The folder of the audit trail.
+const TRAIL_DIR: &str = "trail";
+/// This node's name in the trail's chain.
+const NODE: &str = "kluisd";
+/// The region of the trail's own notices.
+const HOME_REGION: &str = "us-east-1";
+/// The account that the first start made.
+const ACCOUNT_FILE: &str = "account";
+/// How often keys whose waiting time is over are looked for.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Runs the service until it is told to stop.
+pub(crate) fn run(args: &ServeArgs) -> Result<()> {
+    if args.plain_http {
+        ensure!(
+            args.listen.ip().is_loopback(),
+            "--plain-http is for loopback only; {} can be reached from elsewhere",
+            args.listen
+        );
+    }
+    crypto::harden().context("cannot keep this process's memory out of core dumps")?;
+    log_to_stderr();
+    if !crypto::locked() {
+        tracing::warn!(
+            "secrets cannot be locked in memory and may reach swap; raise the limit on locked memory (LimitMEMLOCK=infinity)"
+        );
+    }
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?
+        .block_on(serve(args))
+}
+
+fn log_to_stderr() {
+    use std::io::IsTerminal as _;
+    let filter = tracing_subscriber::EnvFilter::try_from_env("KLUISD_LOG")
+        .unwrap_or_else(|_| "info,s3s=off".into());
+    let ansi = std::io::stderr().is_terminal()
+        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(ansi)
+        .init();
+}
+
+async fn serve(args: &ServeArgs) -> Result<()> {
+    let dir = std::path::absolute(&args.data_dir)?;
+    files::private_dir(&dir)?;
+    let _lock = lock(&dir)?;
+    let account = account(&dir, &args.account)?;
+    let database = dir.join("kluisd.db");
+    let roots = Roots::open(&dir.join("root.key"), !database.exists())?;
+    let store: Arc<dyn Store> = Arc::new(
+        Sqlite::open(&database).with_context(|| format!("cannot open {}", database.display()))?,
+    );
+
+    let trail_dir = dir.join(TRAIL_DIR);
+    let public = roots.checkpoints.public_key();
+    let mut options = trail::Options::new(Node::new(NODE)?, account.as_str(), HOME_REGION);
+    let mut checkpoints = CheckpointOptions::new(roots.checkpoints);
+    checkpoints.copies.clone_from(&args.checkpoints);
+    options.checkpoints = Some(checkpoints);
+    let trail = Trail::open(&trail_dir, options).context("cannot open the audit trail")?;
+    files::write_public(
+        &dir.join(CHECKPOINT_KEY_FILE),
+        hex::encode(public).as_bytes(),
+    )?;
+    let auditor = Arc::new(Auditor::start(trail, Arc::clone(&store), &dir).await?);
+
+    let identity = Arc::new(
+        Identity::open(Arc::clone(&store), roots.sealing, &account)
+            .await
+            .context("cannot open identities")?,
+    );
+    let kms = Arc::new(
+        Kms::open(Arc::clone(&store), roots.keys, &account)
+            .await
+            .context("cannot open keys")?,
+    );
+    for record in kms.damaged() {
+        tracing::error!(
+            record,
+            "this key cannot be read and is unavailable; restore it from a backup"
+        );
+    }
+    let objects = Arc::new(
+        Objects::open(Arc::clone(&store), &dir.join("objects"))
+            .await
+            .context("cannot open objects")?,
+    );
+    credentials(&dir, &identity).await?;
+
+    let tls = if args.plain_http {
+        None
+    } else {
+        Some(tls::server_config(&dir.join("tls"), args.listen)?)
+    };
+    let listener = TcpListener::bind(args.listen).await.with_context(|| {
+        format!(
+            "cannot listen on {}; is another service there?",
+            args.listen
+        )
+    })?;
+    let endpoint = endpoint(listener.local_addr()?, tls.is_some());
+    files::write_public(&dir.join(ENDPOINT_FILE), format!("{endpoint}\n").as_bytes())?;
+
+    let gate = Arc::new(Gate::new(
+        identity,
+        Arc::clone(&kms),
+        objects,
+        Arc::clone(&auditor),
+    ));
+    let stop = stop_signal()?;
+    let sweeper = tokio::spawn(sweep(kms, Arc::clone(&auditor), stop.clone()));
+    {
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "kluisd: listening on {endpoint}")?;
+        out.flush()?;
+    }
+    // Only systemd hears this; without it there is nobody to tell.
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+    accept::serve(listener, tls, gate, stop).await?;
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    sweeper.await.context("the sweeper ended badly")?;
+    match Arc::into_inner(auditor) {
+        Some(auditor) => auditor.close().await,
+        // A request that was cut off still holds it; what is recorded is durable, and the next start clears the outbox.
+        None => tracing::warn!("requests were cut off; the trail has no last checkpoint"),
+    }
+    Ok(())
+}
+
+/// One service a folder: two would each believe their own memory.
+fn lock(dir: &Path) -> Result<File> {
+    let path = dir.join("lock");
+    let file = File::create(&path).with_context(|| format!("cannot make {}", path.display()))?;
+    match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => bail!("another kluisd runs in {}", dir.display()),
+        Err(error) => Err(error).with_context(|| format!("cannot lock {}", path.display())),
+    }
+}
+
+/// The account is part of every ARN, so it stays what the first start made it.
+fn account(dir: &Path, wanted: &str) -> Result<String> {
+    let path = dir.join(ACCOUNT_FILE);
+    let Some(bytes) = files::read_if_there(&path)? else {
+        files::write_public(&path, format!("{wanted}\n").as_bytes())?;
+        return Ok(wanted.to_owned());
+    };
+    let made = String::from_utf8_lossy(&bytes).trim().to_owned();
+    ensure!(
+        made == wanted,
+        "{} belongs to account {made}; start it with --account {made}",
+        dir.display()
+    );
+    Ok(made)
+}
+
+/// The root user's access key, written once; when the file is removed, a start writes it again.
+async fn credentials(dir: &Path, identity: &Identity) -> Result<()> {
+    let path = dir.join(CREDENTIALS_FILE);
+    if files::read_if_there(&path)?.is_some() {
+        return Ok(());
+    }
+    let Some(key) = identity
+        .bootstrap(Timestamp::now())
+        .await
+        .context("cannot make the root user's access key")?
+    else {
+        return Ok(());
+    };
+    // The one place where a secret is written in the clear: it is the operator's to keep.
+    let secret = String::from_utf8_lossy(key.secret.danger_expose());
+    let text = format!(
+        "[default]\naws_access_key_id = {}\naws_secret_access_key = {secret}\n",
+        key.access_key_id
+    );
+    files::write_private(&path, text.as_bytes())
+}
+
+fn endpoint(address: SocketAddr, tls: bool) -> String {
+    let scheme = if tls { "https" } else { "http" };
+    // "any address" is not one that a client can use.
+    let host = match address.ip() {
+        ip if ip.is_unspecified() => "localhost".to_owned(),
+        std::net::IpAddr::V6(ip) => format!("[{ip}]"),
+        ip @ std::net::IpAddr::V4(_) => ip.to_string(),
+    };
+    format!("{scheme}://{host}:{}", address.port())
+}
+
+fn stop_signal() -> Result<watch::Receiver<bool>> {
+    let (mut terminate, mut interrupt) = (
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    );
+    let (tell, told) = watch::channel(false);
+    tokio::spawn(async move {
+        tokio::select! { _ = terminate.recv() => (), _ = interrupt.recv() => () }
+        let _ = tell.send(true);
+    });
+    Ok(told)
+}
+
+/// Destroys the keys whose waiting time is over.
+async fn sweep(kms: Arc<Kms>, auditor: Arc<Auditor>, mut stop: watch::Receiver<bool>) {
+    let mut every = tokio::time::interval(SWEEP_INTERVAL);
+    loop {
+        tokio::select! { _ = stop.changed() => return, _ = every.tick() => () }
+        let swept = kms.sweep(Timestamp::now()).await;
+        for (key, error) in swept.failures {
+            tracing::error!(%key, %error, "a key that is due was not deleted; trying again in {} s", SWEEP_INTERVAL.as_secs());
+        }
+        for entry in swept.entries {
+            if let Err(error) = auditor.record(entry).await {
+                tracing::error!(%error, "the record of a deletion waits in the store until the next start");
+            }
+        }
+    }
+}
+
+/// `kluisd verify`.
+pub(crate) fn verify(dir: &Path, copies: Option<&Path>) -> Result<()> {
+    let path = dir.join(CHECKPOINT_KEY_FILE);
+    let key = files::read_if_there(&path)?
+        .with_context(|| format!("{} is missing; is this a kluisd's folder?", path.display()))?;
+    let key = hex::decode(String::from_utf8_lossy(&key).trim())
+        .ok()
+        .and_then(|bytes| bytes.try_into().ok());
+    let key =
+        PublicKey(key.with_context(|| format!("{} is not a public key in hex", path.display()))?);
+    let report = trail::verify::verify(&dir.join(TRAIL_DIR), &key, copies)
+        .context("the audit trail is not what was written")?;
+    println!(
+        "the trail is whole: {} records, {} checkpoints; a checkpoint vouches for the first {}",
+        report.records, report.checkpoints, report.vouched_for
+    );
+    Ok(())
+}
