@@ -10,7 +10,7 @@ use crate::{ObjectHead, faults};
 pub enum Condition {
     /// `*`: any object at all.
     Any,
-    /// One of these ETags, without quotes.
+    /// One of these `ETag`s, without quotes.
     ETags(Vec<String>),
 }
 

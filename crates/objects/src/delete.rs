@@ -56,9 +56,9 @@ impl Shared {
             let (transaction, audit) = call.audited(transaction)?;
             match self.store.commit(transaction).await {
                 Ok(_) => {
-                    bodies
-                        .into_iter()
-                        .for_each(|body| self.content.remove(body));
+                    for body in bodies {
+                        self.content.remove(body);
+                    }
                     let deleted = keys
                         .into_iter()
                         .map(|key| Deleted { key, error: None })

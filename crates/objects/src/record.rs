@@ -70,7 +70,7 @@ impl ObjectRecord {
 pub struct ObjectHead {
     /// Its length in bytes.
     pub size: u64,
-    /// Its ETag: the MD5 of its bytes in hex, in quotes.
+    /// Its `ETag`: the MD5 of its bytes in hex, in quotes.
     pub etag: String,
     /// When it was stored.
     pub last_modified: Timestamp,

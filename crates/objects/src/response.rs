@@ -57,7 +57,7 @@ pub struct BucketSummary {
 /// An object that is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PutDone {
-    /// The ETag, in its quotes.
+    /// The `ETag`, in its quotes.
     pub etag: String,
     /// The checksum that the client sent.
     pub checksum: Option<StoredChecksum>,
@@ -131,7 +131,7 @@ pub struct Listed {
     pub key: String,
     /// When it was stored.
     pub last_modified: Timestamp,
-    /// Its ETag, in its quotes.
+    /// Its `ETag`, in its quotes.
     pub etag: String,
     /// Its length in bytes.
     pub size: u64,

@@ -1,5 +1,10 @@
 //! Buckets and objects, as S3 has them, over the simulator's store and a real folder.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::too_many_lines,
+    reason = "tests, with tables of cases"
+)]
 
 use std::collections::BTreeMap;
 use std::path::Path;

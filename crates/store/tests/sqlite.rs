@@ -213,7 +213,7 @@ async fn read_back_is_sound(path: &Path, count: usize) -> bool {
         match store.get(&key(n)).await {
             Ok(Some(record)) => assert_eq!(record.value, value(n)),
             Ok(None) | Err(StoreError::Corrupt { .. } | StoreError::Unavailable { .. }) => {
-                sound = false
+                sound = false;
             }
             Err(error) => panic!("{error:?}"),
         }

@@ -41,7 +41,7 @@ fn child() {
             .map(|_| {
                 let trail = Arc::clone(&trail);
                 tokio::spawn(async move {
-                    loop {
+                    for _ in 0..u64::MAX {
                         let record = Draft::new(DraftFacts::example()).succeeded(None, Vec::new());
                         let id = record.event_id();
                         assert!(trail.append(Entry::Unwritten(record)).await.unwrap().is_new);
