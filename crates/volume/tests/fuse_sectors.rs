@@ -57,9 +57,8 @@ impl Backing for &Memory {
         Ok(())
     }
 
-    // Smaller than most of what is read and written here.
-    fn piece_len(&self) -> usize {
-        4096
+    fn requests_at_a_time(&self) -> usize {
+        1
     }
 }
 

@@ -11,16 +11,15 @@ use rustix::fs::FlockOperation;
 use super::buffer::AlignedBuffer;
 use super::sectors::{Backing, Geometry};
 
-/// Most of a core's second-level cache leaves room for this much, plaintext and page cache.
-const PIECE_LEN: usize = 128 * 1024;
-/// No piece is smaller than what is asked for.
-const WHOLE: usize = 1 << 30;
+/// A disk answers each request only after a while.
+const REQUESTS_TO_DISK: usize = 16;
+/// Memory answers at once, and every further thread has caches of its own to warm.
+const REQUESTS_TO_MEMORY: usize = 4;
 
 /// An open file or block device.
 pub(crate) struct Storage {
     file: File,
-    /// See [`Backing::piece_len`].
-    piece_len: usize,
+    in_memory: bool,
     /// A sync has failed. The kernel reports lost pages once only, so no later sync may claim that they are safe.
     lost: AtomicBool,
 }
@@ -53,14 +52,14 @@ impl Storage {
                 .custom_flags(exclusive | direct)
                 .open(path)
         };
-        let (file, direct) = match open(libc::O_DIRECT) {
-            Ok(file) if takes_sectors(&file, geometry)? => (file, true),
+        let file = match open(libc::O_DIRECT) {
+            Ok(file) if takes_sectors(&file, geometry)? => file,
             // Dropped before it is opened again: an exclusive open excludes ourselves too.
             Ok(file) => {
                 drop(file);
-                (open(0)?, false)
+                open(0)?
             }
-            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => (open(0)?, false),
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => open(0)?,
             Err(error) => return Err(error),
         };
         if kind.is_file() {
@@ -74,14 +73,10 @@ impl Storage {
                 other => other.into(),
             })?;
         }
-        let piece_len = if direct && !in_memory(&file) {
-            WHOLE
-        } else {
-            PIECE_LEN
-        };
+        let in_memory = in_memory(&file);
         let storage = Storage {
             file,
-            piece_len,
+            in_memory,
             lost: AtomicBool::new(false),
         };
         storage.probe_end(geometry)?;
@@ -114,7 +109,7 @@ fn takes_sectors(file: &File, geometry: &Geometry) -> io::Result<bool> {
     }
 }
 
-/// Whether a file is on a tmpfs, which takes direct I/O and copies from its memory all the same.
+/// Whether a file is on a tmpfs.
 fn in_memory(file: &File) -> bool {
     rustix::fs::fstatfs(file).is_ok_and(|fs| fs.f_type == libc::TMPFS_MAGIC)
 }
@@ -139,7 +134,11 @@ impl Backing for Storage {
             .inspect_err(|_| self.lost.store(true, Ordering::Release))
     }
 
-    fn piece_len(&self) -> usize {
-        self.piece_len
+    fn requests_at_a_time(&self) -> usize {
+        if self.in_memory {
+            REQUESTS_TO_MEMORY
+        } else {
+            REQUESTS_TO_DISK
+        }
     }
 }

@@ -11,9 +11,6 @@ use crypto::{XtsCipher, XtsKey};
 
 use super::buffer::AlignedBuffer;
 
-/// The largest sector, of which every other is a part.
-const SECTOR_MAX: usize = 4096;
-
 /// Where the ciphertext lies. Offsets are bytes from the start of the backing.
 pub trait Backing: Send + Sync {
     /// Fills `out` from `offset`.
@@ -34,9 +31,8 @@ pub trait Backing: Send + Sync {
     /// What the backing reports.
     fn sync(&self) -> io::Result<()>;
 
-    /// How many bytes are best read or written at a time, a multiple of 4096. A disk wants as many as there are; memory a piece small
-    /// enough to be in a core's cache both when it is encrypted and when it is copied.
-    fn piece_len(&self) -> usize;
+    /// How many requests it is best given at a time: as many as hide its latency.
+    fn requests_at_a_time(&self) -> usize;
 }
 
 /// How sectors lie in the backing (LUKS2 specification, 3.3, segments).
@@ -138,8 +134,6 @@ impl<'key> Ciphers<'key> {
 pub struct View<B> {
     backing: B,
     geometry: Geometry,
-    /// Whole sectors, whatever their size.
-    piece_len: usize,
     /// Shared by writers of whole sectors, exclusive to those that read, modify and write a sector of which they change a part: else a
     /// whole-sector write between the two steps would be undone.
     whole_sectors: RwLock<()>,
@@ -148,11 +142,9 @@ pub struct View<B> {
 impl<B: Backing> View<B> {
     /// Shows `backing` through `geometry`.
     pub fn new(backing: B, geometry: Geometry) -> Self {
-        let piece_len = backing.piece_len().next_multiple_of(SECTOR_MAX);
         View {
             backing,
             geometry,
-            piece_len,
             whole_sectors: RwLock::new(()),
         }
     }
@@ -160,6 +152,11 @@ impl<B: Backing> View<B> {
     /// How the sectors lie.
     pub fn geometry(&self) -> &Geometry {
         &self.geometry
+    }
+
+    /// See [`Backing::requests_at_a_time`].
+    pub fn requests_at_a_time(&self) -> usize {
+        self.backing.requests_at_a_time()
     }
 
     /// How long a buffer must be for [`View::read`] to read `len` bytes from anywhere.
@@ -242,18 +239,17 @@ impl<B: Backing> View<B> {
         sectors: &mut [u8],
         at: u64,
     ) -> io::Result<()> {
-        self.pieces(sectors, at, |piece, at| {
-            self.backing
-                .read_exact_at(piece, self.geometry.backing_offset(at))?;
-            ciphers
-                .decrypt
-                .sectors(
-                    piece,
-                    self.geometry.sector_size as usize,
-                    self.geometry.iv(at),
-                )
-                .map_err(io::Error::other)
-        })
+        if sectors.is_empty() {
+            return Ok(());
+        }
+        self.backing
+            .read_exact_at(sectors, self.geometry.backing_offset(at))?;
+        let size = self.geometry.sector_size as usize;
+        let iv = self.geometry.iv(at);
+        ciphers
+            .decrypt
+            .sectors(sectors, size, iv)
+            .map_err(io::Error::other)
     }
 
     fn write_sectors(
@@ -262,31 +258,17 @@ impl<B: Backing> View<B> {
         sectors: &mut [u8],
         at: u64,
     ) -> io::Result<()> {
-        self.pieces(sectors, at, |piece, at| {
-            ciphers
-                .encrypt
-                .sectors(
-                    piece,
-                    self.geometry.sector_size as usize,
-                    self.geometry.iv(at),
-                )
-                .map_err(io::Error::other)?;
-            self.backing
-                .write_all_at(piece, self.geometry.backing_offset(at))
-        })
-    }
-
-    fn pieces(
-        &self,
-        sectors: &mut [u8],
-        mut at: u64,
-        mut work: impl FnMut(&mut [u8], u64) -> io::Result<()>,
-    ) -> io::Result<()> {
-        for piece in sectors.chunks_mut(self.piece_len) {
-            work(piece, at)?;
-            at += piece.len() as u64;
+        if sectors.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let size = self.geometry.sector_size as usize;
+        let iv = self.geometry.iv(at);
+        ciphers
+            .encrypt
+            .sectors(sectors, size, iv)
+            .map_err(io::Error::other)?;
+        self.backing
+            .write_all_at(sectors, self.geometry.backing_offset(at))
     }
 
     /// Only the first and the last sector are read: those between are replaced whole.

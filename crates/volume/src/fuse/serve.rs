@@ -14,10 +14,6 @@ use super::sectors::{Backing, Ciphers, View};
 pub(crate) const MAX_TRANSFER: usize = 1 << 20;
 /// Asynchronous requests that the kernel keeps outstanding: enough for a loop device's whole queue.
 const MAX_BACKGROUND: u16 = 128;
-/// Threads, and so requests that the backing has at a time: few keep memory busy, but a disk answers each only after a while. Each holds
-/// up to [`MAX_TRANSFER`] bytes of locked memory, once it has had so large a request.
-const WORKERS: usize = 16;
-
 /// One mounted view.
 pub(crate) struct Server<B> {
     device: Device,
@@ -63,12 +59,13 @@ impl<B: Backing> Server<B> {
         })
     }
 
-    /// Serves until the file system is unmounted, then syncs.
+    /// Serves until the file system is unmounted, then syncs. On as many threads as the backing is best given requests at a time; each
+    /// holds up to [`MAX_TRANSFER`] bytes of locked memory, once it has had so large a request.
     ///
     /// # Errors
     /// What made a worker stop, or the last sync fail.
     pub(crate) fn run(&self, key: &XtsKey) -> io::Result<()> {
-        let devices = (1..WORKERS)
+        let devices = (1..self.view.requests_at_a_time())
             .map(|_| self.device.another())
             .collect::<io::Result<Vec<_>>>()?;
         let outcome = std::thread::scope(|scope| {
