@@ -65,7 +65,12 @@ pub(crate) struct Applier<'r, 'a> {
 }
 
 impl<'r, 'a> Applier<'r, 'a> {
-    pub(crate) fn new(host: &'a dyn Host, secrets: &'r mut Secrets<'a>, target: &'r Target, mut observed: Observed) -> Self {
+    pub(crate) fn new(
+        host: &'a dyn Host,
+        secrets: &'r mut Secrets<'a>,
+        target: &'r Target,
+        mut observed: Observed,
+    ) -> Self {
         let header = observed.header.take();
         let identity = observed.identity.clone();
         let mapped = observed.active.as_ref().map(|active| active.device.clone());
@@ -90,7 +95,11 @@ impl<'r, 'a> Applier<'r, 'a> {
     }
 
     /// Runs a plan.
-    pub(crate) fn run(&mut self, plan: &Plan, progress: &mut dyn Progress) -> Result<Changed, Error> {
+    pub(crate) fn run(
+        &mut self,
+        plan: &Plan,
+        progress: &mut dyn Progress,
+    ) -> Result<Changed, Error> {
         let mut changed = Changed::No;
         for step in &plan.steps {
             progress.begin(&plan.volume, step);
@@ -109,7 +118,10 @@ impl<'r, 'a> Applier<'r, 'a> {
             }
         }
         if !self.remains.is_empty() {
-            return Err(Error::Remains { volume: self.target.name.clone(), remains: std::mem::take(&mut self.remains) });
+            return Err(Error::Remains {
+                volume: self.target.name.clone(),
+                remains: std::mem::take(&mut self.remains),
+            });
         }
         Ok(changed)
     }
@@ -128,7 +140,14 @@ impl<'r, 'a> Applier<'r, 'a> {
             Step::MakeFileSystem { kind } => self.make_file_system(*kind),
             Step::MarkReady => self.mark_ready(),
             Step::Mount { at } => self.mount(at),
-            Step::Unmount { at, dead } => Ok(self.host.unmount(at, if *dead { Unmount::Detach } else { Unmount::IfIdle })?),
+            Step::Unmount { at, dead } => Ok(self.host.unmount(
+                at,
+                if *dead {
+                    Unmount::Detach
+                } else {
+                    Unmount::IfIdle
+                },
+            )?),
             Step::Unmap { engine } => self.unmap(*engine),
             Step::DetachLoop => Ok(self.host.detach_loop(self.target.backing.path())?),
             Step::DestroyHeader => self.destroy_header(),
@@ -155,15 +174,25 @@ impl<'r, 'a> Applier<'r, 'a> {
             .engines()
             .into_iter()
             .find(|engine| engine.kind() == kind)
-            .ok_or_else(|| Refusal::NoEngine { reasons: vec![format!("the {kind} engine is not built in")] }.into())
+            .ok_or_else(|| {
+                Refusal::NoEngine {
+                    reasons: vec![format!("the {kind} engine is not built in")],
+                }
+                .into()
+            })
     }
 
     fn place(&self) -> String {
-        self.identity.as_ref().map_or_else(|| self.target.backing.path().display().to_string(), |identity| identity.stable_name.clone())
+        self.identity.as_ref().map_or_else(
+            || self.target.backing.path().display().to_string(),
+            |identity| identity.stable_name.clone(),
+        )
     }
 
     fn identity(&self) -> Result<&Identity, Error> {
-        self.identity.as_ref().ok_or_else(|| HostError::NotFound { what: self.place() }.into())
+        self.identity
+            .as_ref()
+            .ok_or_else(|| HostError::NotFound { what: self.place() }.into())
     }
 
     fn fetch_secret(&mut self, plan: &Plan) -> Result<Changed, Error> {
@@ -178,10 +207,16 @@ impl<'r, 'a> Applier<'r, 'a> {
                 });
             }
             KeySource::Token { key } => {
-                let blob = self.header.as_ref().and_then(Snapshot::token).and_then(|(_, token)| token.blob);
+                let blob = self
+                    .header
+                    .as_ref()
+                    .and_then(Snapshot::token)
+                    .and_then(|(_, token)| token.blob);
                 let made = match blob.filter(|_| !makes_header) {
                     Some(blob) => self.secrets.machine_secret(&self.target.name, key, &blob)?,
-                    None => self.secrets.machine_secret_for_new(&self.target.name, key)?,
+                    None => self
+                        .secrets
+                        .machine_secret_for_new(&self.target.name, key)?,
                 };
                 self.secret = Some(made.secret);
                 self.blob = Some(made.blob);
@@ -192,7 +227,11 @@ impl<'r, 'a> Applier<'r, 'a> {
 
     /// Whether the header's newest token is under this secret.
     fn is_bound_to(&self, secret: &VolumeSecret) -> Result<bool, Error> {
-        match self.header.as_ref().and_then(|header| Some((header, header.token()?))) {
+        match self
+            .header
+            .as_ref()
+            .and_then(|header| Some((header, header.token()?)))
+        {
             Some((header, (_, token))) => header.verify(&self.target.name, secret, &token),
             None => Ok(false),
         }
@@ -211,13 +250,22 @@ impl<'r, 'a> Applier<'r, 'a> {
             let device = self.host.open(&identity, Access::Exclusive)?;
             let now = observe(self.host, self.target)?;
             let was = &self.observed.content;
-            let same = now.content == *was || (*was == Content::Missing && now.content == Content::Blank);
+            let same =
+                now.content == *was || (*was == Content::Missing && now.content == Content::Blank);
             if !same {
-                return Err(Refusal::NotBlank { volume: self.target.name.clone(), device: identity.stable_name, size: identity.size, found: now.content.to_string() }.into());
+                return Err(Refusal::NotBlank {
+                    volume: self.target.name.clone(),
+                    device: identity.stable_name,
+                    size: identity.size,
+                    found: now.content.to_string(),
+                }
+                .into());
             }
             self.claim = Some(device);
         }
-        self.claim.as_deref().ok_or_else(|| HostError::NotFound { what: self.place() }.into())
+        self.claim
+            .as_deref()
+            .ok_or_else(|| HostError::NotFound { what: self.place() }.into())
     }
 
     fn wipe(&mut self) -> Result<Changed, Error> {
@@ -253,7 +301,12 @@ impl<'r, 'a> Applier<'r, 'a> {
     /// leaves behind is known for what it is, and nothing else is ever taken for it.
     fn format(&mut self) -> Result<Changed, Error> {
         let identity = self.identity()?.clone();
-        let made = header::format(self.target, &identity, self.secret.as_deref(), self.blob.clone())?;
+        let made = header::format(
+            self.target,
+            &identity,
+            self.secret.as_deref(),
+            self.blob.clone(),
+        )?;
         let host = self.host;
         let intent = Place::intent(&self.target.name);
         let _ = self.claim()?;
@@ -272,8 +325,13 @@ impl<'r, 'a> Applier<'r, 'a> {
     fn unlock(&mut self) -> Result<Changed, Error> {
         let place = self.place();
         let volume = self.target.name.clone();
-        let secret = self.secret.clone().ok_or_else(|| Error::Misuse("no secret was fetched".to_owned()))?;
-        let header = self.header.as_ref().ok_or_else(|| HostError::NotFound { what: format!("the header of {place}") })?;
+        let secret = self
+            .secret
+            .clone()
+            .ok_or_else(|| Error::Misuse("no secret was fetched".to_owned()))?;
+        let header = self.header.as_ref().ok_or_else(|| HostError::NotFound {
+            what: format!("the header of {place}"),
+        })?;
         let keyslot = match header.token() {
             Some((_, token)) => {
                 if !header.verify(&volume, &secret, &token)? {
@@ -284,10 +342,18 @@ impl<'r, 'a> Applier<'r, 'a> {
             None => None,
         };
         let device = self.host.open(self.identity()?, Access::Read)?;
-        let opened = header.unlock(&*device, &secret, keyslot).map_err(|error| match error {
-            Error::Header { source: luks::Error::WrongPassphrase { .. }, .. } => Error::WrongSecret { volume: volume.clone(), place: place.clone() },
-            other => other,
-        })?;
+        let opened = header
+            .unlock(&*device, &secret, keyslot)
+            .map_err(|error| match error {
+                Error::Header {
+                    source: luks::Error::WrongPassphrase { .. },
+                    ..
+                } => Error::WrongSecret {
+                    volume: volume.clone(),
+                    place: place.clone(),
+                },
+                other => other,
+            })?;
         self.key = Some(opened.key);
         if let (KeySource::Token { key }, Some(blob)) = (&self.target.key, &self.blob) {
             self.secrets.pin_machine(key, blob)?;
@@ -298,7 +364,9 @@ impl<'r, 'a> Applier<'r, 'a> {
     fn repair_header(&mut self) -> Result<Changed, Error> {
         let _ = self.claim()?;
         let place = self.place();
-        let header = self.header.as_mut().ok_or_else(|| HostError::NotFound { what: format!("the header of {place}") })?;
+        let header = self.header.as_mut().ok_or_else(|| HostError::NotFound {
+            what: format!("the header of {place}"),
+        })?;
         let steps = header.commit(&place)?;
         header::write(self.claim()?, &steps)?;
         self.claim = None;
@@ -308,8 +376,14 @@ impl<'r, 'a> Applier<'r, 'a> {
     fn attach_loop(&mut self) -> Result<Changed, Error> {
         let before = self.host.find_loop(self.target.backing.path())?;
         let sector_size = self.header.as_ref().map_or(512, Snapshot::sector_size);
-        let _ = self.host.attach_loop(self.target.backing.path(), sector_size, false)?;
-        Ok(if before.is_some() { Changed::No } else { Changed::Yes })
+        let _ = self
+            .host
+            .attach_loop(self.target.backing.path(), sector_size, false)?;
+        Ok(if before.is_some() {
+            Changed::No
+        } else {
+            Changed::Yes
+        })
     }
 
     fn map(&mut self, kind: EngineKind) -> Result<Changed, Error> {
@@ -317,9 +391,18 @@ impl<'r, 'a> Applier<'r, 'a> {
         let engine = self.engine(kind)?;
         let identity = self.identity()?.clone();
         let place = self.place();
-        let backing = if engine.needs_block_device() { self.host.find_loop(&identity.path)?.unwrap_or_else(|| identity.path.clone()) } else { identity.path.clone() };
+        let backing = if engine.needs_block_device() {
+            self.host
+                .find_loop(&identity.path)?
+                .unwrap_or_else(|| identity.path.clone())
+        } else {
+            identity.path.clone()
+        };
         let (Some(header), Some(key)) = (&self.header, &self.key) else {
-            return Err(Error::Misuse(format!("volume {} is not unlocked", self.target.name)));
+            return Err(Error::Misuse(format!(
+                "volume {} is not unlocked",
+                self.target.name
+            )));
         };
         let payload = header.payload(identity.size, &place)?;
         let mapping = Mapping {
@@ -342,16 +425,26 @@ impl<'r, 'a> Applier<'r, 'a> {
     }
 
     fn mapped(&self) -> Result<&PathBuf, Error> {
-        self.mapped.as_ref().ok_or_else(|| Error::Misuse(format!("volume {} is not open", self.target.name)))
+        self.mapped
+            .as_ref()
+            .ok_or_else(|| Error::Misuse(format!("volume {} is not open", self.target.name)))
     }
 
     /// Only while the header in hand says provisioning: written by this run, or verified by it.
     fn make_file_system(&mut self, kind: FileSystem) -> Result<Changed, Error> {
-        let state = self.header.as_ref().and_then(Snapshot::token).map(|(_, token)| token.state);
+        let state = self
+            .header
+            .as_ref()
+            .and_then(Snapshot::token)
+            .map(|(_, token)| token.state);
         if state != Some(State::Provisioning) {
-            return Err(Error::Misuse(format!("volume {} is not being provisioned; mkfs was not run", self.target.name)));
+            return Err(Error::Misuse(format!(
+                "volume {} is not being provisioned; mkfs was not run",
+                self.target.name
+            )));
         }
-        self.host.make_file_system(self.mapped()?, kind, &self.target.name)?;
+        self.host
+            .make_file_system(self.mapped()?, kind, &self.target.name)?;
         Ok(Changed::Yes)
     }
 
@@ -359,7 +452,9 @@ impl<'r, 'a> Applier<'r, 'a> {
         let place = self.place();
         let device = self.host.open(self.identity()?, Access::Shared)?;
         let volume = &self.target.name;
-        let header = self.header.as_mut().ok_or_else(|| HostError::NotFound { what: format!("the header of {place}") })?;
+        let header = self.header.as_mut().ok_or_else(|| HostError::NotFound {
+            what: format!("the header of {place}"),
+        })?;
         header.set_state(volume, self.secret.as_deref(), State::Ready, &place)?;
         let steps = header.commit(&place)?;
         header::write(&*device, &steps)?;
@@ -370,8 +465,14 @@ impl<'r, 'a> Applier<'r, 'a> {
         let device = self.mapped()?.clone();
         let found = self.host.file_system_on(&device)?;
         let Some(file_system) = found.as_deref().filter(|name| MOUNTED.contains(name)) else {
-            let what = found.map_or_else(|| "no file system".to_owned(), |name| format!("{name}, which kluis does not mount"));
-            return Err(Error::NoFileSystem { volume: self.target.name.clone(), found: what });
+            let what = found.map_or_else(
+                || "no file system".to_owned(),
+                |name| format!("{name}, which kluis does not mount"),
+            );
+            return Err(Error::NoFileSystem {
+                volume: self.target.name.clone(),
+                found: what,
+            });
         };
         // A run that was killed may have left the header's last write in a cache. Were it lost after files have been
         // written here, the next run would read "provisioning" and make the file system again.

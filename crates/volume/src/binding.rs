@@ -38,13 +38,19 @@ pub struct VolumeSecret {
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     /// A machine's secret of the wrong length.
-    #[error("the key service answered with a secret of {0} bytes where a machine's has 32; the header's blob is not one that Kluis made")]
+    #[error(
+        "the key service answered with a secret of {0} bytes where a machine's has 32; the header's blob is not one that Kluis made"
+    )]
     Length(usize),
     /// Nothing before the first line end.
-    #[error("the shared secret is empty; put another object in place (kluis seal) and run this again")]
+    #[error(
+        "the shared secret is empty; put another object in place (kluis seal) and run this again"
+    )]
     Empty,
     /// More than cryptsetup would read.
-    #[error("the shared secret is longer than the {PASSPHRASE_MAX} bytes that cryptsetup reads; put a shorter one in place")]
+    #[error(
+        "the shared secret is longer than the {PASSPHRASE_MAX} bytes that cryptsetup reads; put a shorter one in place"
+    )]
     TooLong,
     /// No memory that can be locked, or the library failed.
     #[error(transparent)]
@@ -71,7 +77,13 @@ impl VolumeSecret {
     /// [`SecretError::Empty`], [`SecretError::TooLong`].
     pub fn shared(plaintext: &SecretBytes) -> Result<Self, SecretError> {
         let bytes = plaintext.danger_expose();
-        let kept = || bytes.iter().copied().filter(|&byte| byte != 0).take_while(|&byte| byte != b'\n');
+        let kept = || {
+            bytes
+                .iter()
+                .copied()
+                .filter(|&byte| byte != 0)
+                .take_while(|&byte| byte != b'\n')
+        };
         let len = kept().count();
         match len {
             0 => return Err(SecretError::Empty),
@@ -83,7 +95,10 @@ impl VolumeSecret {
             Ok(())
         })?;
         let prk = crypto::hkdf_sha256_extract(SALT, passphrase.danger_expose())?;
-        Ok(Self { prk, shared: Some(passphrase) })
+        Ok(Self {
+            prk,
+            shared: Some(passphrase),
+        })
     }
 
     /// The passphrase of a volume's keyslot.
@@ -94,13 +109,16 @@ impl VolumeSecret {
         if let Some(shared) = &self.shared {
             return SecretBytes::copy_of(shared.danger_expose());
         }
-        let derived: Secret<32> = crypto::hkdf_sha256_expand(&self.prk, &[b"pass\0", uuid.as_bytes()])?;
+        let derived: Secret<32> =
+            crypto::hkdf_sha256_expand(&self.prk, &[b"pass\0", uuid.as_bytes()])?;
         encode(&derived, "")
     }
 
     /// Whether the passphrase holds 256 random bits, so that there is nothing for a KDF to stretch.
     pub fn is_random(&self) -> bool {
-        self.shared.as_ref().is_none_or(|secret| is_sealed_form(secret.danger_expose()))
+        self.shared
+            .as_ref()
+            .is_none_or(|secret| is_sealed_form(secret.danger_expose()))
     }
 
     /// Whether two are the same secret, in constant time.
@@ -114,7 +132,10 @@ impl VolumeSecret {
     /// [`crypto::Error`] when there is no memory for the key.
     pub fn mac(&self, fields: &Fields<'_>) -> Result<[u8; 32], crypto::Error> {
         let key = self.mac_key(fields.uuid)?;
-        Ok(crypto::hmac_sha256(key.danger_expose(), &[&fields.encode()]))
+        Ok(crypto::hmac_sha256(
+            key.danger_expose(),
+            &[&fields.encode()],
+        ))
     }
 
     /// Whether a header's mac is the one of its fields.
@@ -123,7 +144,11 @@ impl VolumeSecret {
     /// [`crypto::Error`] when there is no memory for the key.
     pub fn verify(&self, fields: &Fields<'_>, mac: &[u8]) -> Result<bool, crypto::Error> {
         let key = self.mac_key(fields.uuid)?;
-        Ok(crypto::hmac_sha256_verify(key.danger_expose(), &[&fields.encode()], mac))
+        Ok(crypto::hmac_sha256_verify(
+            key.danger_expose(),
+            &[&fields.encode()],
+            mac,
+        ))
     }
 
     fn mac_key(&self, uuid: &str) -> Result<Secret<32>, crypto::Error> {
@@ -147,7 +172,9 @@ fn is_sealed_form(secret: &[u8]) -> bool {
     let is_base64url = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     encoded.len() == ENCODED_LEN
         && encoded.iter().all(is_base64url)
-        && encoded.last().is_some_and(|last| b"AEIMQUYcgkosw048".contains(last))
+        && encoded
+            .last()
+            .is_some_and(|last| b"AEIMQUYcgkosw048".contains(last))
 }
 
 fn encode(secret: &Secret<32>, prefix: &str) -> Result<SecretBytes, crypto::Error> {
@@ -262,7 +289,9 @@ impl Prefixed {
 
     fn list(&mut self, items: &[String]) {
         self.number(items.len() as u64);
-        items.iter().for_each(|item| self.text(item));
+        for item in items {
+            self.text(item);
+        }
     }
 }
 

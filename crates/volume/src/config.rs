@@ -20,9 +20,9 @@ pub const SIZE_MIN: u64 = 32 << 20;
 /// The smallest volume with XFS, which `mkfs.xfs` itself sets at 300 MB of payload.
 pub const SIZE_MIN_XFS: u64 = 320 << 20;
 /// How long temporary failures of the key service and the object store are retried, unless `[agent] deadline` says otherwise.
-pub const DEADLINE_DEFAULT: Duration = Duration::from_secs(120);
+pub const DEADLINE_DEFAULT: Duration = Duration::from_mins(2);
 /// The longest deadline that may be set.
-pub const DEADLINE_MAX: Duration = Duration::from_secs(24 * 3600);
+pub const DEADLINE_MAX: Duration = Duration::from_hours(24);
 /// Where root-owned state lies, unless `[agent] state` says otherwise.
 pub const STATE_DEFAULT: &str = "/var/lib/kluis";
 
@@ -48,7 +48,11 @@ pub struct Agent {
 
 impl Default for Agent {
     fn default() -> Self {
-        Self { machine: None, state: PathBuf::from(STATE_DEFAULT), deadline: DEADLINE_DEFAULT }
+        Self {
+            machine: None,
+            state: PathBuf::from(STATE_DEFAULT),
+            deadline: DEADLINE_DEFAULT,
+        }
     }
 }
 
@@ -139,13 +143,23 @@ pub struct ConfigError {
 
 impl ConfigError {
     /// The line of [`ConfigError::span`] within `text`, counted from 1.
+    #[expect(clippy::naive_bytecount, reason = "once, over a configuration")]
     pub fn line(&self, text: &str) -> Option<usize> {
         let start = self.span.as_ref()?.start.min(text.len());
-        Some(text.as_bytes()[..start].iter().filter(|&&byte| byte == b'\n').count() + 1)
+        Some(
+            text.as_bytes()[..start]
+                .iter()
+                .filter(|&&byte| byte == b'\n')
+                .count()
+                + 1,
+        )
     }
 
     fn at<T>(place: &Spanned<T>, message: impl Into<String>) -> Self {
-        Self { message: message.into(), span: Some(place.span()) }
+        Self {
+            message: message.into(),
+            span: Some(place.span()),
+        }
     }
 }
 
@@ -210,14 +224,20 @@ impl Config {
         for (name, raw) in raw.volume {
             let span = raw.span();
             let raw = raw.into_inner();
-            check_name(&name).map_err(|message| ConfigError { message, span: Some(span.clone()) })?;
+            check_name(&name).map_err(|message| ConfigError {
+                message,
+                span: Some(span.clone()),
+            })?;
             let mount_place = raw.mount.clone();
             let backing_place = raw.file.clone().or_else(|| raw.device.clone());
             let volume = raw.check(&name, &span)?;
             if let Some(other) = mounts.insert(volume.mount.clone(), name.clone()) {
                 return Err(ConfigError::at(
                     &mount_place,
-                    format!("volume {other} is mounted at {} already; give {name} a place of its own", volume.mount.display()),
+                    format!(
+                        "volume {other} is mounted at {} already; give {name} a place of its own",
+                        volume.mount.display()
+                    ),
                 ));
             }
             if let Some(place) = backing_place
@@ -225,7 +245,10 @@ impl Config {
             {
                 return Err(ConfigError::at(
                     &place,
-                    format!("volume {other} lies on {} already; two volumes cannot share it", place.get_ref().display()),
+                    format!(
+                        "volume {other} lies on {} already; two volumes cannot share it",
+                        place.get_ref().display()
+                    ),
                 ));
             }
             volumes.insert(name, volume);
@@ -240,13 +263,22 @@ impl RawAgent {
         if let Some(machine) = &self.machine {
             // KMS bounds a context value to 2048 characters; a name that could be mistaken is not worth having.
             let plain = machine.get_ref();
-            if plain.is_empty() || plain.len() > 256 || !plain.bytes().all(|byte| byte.is_ascii_graphic()) {
-                return Err(ConfigError::at(machine, "machine is 1 to 256 printable ASCII characters without spaces"));
+            if plain.is_empty()
+                || plain.len() > 256
+                || !plain.bytes().all(|byte| byte.is_ascii_graphic())
+            {
+                return Err(ConfigError::at(
+                    machine,
+                    "machine is 1 to 256 printable ASCII characters without spaces",
+                ));
             }
         }
         let state = match self.state {
             Some(state) if !is_plain_absolute(state.get_ref()) => {
-                return Err(ConfigError::at(&state, "state is an absolute path without \"..\""));
+                return Err(ConfigError::at(
+                    &state,
+                    "state is an absolute path without \"..\"",
+                ));
             }
             Some(state) => state.into_inner(),
             None => defaults.state,
@@ -254,10 +286,19 @@ impl RawAgent {
         let deadline = match self.deadline {
             Some(text) => units::duration(text.get_ref())
                 .filter(|time| *time <= DEADLINE_MAX)
-                .ok_or_else(|| ConfigError::at(&text, "deadline is a time of at most 24h, such as \"90s\" or \"5min\""))?,
+                .ok_or_else(|| {
+                    ConfigError::at(
+                        &text,
+                        "deadline is a time of at most 24h, such as \"90s\" or \"5min\"",
+                    )
+                })?,
             None => defaults.deadline,
         };
-        Ok(Agent { machine: self.machine.map(Spanned::into_inner), state, deadline })
+        Ok(Agent {
+            machine: self.machine.map(Spanned::into_inner),
+            state,
+            deadline,
+        })
     }
 }
 
@@ -268,14 +309,27 @@ impl RawVolume {
             RawFileSystem::Xfs => FileSystem::Xfs,
         };
         if !is_plain_absolute(self.mount.get_ref()) || self.mount.get_ref() == Path::new("/") {
-            return Err(ConfigError::at(&self.mount, "mount is an absolute path below / without \"..\""));
+            return Err(ConfigError::at(
+                &self.mount,
+                "mount is an absolute path below / without \"..\"",
+            ));
         }
         let backing = check_backing(self.file, self.device, self.size, file_system, span)?;
         let key = check_key(self.key, self.secret)?;
         if file_name_holds_n(self.mount.get_ref()) && backing != Backing::InstanceStore {
-            return Err(ConfigError::at(&self.mount, "{n} stands for one of several disks; it goes with device = \"instance-store\""));
+            return Err(ConfigError::at(
+                &self.mount,
+                "{n} stands for one of several disks; it goes with device = \"instance-store\"",
+            ));
         }
-        Ok(VolumeConfig { name: name.to_owned(), backing, mount: self.mount.into_inner(), file_system, key, engine: self.engine })
+        Ok(VolumeConfig {
+            name: name.to_owned(),
+            backing,
+            mount: self.mount.into_inner(),
+            file_system,
+            key,
+            engine: self.engine,
+        })
     }
 }
 
@@ -291,35 +345,67 @@ fn check_backing(
     span: &Range<usize>,
 ) -> Result<Backing, ConfigError> {
     match (file, device, size) {
-        (Some(_), Some(device), _) => Err(ConfigError::at(&device, "a volume has a file or a device, not both")),
+        (Some(_), Some(device), _) => Err(ConfigError::at(
+            &device,
+            "a volume has a file or a device, not both",
+        )),
         (None, None, _) => Err(ConfigError {
-            message: "a volume needs file = \"/path\" with size, or device = \"/dev/disk/by-id/…\"".to_owned(),
+            message: "a volume needs file = \"/path\" with size, or device = \"/dev/disk/by-id/…\""
+                .to_owned(),
             span: Some(span.clone()),
         }),
-        (None, Some(_), Some(size)) => Err(ConfigError::at(&size, "size is that of a file; a device has its own")),
-        (Some(file), None, None) => Err(ConfigError::at(&file, "a file needs a size, such as size = \"2GiB\"")),
+        (None, Some(_), Some(size)) => Err(ConfigError::at(
+            &size,
+            "size is that of a file; a device has its own",
+        )),
+        (Some(file), None, None) => Err(ConfigError::at(
+            &file,
+            "a file needs a size, such as size = \"2GiB\"",
+        )),
         (Some(file), None, Some(size)) => {
             if !is_plain_absolute(file.get_ref()) {
-                return Err(ConfigError::at(&file, "file is an absolute path without \"..\""));
+                return Err(ConfigError::at(
+                    &file,
+                    "file is an absolute path without \"..\"",
+                ));
             }
-            let bytes = units::size(size.get_ref())
-                .ok_or_else(|| ConfigError::at(&size, "size is a number and a unit, such as \"2GiB\" or \"500MB\""))?;
-            let least = if file_system == FileSystem::Xfs { SIZE_MIN_XFS } else { SIZE_MIN };
+            let bytes = units::size(size.get_ref()).ok_or_else(|| {
+                ConfigError::at(
+                    &size,
+                    "size is a number and a unit, such as \"2GiB\" or \"500MB\"",
+                )
+            })?;
+            let least = if file_system == FileSystem::Xfs {
+                SIZE_MIN_XFS
+            } else {
+                SIZE_MIN
+            };
             if bytes < least {
                 return Err(ConfigError::at(
                     &size,
-                    format!("a volume with {file_system} has at least {}MiB", least >> 20),
+                    format!(
+                        "a volume with {file_system} has at least {}MiB",
+                        least >> 20
+                    ),
                 ));
             }
             if bytes % 4096 != 0 {
                 return Err(ConfigError::at(&size, "size is a multiple of 4096 bytes"));
             }
-            Ok(Backing::File { path: file.into_inner(), size: bytes })
+            Ok(Backing::File {
+                path: file.into_inner(),
+                size: bytes,
+            })
         }
-        (None, Some(device), None) if device.get_ref() == Path::new("instance-store") => Ok(Backing::InstanceStore),
+        (None, Some(device), None) if device.get_ref() == Path::new("instance-store") => {
+            Ok(Backing::InstanceStore)
+        }
         (None, Some(device), None) => {
             if !is_plain_absolute(device.get_ref()) || !device.get_ref().starts_with("/dev") {
-                return Err(ConfigError::at(&device, "device is a path in /dev, or \"instance-store\""));
+                return Err(ConfigError::at(
+                    &device,
+                    "device is a path in /dev, or \"instance-store\"",
+                ));
             }
             if is_enumerated(device.get_ref()) {
                 return Err(ConfigError::at(
@@ -335,33 +421,55 @@ fn check_backing(
     }
 }
 
-fn check_key(key: Spanned<String>, secret: Option<Spanned<String>>) -> Result<KeySource, ConfigError> {
+fn check_key(
+    key: Spanned<String>,
+    secret: Option<Spanned<String>>,
+) -> Result<KeySource, ConfigError> {
     let plain = key.get_ref();
     if plain == "ephemeral" {
         return match secret {
-            Some(secret) => Err(ConfigError::at(&secret, "an ephemeral volume has no secret; its key is never stored")),
+            Some(secret) => Err(ConfigError::at(
+                &secret,
+                "an ephemeral volume has no secret; its key is never stored",
+            )),
             None => Ok(KeySource::Ephemeral),
         };
     }
     // KMS: KeyId is 1 to 2048 characters.
-    if plain.is_empty() || plain.len() > 2048 || !plain.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(ConfigError::at(&key, "key is a KMS key's ARN, id or alias, or \"ephemeral\""));
+    if plain.is_empty() || plain.len() > 2048 || !plain.bytes().all(|byte| byte.is_ascii_graphic())
+    {
+        return Err(ConfigError::at(
+            &key,
+            "key is a KMS key's ARN, id or alias, or \"ephemeral\"",
+        ));
     }
     match secret {
-        None => Ok(KeySource::Token { key: key.into_inner() }),
+        None => Ok(KeySource::Token {
+            key: key.into_inner(),
+        }),
         Some(secret) => {
             let uri = secret
                 .get_ref()
                 .parse()
-                .map_err(|error: crate::ports::ObjectUriError| ConfigError::at(&secret, error.to_string()))?;
-            Ok(KeySource::Seed { key: key.into_inner(), secret: uri })
+                .map_err(|error: crate::ports::ObjectUriError| {
+                    ConfigError::at(&secret, error.to_string())
+                })?;
+            Ok(KeySource::Seed {
+                key: key.into_inner(),
+                secret: uri,
+            })
         }
     }
 }
 
 fn check_name(name: &str) -> Result<(), String> {
-    let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
-    let first = name.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
+    let plain = name
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
+    let first = name
+        .bytes()
+        .next()
+        .is_some_and(|b| b.is_ascii_alphanumeric());
     if plain && first && name.len() <= NAME_MAX {
         Ok(())
     } else {
@@ -373,7 +481,9 @@ fn check_name(name: &str) -> Result<(), String> {
 
 fn is_plain_absolute(path: &Path) -> bool {
     path.is_absolute()
-        && path.components().all(|part| matches!(part, Component::RootDir | Component::Normal(_)))
+        && path
+            .components()
+            .all(|part| matches!(part, Component::RootDir | Component::Normal(_)))
         && !path.to_string_lossy().chars().any(char::is_control)
 }
 
@@ -382,9 +492,16 @@ fn is_enumerated(device: &Path) -> bool {
     let Some(name) = device.strip_prefix("/dev").ok().and_then(Path::to_str) else {
         return false;
     };
-    let after = |prefix: &str| name.strip_prefix(prefix).and_then(|rest| rest.bytes().next());
-    ["sd", "vd", "xvd", "hd"].iter().any(|prefix| after(prefix).is_some_and(|b| b.is_ascii_lowercase()))
-        || ["nvme", "mmcblk", "md", "dm-"].iter().any(|prefix| after(prefix).is_some_and(|b| b.is_ascii_digit()))
+    let after = |prefix: &str| {
+        name.strip_prefix(prefix)
+            .and_then(|rest| rest.bytes().next())
+    };
+    ["sd", "vd", "xvd", "hd"]
+        .iter()
+        .any(|prefix| after(prefix).is_some_and(|b| b.is_ascii_lowercase()))
+        || ["nvme", "mmcblk", "md", "dm-"]
+            .iter()
+            .any(|prefix| after(prefix).is_some_and(|b| b.is_ascii_digit()))
 }
 
 #[cfg(test)]

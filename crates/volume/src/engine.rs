@@ -202,7 +202,9 @@ pub enum EngineError {
         why: String,
     },
     /// No memory that can be locked.
-    #[error("no memory for {what}; raise RLIMIT_MEMLOCK (LimitMEMLOCK= in the unit) or free memory")]
+    #[error(
+        "no memory for {what}; raise RLIMIT_MEMLOCK (LimitMEMLOCK= in the unit) or free memory"
+    )]
     Memory {
         /// What it was for.
         what: String,

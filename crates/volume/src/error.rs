@@ -53,7 +53,9 @@ pub enum Error {
 
     // --- the header's ---
     /// The header on the device is damaged, unsupported or outside the allow-list.
-    #[error("the header of {place} cannot be used: {source}; look with: kluis header show, or restore a backup: kluis header restore")]
+    #[error(
+        "the header of {place} cannot be used: {source}; look with: kluis header show, or restore a backup: kluis header restore"
+    )]
     Header {
         /// The device or file.
         place: String,
@@ -114,7 +116,9 @@ pub enum Error {
         source: KeyServiceError,
     },
     /// A key service that unwraps to something else than it wrapped.
-    #[error("the key service did not give back the secret that it had wrapped a moment ago; nothing was written. Do not trust this service")]
+    #[error(
+        "the key service did not give back the secret that it had wrapped a moment ago; nothing was written. Do not trust this service"
+    )]
     Inconsistent,
     /// The object store.
     #[error(transparent)]
@@ -131,7 +135,9 @@ pub enum Error {
     #[error(transparent)]
     Crypto(#[from] crypto::Error),
     /// A piece of root-owned state that is not what Kluis wrote.
-    #[error("the state {0} is damaged: it is not what kluis wrote there; look at it, and remove it if it is of no use")]
+    #[error(
+        "the state {0} is damaged: it is not what kluis wrote there; look at it, and remove it if it is of no use"
+    )]
     State(String),
 
     // --- erase's ---
@@ -162,20 +168,38 @@ impl Error {
             Self::Config(_) | Self::UnknownVolume { .. } | Self::Misuse(_) => ExitCode::Parameters,
             Self::Refused(refusal) => refusal.exit_code(),
             Self::Header { source, .. } => header_code(source),
-            Self::Token(_) | Self::NoFileSystem { .. } | Self::Remains { .. } | Self::ForeignBackup { .. } | Self::State(_) => ExitCode::Device,
-            Self::Mac { .. } | Self::WrongSecret { .. } | Self::ForeignBlob { .. } | Self::Inconsistent => ExitCode::Key,
-            Self::Secret(error) => match error {
-                SecretError::Crypto(error) => crypto_code(error),
-                _ => ExitCode::Key,
-            },
-            Self::KeyService(error) if error.is_temporary() => ExitCode::Temporary,
-            Self::Object(error) if error.is_temporary() => ExitCode::Temporary,
-            Self::KeyService(KeyServiceError::NotFound(_)) | Self::Object(ObjectError::NotFound(_)) => ExitCode::Parameters,
-            Self::KeyService(_) | Self::Object(_) => ExitCode::Key,
+            Self::Secret(SecretError::Crypto(error)) | Self::Crypto(error) => crypto_code(error),
+            Self::Token(_)
+            | Self::NoFileSystem { .. }
+            | Self::Remains { .. }
+            | Self::ForeignBackup { .. }
+            | Self::State(_) => ExitCode::Device,
+            Self::Mac { .. }
+            | Self::WrongSecret { .. }
+            | Self::ForeignBlob { .. }
+            | Self::Inconsistent
+            | Self::Secret(_) => ExitCode::Key,
+            Self::KeyService(error) => key_service_code(error),
+            Self::Object(error) => object_code(error),
             Self::Host(error) => host_code(error),
             Self::Engine(error) => engine_code(error),
-            Self::Crypto(error) => crypto_code(error),
         }
+    }
+}
+
+fn key_service_code(error: &KeyServiceError) -> ExitCode {
+    match error {
+        KeyServiceError::Unreachable(_) | KeyServiceError::Throttled(_) => ExitCode::Temporary,
+        KeyServiceError::NotFound(_) => ExitCode::Parameters,
+        KeyServiceError::Denied(_) | KeyServiceError::Invalid(_) => ExitCode::Key,
+    }
+}
+
+fn object_code(error: &ObjectError) -> ExitCode {
+    match error {
+        ObjectError::Unreachable(_) | ObjectError::Throttled(_) => ExitCode::Temporary,
+        ObjectError::NotFound(_) => ExitCode::Parameters,
+        ObjectError::Denied(_) | ObjectError::Invalid(_) => ExitCode::Key,
     }
 }
 
@@ -200,7 +224,9 @@ fn host_code(error: &HostError) -> ExitCode {
         HostError::Busy { .. } => ExitCode::Busy,
         HostError::Denied { .. } | HostError::Insecure { .. } => ExitCode::Key,
         HostError::Memory { .. } => ExitCode::Memory,
-        HostError::Unsupported { .. } | HostError::MissingProgram { .. } | HostError::Exists { .. } => ExitCode::Parameters,
+        HostError::Unsupported { .. }
+        | HostError::MissingProgram { .. }
+        | HostError::Exists { .. } => ExitCode::Parameters,
         HostError::NotFound { .. }
         | HostError::WrongKind { .. }
         | HostError::Replaced { .. }

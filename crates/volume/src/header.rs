@@ -43,7 +43,10 @@ impl Problem {
     }
 
     pub(crate) fn into_error(self, place: String) -> Error {
-        Error::Header { place, source: self.0 }
+        Error::Header {
+            place,
+            source: self.0,
+        }
     }
 }
 
@@ -92,11 +95,14 @@ fn read_as(device: &dyn Device, profile: Profile) -> Result<Result<Snapshot, Pro
     let mut failed = None;
     let mut source = |offset: u64, len: usize| {
         let mut bytes = vec![0; len];
-        device.read_at(offset, &mut bytes).map(|()| bytes).map_err(|error| {
-            let words = error.to_string();
-            failed = Some(error);
-            io::Error::other(words)
-        })
+        device
+            .read_at(offset, &mut bytes)
+            .map(|()| bytes)
+            .map_err(|error| {
+                let words = error.to_string();
+                failed = Some(error);
+                io::Error::other(words)
+            })
     };
     let device_len = device.size();
     let outcome = Header::read(&mut source, device_len, profile);
@@ -104,7 +110,11 @@ fn read_as(device: &dyn Device, profile: Profile) -> Result<Result<Snapshot, Pro
         return Err(error.into());
     }
     Ok(match outcome {
-        Ok(read) => Ok(Snapshot { header: read.header, needs_repair: read.copy.needs_repair(), device_len }),
+        Ok(read) => Ok(Snapshot {
+            header: read.header,
+            needs_repair: read.copy.needs_repair(),
+            device_len,
+        }),
         Err(luks::Error::Crypto(error)) => return Err(error.into()),
         Err(error) => Err(Problem(error)),
     })
@@ -113,12 +123,18 @@ fn read_as(device: &dyn Device, profile: Profile) -> Result<Result<Snapshot, Pro
 /// Reads a header out of a backup.
 pub(crate) fn read_backup(bytes: &[u8], device_len: u64) -> Result<Snapshot, Problem> {
     let mut source = |offset: u64, len: usize| {
-        let start = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+        let start = usize::try_from(offset)
+            .unwrap_or(usize::MAX)
+            .min(bytes.len());
         let end = start.saturating_add(len).min(bytes.len());
         Ok(bytes[start..end].to_vec())
     };
     Header::read(&mut source, device_len, Profile::Strict)
-        .map(|read| Snapshot { header: read.header, needs_repair: read.copy.needs_repair(), device_len })
+        .map(|read| Snapshot {
+            header: read.header,
+            needs_repair: read.copy.needs_repair(),
+            device_len,
+        })
         .map_err(Problem)
 }
 
@@ -140,7 +156,12 @@ pub(crate) fn write(device: &dyn Device, steps: &[Step]) -> Result<(), HostError
 }
 
 /// Makes the header of a new volume in state provisioning: with a keyslot and a token, or ephemeral with neither secret.
-pub(crate) fn format(target: &Target, device: &Identity, secret: Option<&VolumeSecret>, blob: Option<Vec<u8>>) -> Result<Made, Error> {
+pub(crate) fn format(
+    target: &Target,
+    device: &Identity,
+    secret: Option<&VolumeSecret>,
+    blob: Option<Vec<u8>>,
+) -> Result<Made, Error> {
     let place = device.stable_name.as_str();
     let key = VolumeKey::random(KEY_LEN).map_err(fault(place))?;
     let is_ephemeral = target.key == KeySource::Ephemeral;
@@ -150,15 +171,36 @@ pub(crate) fn format(target: &Target, device: &Identity, secret: Option<&VolumeS
         EPHEMERAL_SUBSYSTEM.clone_into(&mut options.subsystem);
     }
     let header = luks::luks2::Header::format(&options, &key).map_err(fault(place))?;
-    let mut header = Snapshot { header: Header::V2(header), needs_repair: false, device_len: device.size };
+    let mut header = Snapshot {
+        header: Header::V2(header),
+        needs_repair: false,
+        device_len: device.size,
+    };
     let mut steps = Vec::new();
     if is_ephemeral {
-        let token = Token { keyslot: None, blob: None, generation: 1, state: State::Provisioning, mac: None };
-        header.v2(place)?.add_token(token.to_json()).map_err(fault(place))?;
+        let token = Token {
+            keyslot: None,
+            blob: None,
+            generation: 1,
+            state: State::Provisioning,
+            mac: None,
+        };
+        header
+            .v2(place)?
+            .add_token(token.to_json())
+            .map_err(fault(place))?;
     } else {
         let secret = secret.ok_or_else(|| Error::Misuse("no secret was fetched".to_owned()))?;
         let (keyslot, area) = header.add_keyslot(secret, &key, place)?;
-        header.bind(&target.name, secret, blob, keyslot, 1, State::Provisioning, place)?;
+        header.bind(
+            &target.name,
+            secret,
+            blob,
+            keyslot,
+            1,
+            State::Provisioning,
+            place,
+        )?;
         steps.extend([area.into(), Step::Flush]);
     }
     steps.extend(header.commit(place)?);
@@ -169,7 +211,10 @@ fn fault(place: &str) -> impl Fn(luks::Error) -> Error {
     let place = place.to_owned();
     move |error| match error {
         luks::Error::Crypto(error) => Error::Crypto(error),
-        source => Error::Header { place: place.clone(), source },
+        source => Error::Header {
+            place: place.clone(),
+            source,
+        },
     }
 }
 
@@ -177,7 +222,9 @@ impl Snapshot {
     fn v2(&mut self, place: &str) -> Result<&mut luks::luks2::Header, Error> {
         match &mut self.header {
             Header::V2(header) => Ok(header),
-            Header::V1(_) => Err(Error::Misuse(format!("{place} has a LUKS1 header, which is not changed"))),
+            Header::V1(_) => Err(Error::Misuse(format!(
+                "{place} has a LUKS1 header, which is not changed"
+            ))),
         }
     }
 
@@ -206,13 +253,24 @@ impl Snapshot {
             Header::V1(_) => (String::new(), String::new()),
             Header::V2(header) => (header.label().to_owned(), header.subsystem().to_owned()),
         };
-        let token_error = self.tokens_or_not().find_map(|(_, token)| token.err()).map(|error| error.to_string());
+        let token_error = self
+            .tokens_or_not()
+            .find_map(|(_, token)| token.err())
+            .map(|error| error.to_string());
         let token = self.token().map(|(_, token)| token);
         let keyslots = match &self.header {
             Header::V1(header) => header.keyslot_ids().len(),
             Header::V2(header) => header.metadata().keyslots.len(),
         };
-        HeaderFacts { kind: self.kind(), label, subsystem, keyslots, token, token_error, needs_repair: self.needs_repair }
+        HeaderFacts {
+            kind: self.kind(),
+            label,
+            subsystem,
+            keyslots,
+            token,
+            token_error,
+            needs_repair: self.needs_repair,
+        }
     }
 
     fn tokens_or_not(&self) -> impl Iterator<Item = (u32, Result<Token, TokenError>)> {
@@ -220,12 +278,18 @@ impl Snapshot {
             Header::V1(_) => None,
             Header::V2(header) => Some(&header.metadata().tokens),
         };
-        tokens.into_iter().flatten().filter_map(|(id, token)| Some((*id, Token::from_json(&token.json)?)))
+        tokens
+            .into_iter()
+            .flatten()
+            .filter_map(|(id, token)| Some((*id, Token::from_json(&token.json)?)))
     }
 
     /// Kluis's tokens, the newest first: two while a rekey is under way.
     pub(crate) fn tokens(&self) -> Vec<(u32, Token)> {
-        let mut tokens: Vec<(u32, Token)> = self.tokens_or_not().filter_map(|(id, token)| Some((id, token.ok()?))).collect();
+        let mut tokens: Vec<(u32, Token)> = self
+            .tokens_or_not()
+            .filter_map(|(id, token)| Some((id, token.ok()?)))
+            .collect();
         tokens.sort_by_key(|(_, token)| std::cmp::Reverse(token.generation));
         tokens
     }
@@ -236,15 +300,30 @@ impl Snapshot {
     }
 
     /// Whether a token's mac is the one of this header under this secret and volume name.
-    pub(crate) fn verify(&self, volume: &str, secret: &VolumeSecret, token: &Token) -> Result<bool, Error> {
+    pub(crate) fn verify(
+        &self,
+        volume: &str,
+        secret: &VolumeSecret,
+        token: &Token,
+    ) -> Result<bool, Error> {
         let Some(mac) = &token.mac else {
             return Ok(false);
         };
-        self.with_fields(volume, token.generation, token.state, |fields| secret.verify(fields, mac)).unwrap_or(Ok(false)).map_err(Error::Crypto)
+        self.with_fields(volume, token.generation, token.state, |fields| {
+            secret.verify(fields, mac)
+        })
+        .unwrap_or(Ok(false))
+        .map_err(Error::Crypto)
     }
 
     /// `None` for a header without the fields: LUKS1, or no segment or digest.
-    fn with_fields<T>(&self, volume: &str, generation: u64, state: State, use_them: impl FnOnce(&Fields<'_>) -> T) -> Option<T> {
+    fn with_fields<T>(
+        &self,
+        volume: &str,
+        generation: u64,
+        state: State,
+        use_them: impl FnOnce(&Fields<'_>) -> T,
+    ) -> Option<T> {
         let Header::V2(header) = &self.header else {
             return None;
         };
@@ -279,7 +358,12 @@ impl Snapshot {
     }
 
     /// Opens a keyslot: the one named, or without a token each in turn.
-    pub(crate) fn unlock(&self, device: &dyn Device, secret: &VolumeSecret, keyslot: Option<u32>) -> Result<Unlocked, Error> {
+    pub(crate) fn unlock(
+        &self,
+        device: &dyn Device,
+        secret: &VolumeSecret,
+        keyslot: Option<u32>,
+    ) -> Result<Unlocked, Error> {
         let passphrase = secret.passphrase(&self.uuid_text())?;
         let candidates = keyslot.map_or_else(|| self.header.keyslot_ids(), |id| vec![id]);
         let mut last = luks::Error::WrongPassphrase { keyslot: 0 };
@@ -290,10 +374,18 @@ impl Snapshot {
                 Err(error) => last = error,
             }
         }
-        Err(Error::Header { place: "the volume".to_owned(), source: last })
+        Err(Error::Header {
+            place: "the volume".to_owned(),
+            source: last,
+        })
     }
 
-    fn try_keyslot(&self, device: &dyn Device, id: u32, passphrase: &[u8]) -> Result<Result<VolumeKey, luks::Error>, Error> {
+    fn try_keyslot(
+        &self,
+        device: &dyn Device,
+        id: u32,
+        passphrase: &[u8],
+    ) -> Result<Result<VolumeKey, luks::Error>, Error> {
         let area = match self.header.keyslot_area(id) {
             Ok(area) => area,
             Err(error) => return Ok(Err(error)),
@@ -314,28 +406,50 @@ impl Snapshot {
 
     /// The encryption sector size; 512 when it cannot be told.
     pub(crate) fn sector_size(&self) -> u32 {
-        self.header.payload(self.device_len).map_or(512, |payload| payload.sector_size)
+        self.header
+            .payload(self.device_len)
+            .map_or(512, |payload| payload.sector_size)
     }
 
     /// How many bytes from the start of the device hold header and keyslots.
     pub(crate) fn header_len(&self) -> u64 {
-        self.header.payload(self.device_len).map_or(DATA_OFFSET, |payload| payload.bytes.start)
+        self.header
+            .payload(self.device_len)
+            .map_or(DATA_OFFSET, |payload| payload.bytes.start)
     }
 
     /// The places of key material and headers within [`Snapshot::header_len`]: what a restore must write.
     pub(crate) fn areas(&self) -> Vec<Range<u64>> {
-        self.header.keyslot_ids().into_iter().filter_map(|id| self.header.keyslot_area(id).ok()).collect()
+        self.header
+            .keyslot_ids()
+            .into_iter()
+            .filter_map(|id| self.header.keyslot_area(id).ok())
+            .collect()
     }
 
     /// Adds a keyslot under a volume's secret.
-    pub(crate) fn add_keyslot(&mut self, secret: &VolumeSecret, key: &VolumeKey, place: &str) -> Result<(u32, AreaWrite), Error> {
+    pub(crate) fn add_keyslot(
+        &mut self,
+        secret: &VolumeSecret,
+        key: &VolumeKey,
+        place: &str,
+    ) -> Result<(u32, AreaWrite), Error> {
         let passphrase = secret.passphrase(&self.uuid_text())?;
-        let kdf = if secret.is_random() { KdfChoice::MACHINE_SECRET } else { KdfChoice::PASSPHRASE };
-        self.v2(place)?.add_keyslot(passphrase.danger_expose(), key, kdf, None).map_err(fault(place))
+        let kdf = if secret.is_random() {
+            KdfChoice::MACHINE_SECRET
+        } else {
+            KdfChoice::PASSPHRASE
+        };
+        self.v2(place)?
+            .add_keyslot(passphrase.danger_expose(), key, kdf, None)
+            .map_err(fault(place))
     }
 
     /// Adds a token that binds the header to a secret.
-    #[expect(clippy::too_many_arguments, reason = "they are the token's members, and each is its own type")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "they are the token's members, and each is its own type"
+    )]
     pub(crate) fn bind(
         &mut self,
         volume: &str,
@@ -347,12 +461,27 @@ impl Snapshot {
         place: &str,
     ) -> Result<(), Error> {
         let mac = self.mac(volume, secret, generation, state, place)?;
-        let token = Token { keyslot: Some(keyslot), blob, generation, state, mac: Some(mac) };
-        self.v2(place)?.add_token(token.to_json()).map_err(fault(place))?;
+        let token = Token {
+            keyslot: Some(keyslot),
+            blob,
+            generation,
+            state,
+            mac: Some(mac),
+        };
+        self.v2(place)?
+            .add_token(token.to_json())
+            .map_err(fault(place))?;
         Ok(())
     }
 
-    fn mac(&self, volume: &str, secret: &VolumeSecret, generation: u64, state: State, place: &str) -> Result<Vec<u8>, Error> {
+    fn mac(
+        &self,
+        volume: &str,
+        secret: &VolumeSecret,
+        generation: u64,
+        state: State,
+        place: &str,
+    ) -> Result<Vec<u8>, Error> {
         self.with_fields(volume, generation, state, |fields| secret.mac(fields))
             .ok_or_else(|| Error::Misuse(format!("{place} has no LUKS2 header to bind")))?
             .map(|mac| mac.to_vec())
@@ -360,19 +489,33 @@ impl Snapshot {
     }
 
     /// Writes a state into the newest token, with a mac unless the volume is ephemeral.
-    pub(crate) fn set_state(&mut self, volume: &str, secret: Option<&VolumeSecret>, state: State, place: &str) -> Result<(), Error> {
-        let (id, mut token) = self.token().ok_or_else(|| Error::Misuse(format!("{place} has no kluis token")))?;
+    pub(crate) fn set_state(
+        &mut self,
+        volume: &str,
+        secret: Option<&VolumeSecret>,
+        state: State,
+        place: &str,
+    ) -> Result<(), Error> {
+        let (id, mut token) = self
+            .token()
+            .ok_or_else(|| Error::Misuse(format!("{place} has no kluis token")))?;
         token.mac = match (secret, &token.mac) {
             (Some(secret), _) => Some(self.mac(volume, secret, token.generation, state, place)?),
             (None, None) => None,
             (None, Some(_)) => return Err(Error::Misuse("no secret was fetched".to_owned())),
         };
         token.state = state;
-        self.v2(place)?.set_token(id, token.to_json()).map_err(fault(place))
+        self.v2(place)?
+            .set_token(id, token.to_json())
+            .map_err(fault(place))
     }
 
     /// Takes a keyslot out; `None` when it is not there any more.
-    pub(crate) fn kill_keyslot(&mut self, id: u32, place: &str) -> Result<Option<AreaWrite>, Error> {
+    pub(crate) fn kill_keyslot(
+        &mut self,
+        id: u32,
+        place: &str,
+    ) -> Result<Option<AreaWrite>, Error> {
         match self.v2(place)?.kill_keyslot(id) {
             Ok(area) => Ok(Some(area)),
             Err(luks::Error::NoKeyslot(_)) => Ok(None),

@@ -7,7 +7,9 @@ use crate::binding::{State, Token};
 use crate::engine::{Active, EngineKind, LuksKind};
 use crate::error::Error;
 use crate::header::{self, Snapshot};
-use crate::host::{Access, BackingKind, Device, Host, HostError, Identity, Mount, SCAN_LEN, SignatureReport, Use};
+use crate::host::{
+    Access, BackingKind, Device, Host, HostError, Identity, Mount, SCAN_LEN, SignatureReport, Use,
+};
 use crate::state::{Erasing, Intent, Place};
 use crate::target::Target;
 
@@ -97,7 +99,9 @@ impl fmt::Display for Content {
         match self {
             Self::Missing => f.write_str("nothing: it does not exist yet"),
             Self::Blank => f.write_str("nothing: it is blank"),
-            Self::Unfinished => f.write_str("the beginnings of this volume, from an interrupted run"),
+            Self::Unfinished => {
+                f.write_str("the beginnings of this volume, from an interrupted run")
+            }
             Self::Luks(facts) if facts.label.is_empty() => write!(f, "a {} volume", facts.kind),
             Self::Luks(facts) => write!(f, "a {} volume labelled {:?}", facts.kind, facts.label),
             Self::BadHeader(why) => write!(f, "a LUKS header that cannot be used ({why})"),
@@ -118,7 +122,11 @@ pub(crate) fn observe(host: &dyn Host, target: &Target) -> Result<Observed, Erro
     let mut engines = Vec::new();
     for engine in host.engines() {
         let missing = engine.available().err().map(|error| error.to_string());
-        engines.push(EngineFact { kind: engine.kind(), needs_block_device: engine.needs_block_device(), missing });
+        engines.push(EngineFact {
+            kind: engine.kind(),
+            needs_block_device: engine.needs_block_device(),
+            missing,
+        });
         if active.is_none() {
             active = engine.find(&target.name)?;
         }
@@ -131,13 +139,22 @@ pub(crate) fn observe(host: &dyn Host, target: &Target) -> Result<Observed, Erro
         (Some(active), Some(identity)) => {
             active.backing == identity.path
                 || loop_device.as_ref() == Some(&active.backing)
-                || host.identify(&active.backing)?.is_some_and(|other| other.token == identity.token)
+                || host
+                    .identify(&active.backing)?
+                    .is_some_and(|other| other.token == identity.token)
         }
         _ => false,
     };
-    let mount = mounts.iter().rev().find(|mount| mount.target == target.mount).cloned();
+    let mount = mounts
+        .iter()
+        .rev()
+        .find(|mount| mount.target == target.mount)
+        .cloned();
     let mounted_elsewhere = active.as_ref().and_then(|active| {
-        mounts.iter().find(|mount| mount.source == active.device && mount.target != target.mount).map(|mount| mount.target.clone())
+        mounts
+            .iter()
+            .find(|mount| mount.source == active.device && mount.target != target.mount)
+            .map(|mount| mount.target.clone())
     });
     let (content, header) = match &identity {
         None => (Content::Missing, None),
@@ -147,10 +164,26 @@ pub(crate) fn observe(host: &dyn Host, target: &Target) -> Result<Observed, Erro
         Some(identity) if !active_is_ours => host.uses(identity)?,
         _ => Vec::new(),
     };
-    Ok(Observed { identity, uses, has_loop: loop_device.is_some(), active, active_is_ours, mount, mounted_elsewhere, content, engines, header })
+    Ok(Observed {
+        identity,
+        uses,
+        has_loop: loop_device.is_some(),
+        active,
+        active_is_ours,
+        mount,
+        mounted_elsewhere,
+        content,
+        engines,
+        header,
+    })
 }
 
-fn contents(host: &dyn Host, target: &Target, identity: &Identity, is_open: bool) -> Result<(Content, Option<Snapshot>), Error> {
+fn contents(
+    host: &dyn Host,
+    target: &Target,
+    identity: &Identity,
+    is_open: bool,
+) -> Result<(Content, Option<Snapshot>), Error> {
     let device = host.open(identity, Access::Read)?;
     let problem = match header::read(&*device)? {
         Ok(snapshot) => {
@@ -180,7 +213,14 @@ fn contents(host: &dyn Host, target: &Target, identity: &Identity, is_open: bool
     {
         return Ok((Content::Unfinished, None));
     }
-    Ok((if is_luks { Content::BadHeader(problem.to_string()) } else { Content::Foreign(report) }, None))
+    Ok((
+        if is_luks {
+            Content::BadHeader(problem.to_string())
+        } else {
+            Content::Foreign(report)
+        },
+        None,
+    ))
 }
 
 /// How much is read at a time.
@@ -190,7 +230,11 @@ pub(crate) const PIECE: usize = 1 << 20;
 const ZEROS: [u8; 512] = [0; 512];
 
 /// Whether everything that is not zero, at both ends and at the known places, is what the intent says was to be written.
-fn is_explained(device: &dyn Device, intent: &Intent, report: &SignatureReport) -> Result<bool, HostError> {
+fn is_explained(
+    device: &dyn Device,
+    intent: &Intent,
+    report: &SignatureReport,
+) -> Result<bool, HostError> {
     let known = |offset: u64| intent.ranges().any(|range| range.contains(&offset));
     if !report.found.iter().all(|signature| known(signature.offset)) {
         return Ok(false);
@@ -201,10 +245,9 @@ fn is_explained(device: &dyn Device, intent: &Intent, report: &SignatureReport) 
     for range in [front, back].into_iter().chain(intent.ranges()) {
         let mut all = true;
         each_piece(device, range, |offset, piece| {
-            all &= piece
-                .chunks(512)
-                .zip(0u64..)
-                .all(|(sector, n)| sector == &ZEROS[..sector.len()] || intent.explains(offset + n * 512, sector));
+            all &= piece.chunks(512).zip(0u64..).all(|(sector, n)| {
+                sector == &ZEROS[..sector.len()] || intent.explains(offset + n * 512, sector)
+            });
         })?;
         if !all {
             return Ok(false);
@@ -215,12 +258,20 @@ fn is_explained(device: &dyn Device, intent: &Intent, report: &SignatureReport) 
 
 fn starts_blank(device: &dyn Device, len: u64) -> Result<bool, HostError> {
     let mut blank = true;
-    each_piece(device, 0..len.min(device.size()), |_, piece| blank &= piece.chunks(512).all(|sector| sector == &ZEROS[..sector.len()]))?;
+    each_piece(device, 0..len.min(device.size()), |_, piece| {
+        blank &= piece
+            .chunks(512)
+            .all(|sector| sector == &ZEROS[..sector.len()])
+    })?;
     Ok(blank)
 }
 
 /// Reads a range in pieces, skipping holes.
-pub(crate) fn each_piece(device: &dyn Device, range: std::ops::Range<u64>, mut look: impl FnMut(u64, &[u8])) -> Result<(), HostError> {
+pub(crate) fn each_piece(
+    device: &dyn Device,
+    range: std::ops::Range<u64>,
+    mut look: impl FnMut(u64, &[u8]),
+) -> Result<(), HostError> {
     let mut buffer = vec![0; PIECE];
     let end = range.end.min(device.size());
     let mut offset = range.start;

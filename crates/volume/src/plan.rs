@@ -94,7 +94,9 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::FetchSecret => f.write_str("fetch the secret"),
-            Self::CreateFile { path, size } => write!(f, "make the file {} of {size} bytes", path.display()),
+            Self::CreateFile { path, size } => {
+                write!(f, "make the file {} of {size} bytes", path.display())
+            }
             Self::Wipe { found } => write!(f, "wipe what is there: {found}"),
             Self::ClearUnfinished => f.write_str("clear what an interrupted run had begun"),
             Self::Format => f.write_str("write a LUKS2 header"),
@@ -106,13 +108,17 @@ impl fmt::Display for Step {
             Self::MarkReady => f.write_str("mark the volume ready"),
             Self::Mount { at } => write!(f, "mount at {}", at.display()),
             Self::Unmount { at, dead: false } => write!(f, "unmount {}", at.display()),
-            Self::Unmount { at, dead: true } => write!(f, "detach {}, whose device has died", at.display()),
+            Self::Unmount { at, dead: true } => {
+                write!(f, "detach {}, whose device has died", at.display())
+            }
             Self::Unmap { engine } => write!(f, "close with {engine}, forget the key"),
             Self::DetachLoop => f.write_str("detach the loop device"),
             Self::DestroyHeader => f.write_str("overwrite all keyslots and the header"),
             Self::Discard => f.write_str("discard the whole device"),
             Self::ReadBack => f.write_str("read back that the header is gone"),
-            Self::DeleteBackups { files } => write!(f, "delete {} known header backup(s)", files.len()),
+            Self::DeleteBackups { files } => {
+                write!(f, "delete {} known header backup(s)", files.len())
+            }
             Self::Rewrap => f.write_str("new keyslot and token, then destroy the old keyslots"),
         }
     }
@@ -159,18 +165,29 @@ pub(crate) fn up(observed: &Observed, wanted: Wanted<'_>) -> Result<Plan, Refusa
     let mounted = observed.mount.as_ref();
     if let Some(active) = active {
         if wanted.wipe {
-            return Err(Refusal::OpenNotWiped { volume: target.name.clone() });
+            return Err(Refusal::OpenNotWiped {
+                volume: target.name.clone(),
+            });
         }
         if !observed.active_is_ours {
-            return Err(Refusal::NameTaken { volume: target.name.clone(), backing: active.backing.clone() });
+            return Err(Refusal::NameTaken {
+                volume: target.name.clone(),
+                backing: active.backing.clone(),
+            });
         }
         match mounted {
-            Some(mount) if mount.source == active.device => return Ok(plan_of(observed, target, Vec::new())),
+            Some(mount) if mount.source == active.device => {
+                return Ok(plan_of(observed, target, Vec::new()));
+            }
             Some(mount) => return Err(mount_taken(target, &mount.source)),
             None => {}
         }
         if let Some(at) = &observed.mounted_elsewhere {
-            return Err(Refusal::MountedElsewhere { volume: target.name.clone(), at: at.clone(), wanted: target.mount.clone() });
+            return Err(Refusal::MountedElsewhere {
+                volume: target.name.clone(),
+                at: at.clone(),
+                wanted: target.mount.clone(),
+            });
         }
         steps.extend(steps_of_open(&observed.content, target));
     } else {
@@ -178,9 +195,11 @@ pub(crate) fn up(observed: &Observed, wanted: Wanted<'_>) -> Result<Plan, Refusa
             return Err(mount_taken(target, &mount.source));
         }
         let engine = choose_engine(observed, target.engine)?;
-        steps.extend(steps_of_closed(observed, wanted, engine)?);
+        steps.extend(steps_of_closed(observed, wanted, &engine)?);
     }
-    steps.push(Step::Mount { at: target.mount.clone() });
+    steps.push(Step::Mount {
+        at: target.mount.clone(),
+    });
     Ok(plan_of(observed, target, steps))
 }
 
@@ -189,10 +208,20 @@ pub(crate) fn up(observed: &Observed, wanted: Wanted<'_>) -> Result<Plan, Refusa
 /// # Errors
 /// [`Refusal::NameTaken`] when the mapping of that name is over another backing.
 pub(crate) fn down(observed: &Observed, target: &Target) -> Result<Plan, Refusal> {
-    if let Some(active) = observed.active.as_ref().filter(|_| !observed.active_is_ours) {
-        return Err(Refusal::NameTaken { volume: target.name.clone(), backing: active.backing.clone() });
+    if let Some(active) = observed
+        .active
+        .as_ref()
+        .filter(|_| !observed.active_is_ours)
+    {
+        return Err(Refusal::NameTaken {
+            volume: target.name.clone(),
+            backing: active.backing.clone(),
+        });
     }
-    let dead = observed.active.as_ref().is_some_and(|active| matches!(active.health, Health::Dead(_)));
+    let dead = observed
+        .active
+        .as_ref()
+        .is_some_and(|active| matches!(active.health, Health::Dead(_)));
     Ok(plan_of(observed, target, close_steps(observed, dead)))
 }
 
@@ -200,20 +229,32 @@ pub(crate) fn down(observed: &Observed, target: &Target) -> Result<Plan, Refusal
 ///
 /// # Errors
 /// [`Refusal`]: it is open, in use, or not a volume of this name.
-pub(crate) fn erase(observed: &Observed, target: &Target, backups: Vec<PathBuf>) -> Result<Plan, Refusal> {
+pub(crate) fn erase(
+    observed: &Observed,
+    target: &Target,
+    backups: Vec<PathBuf>,
+) -> Result<Plan, Refusal> {
     if observed.active.is_some() {
-        return Err(Refusal::OpenNotErased { volume: target.name.clone() });
+        return Err(Refusal::OpenNotErased {
+            volume: target.name.clone(),
+        });
     }
     let identity = observed.identity.as_ref().ok_or_else(|| missing(target))?;
     refuse_uses(observed, identity)?;
     if identity.read_only {
-        return Err(Refusal::ReadOnly { device: identity.stable_name.clone() });
+        return Err(Refusal::ReadOnly {
+            device: identity.stable_name.clone(),
+        });
     }
     match &observed.content {
         // A header that cannot be read may still hold keyslots that another program can.
         Content::Luks(_) | Content::BadHeader(_) | Content::Erasing | Content::Unfinished => {}
         Content::Missing | Content::Blank | Content::Foreign(_) => {
-            return Err(Refusal::NothingToErase { volume: target.name.clone(), device: identity.stable_name.clone(), found: observed.content.to_string() });
+            return Err(Refusal::NothingToErase {
+                volume: target.name.clone(),
+                device: identity.stable_name.clone(),
+                found: observed.content.to_string(),
+            });
         }
     }
     let mut steps = Vec::new();
@@ -234,18 +275,33 @@ pub(crate) fn erase(observed: &Observed, target: &Target, backups: Vec<PathBuf>)
 pub(crate) fn rekey(observed: &Observed, target: &Target) -> Result<Plan, Refusal> {
     let identity = observed.identity.as_ref().ok_or_else(|| missing(target))?;
     if identity.read_only {
-        return Err(Refusal::ReadOnly { device: identity.stable_name.clone() });
+        return Err(Refusal::ReadOnly {
+            device: identity.stable_name.clone(),
+        });
     }
     let facts = match &observed.content {
         Content::Luks(facts) => facts,
         Content::BadHeader(why) => return Err(bad_header(target, identity, why)),
-        other => return Err(Refusal::NoHeader { volume: target.name.clone(), device: identity.stable_name.clone(), found: other.to_string() }),
+        other => {
+            return Err(Refusal::NoHeader {
+                volume: target.name.clone(),
+                device: identity.stable_name.clone(),
+                found: other.to_string(),
+            });
+        }
     };
     if facts.kind == LuksKind::V1 {
-        return Err(Refusal::Luks1NotRekeyed { volume: target.name.clone(), device: identity.stable_name.clone() });
+        return Err(Refusal::Luks1NotRekeyed {
+            volume: target.name.clone(),
+            device: identity.stable_name.clone(),
+        });
     }
     check_mode(facts, target, identity)?;
-    Ok(plan_of(observed, target, vec![Step::FetchSecret, Step::Unlock, Step::Rewrap]))
+    Ok(plan_of(
+        observed,
+        target,
+        vec![Step::FetchSecret, Step::Unlock, Step::Rewrap],
+    ))
 }
 
 fn plan_of(observed: &Observed, target: &Target, steps: Vec<Step>) -> Plan {
@@ -254,18 +310,33 @@ fn plan_of(observed: &Observed, target: &Target, steps: Vec<Step>) -> Plan {
         (None, BackingPath::File { size, .. }) => *size,
         (None, BackingPath::Device(_)) => 0,
     };
-    let device = observed.identity.as_ref().map_or_else(|| target.backing.path().display().to_string(), |identity| identity.stable_name.clone());
-    Plan { volume: target.name.clone(), device, size, found: observed.content.to_string(), steps }
+    let device = observed.identity.as_ref().map_or_else(
+        || target.backing.path().display().to_string(),
+        |identity| identity.stable_name.clone(),
+    );
+    Plan {
+        volume: target.name.clone(),
+        device,
+        size,
+        found: observed.content.to_string(),
+        steps,
+    }
 }
 
 fn close_steps(observed: &Observed, dead: bool) -> Vec<Step> {
     let mut steps = Vec::new();
     if let Some(active) = &observed.active {
-        let at = observed.mount.as_ref().filter(|mount| mount.source == active.device).map(|mount| mount.target.clone());
+        let at = observed
+            .mount
+            .as_ref()
+            .filter(|mount| mount.source == active.device)
+            .map(|mount| mount.target.clone());
         for at in at.into_iter().chain(observed.mounted_elsewhere.clone()) {
             steps.push(Step::Unmount { at, dead });
         }
-        steps.push(Step::Unmap { engine: active.engine });
+        steps.push(Step::Unmap {
+            engine: active.engine,
+        });
     }
     if observed.has_loop {
         steps.push(Step::DetachLoop);
@@ -275,23 +346,43 @@ fn close_steps(observed: &Observed, dead: bool) -> Vec<Step> {
 
 /// It is open and not mounted: either a kill came between, or somebody unmounted it.
 fn steps_of_open(content: &Content, target: &Target) -> Vec<Step> {
-    let is_provisioning = matches!(content, Content::Luks(facts) if facts.state() == Some(State::Provisioning));
+    let is_provisioning =
+        matches!(content, Content::Luks(facts) if facts.state() == Some(State::Provisioning));
     match (is_provisioning, &target.key) {
         (false, _) => Vec::new(),
-        (true, KeySource::Ephemeral) => vec![Step::MakeFileSystem { kind: target.file_system }, Step::MarkReady],
+        (true, KeySource::Ephemeral) => vec![
+            Step::MakeFileSystem {
+                kind: target.file_system,
+            },
+            Step::MarkReady,
+        ],
         // The header says that mkfs may run; that is believed only once its mac is verified.
-        (true, _) => vec![Step::FetchSecret, Step::Unlock, Step::MakeFileSystem { kind: target.file_system }, Step::MarkReady],
+        (true, _) => vec![
+            Step::FetchSecret,
+            Step::Unlock,
+            Step::MakeFileSystem {
+                kind: target.file_system,
+            },
+            Step::MarkReady,
+        ],
     }
 }
 
-fn steps_of_closed(observed: &Observed, wanted: Wanted<'_>, engine: EngineChosen) -> Result<Vec<Step>, Refusal> {
+fn steps_of_closed(
+    observed: &Observed,
+    wanted: Wanted<'_>,
+    engine: &EngineChosen,
+) -> Result<Vec<Step>, Refusal> {
     let target = wanted.target;
     let mut steps = Vec::new();
     let provision = match (&observed.identity, &observed.content) {
         (None, _) => match &target.backing {
             BackingPath::File { path, size } => {
                 steps.extend(fetch(target));
-                steps.push(Step::CreateFile { path: path.clone(), size: *size });
+                steps.push(Step::CreateFile {
+                    path: path.clone(),
+                    size: *size,
+                });
                 true
             }
             BackingPath::Device(_) => return Err(missing(target)),
@@ -299,7 +390,9 @@ fn steps_of_closed(observed: &Observed, wanted: Wanted<'_>, engine: EngineChosen
         (Some(identity), content) => {
             refuse_uses(observed, identity)?;
             if identity.read_only {
-                return Err(Refusal::ReadOnly { device: identity.stable_name.clone() });
+                return Err(Refusal::ReadOnly {
+                    device: identity.stable_name.clone(),
+                });
             }
             match (content, wanted.wipe) {
                 (Content::Luks(facts), false) if opens(facts, target, identity)? => {
@@ -327,10 +420,17 @@ fn steps_of_closed(observed: &Observed, wanted: Wanted<'_>, engine: EngineChosen
     if engine.needs_loop && target.backing.kind() == BackingKind::File {
         steps.push(Step::AttachLoop);
     }
-    steps.push(Step::Map { engine: engine.kind });
+    steps.push(Step::Map {
+        engine: engine.kind,
+    });
     let is_provisioning = matches!(&observed.content, Content::Luks(facts) if facts.state() == Some(State::Provisioning));
     if provision || is_provisioning {
-        steps.extend([Step::MakeFileSystem { kind: target.file_system }, Step::MarkReady]);
+        steps.extend([
+            Step::MakeFileSystem {
+                kind: target.file_system,
+            },
+            Step::MarkReady,
+        ]);
     }
     Ok(steps)
 }
@@ -346,19 +446,32 @@ fn fetch(target: &Target) -> Option<Step> {
 
 /// What must be cleared away before a header may be written; refused unless the device is blank, or what is on it is
 /// Kluis's own and worthless, or the operator said so.
-fn clearance(content: &Content, wipe: bool, target: &Target, identity: &Identity) -> Result<Option<Step>, Refusal> {
+fn clearance(
+    content: &Content,
+    wipe: bool,
+    target: &Target,
+    identity: &Identity,
+) -> Result<Option<Step>, Refusal> {
     let device = || identity.stable_name.clone();
     let volume = || target.name.clone();
     match content {
         Content::Missing | Content::Blank => Ok(None),
         Content::Unfinished => Ok(Some(Step::ClearUnfinished)),
         Content::Luks(facts) if !wipe && is_spent_ephemeral(facts, target) => Ok(None),
-        other if wipe => Ok(Some(Step::Wipe { found: other.to_string() })),
-        Content::Erasing => Err(Refusal::Erased { volume: volume(), device: device() }),
+        other if wipe => Ok(Some(Step::Wipe {
+            found: other.to_string(),
+        })),
+        Content::Erasing => Err(Refusal::Erased {
+            volume: volume(),
+            device: device(),
+        }),
         Content::BadHeader(why) => Err(bad_header(target, identity, why)),
-        Content::Luks(_) | Content::Foreign(_) => {
-            Err(Refusal::NotBlank { volume: volume(), device: device(), size: identity.size, found: content.to_string() })
-        }
+        Content::Luks(_) | Content::Foreign(_) => Err(Refusal::NotBlank {
+            volume: volume(),
+            device: device(),
+            size: identity.size,
+            found: content.to_string(),
+        }),
     }
 }
 
@@ -374,18 +487,49 @@ fn check_mode(facts: &HeaderFacts, target: &Target, identity: &Identity) -> Resu
     let volume = || target.name.clone();
     let device = || identity.stable_name.clone();
     if let Some(error) = &facts.token_error {
-        return Err(Refusal::BadToken { volume: volume(), device: device(), why: error.clone() });
+        return Err(Refusal::BadToken {
+            volume: volume(),
+            device: device(),
+            why: error.clone(),
+        });
     }
     if facts.subsystem == EPHEMERAL_SUBSYSTEM {
-        return Err(Refusal::NotBlank { volume: volume(), device: device(), size: identity.size, found: "an ephemeral volume".to_owned() });
+        return Err(Refusal::NotBlank {
+            volume: volume(),
+            device: device(),
+            size: identity.size,
+            found: "an ephemeral volume".to_owned(),
+        });
     }
     match (&target.key, &facts.token) {
         (KeySource::Ephemeral, _) => Err(Refusal::EphemeralHasNoKey { volume: volume() }),
-        (KeySource::Token { .. }, Some(token)) if token.blob.is_some() && token.mac.is_some() && token.keyslot.is_some() => Ok(()),
-        (KeySource::Token { .. }, Some(token)) if token.blob.is_none() && token.mac.is_some() => Err(Refusal::SealedWithSecret { volume: volume(), device: device() }),
-        (KeySource::Token { .. }, _) => Err(Refusal::NotBound { volume: volume(), device: device() }),
-        (KeySource::Seed { .. }, Some(token)) if token.blob.is_some() => Err(Refusal::SealedWithToken { volume: volume(), device: device() }),
-        (KeySource::Seed { .. }, Some(token)) if token.mac.is_none() || token.keyslot.is_none() => Err(Refusal::NotBound { volume: volume(), device: device() }),
+        (KeySource::Token { .. }, Some(token))
+            if token.blob.is_some() && token.mac.is_some() && token.keyslot.is_some() =>
+        {
+            Ok(())
+        }
+        (KeySource::Token { .. }, Some(token)) if token.blob.is_none() && token.mac.is_some() => {
+            Err(Refusal::SealedWithSecret {
+                volume: volume(),
+                device: device(),
+            })
+        }
+        (KeySource::Token { .. }, _) => Err(Refusal::NotBound {
+            volume: volume(),
+            device: device(),
+        }),
+        (KeySource::Seed { .. }, Some(token)) if token.blob.is_some() => {
+            Err(Refusal::SealedWithToken {
+                volume: volume(),
+                device: device(),
+            })
+        }
+        (KeySource::Seed { .. }, Some(token)) if token.mac.is_none() || token.keyslot.is_none() => {
+            Err(Refusal::NotBound {
+                volume: volume(),
+                device: device(),
+            })
+        }
         (KeySource::Seed { .. }, _) => Ok(()),
     }
 }
@@ -399,28 +543,59 @@ fn is_spent_ephemeral(facts: &HeaderFacts, target: &Target) -> bool {
 
 fn refuse_uses(observed: &Observed, identity: &Identity) -> Result<(), Refusal> {
     // A loop device of ours that a killed run left over the file is taken over; what sits on it is reported by itself.
-    let uses: Vec<Use> = observed.uses.iter().filter(|used| !matches!(used, Use::Loop(_))).cloned().collect();
-    if uses.is_empty() { Ok(()) } else { Err(Refusal::InUse { device: identity.stable_name.clone(), uses }) }
+    let uses: Vec<Use> = observed
+        .uses
+        .iter()
+        .filter(|used| !matches!(used, Use::Loop(_)))
+        .cloned()
+        .collect();
+    if uses.is_empty() {
+        Ok(())
+    } else {
+        Err(Refusal::InUse {
+            device: identity.stable_name.clone(),
+            uses,
+        })
+    }
 }
 
 fn refuse_small(target: &Target, identity: &Identity) -> Result<(), Refusal> {
-    let least = if target.file_system == FileSystem::Xfs { SIZE_MIN_XFS } else { SIZE_MIN };
+    let least = if target.file_system == FileSystem::Xfs {
+        SIZE_MIN_XFS
+    } else {
+        SIZE_MIN
+    };
     if identity.size < least {
-        return Err(Refusal::TooSmall { device: identity.stable_name.clone(), size: identity.size, least });
+        return Err(Refusal::TooSmall {
+            device: identity.stable_name.clone(),
+            size: identity.size,
+            least,
+        });
     }
     Ok(())
 }
 
 fn missing(target: &Target) -> Refusal {
-    Refusal::Missing { volume: target.name.clone(), device: target.backing.path().to_path_buf() }
+    Refusal::Missing {
+        volume: target.name.clone(),
+        device: target.backing.path().to_path_buf(),
+    }
 }
 
 fn bad_header(target: &Target, identity: &Identity, why: &str) -> Refusal {
-    Refusal::BadHeader { volume: target.name.clone(), device: identity.stable_name.clone(), why: why.to_owned() }
+    Refusal::BadHeader {
+        volume: target.name.clone(),
+        device: identity.stable_name.clone(),
+        why: why.to_owned(),
+    }
 }
 
 fn mount_taken(target: &Target, other: &std::path::Path) -> Refusal {
-    Refusal::MountTaken { volume: target.name.clone(), at: target.mount.clone(), other: other.to_path_buf() }
+    Refusal::MountTaken {
+        volume: target.name.clone(),
+        at: target.mount.clone(),
+        other: other.to_path_buf(),
+    }
 }
 
 struct EngineChosen {
@@ -437,9 +612,13 @@ fn choose_engine(observed: &Observed, choice: EngineChoice) -> Result<EngineChos
     let candidates = || observed.engines.iter().filter(|engine| wanted(engine.kind));
     candidates()
         .find(|engine| engine.missing.is_none())
-        .map(|engine| EngineChosen { kind: engine.kind, needs_loop: engine.needs_block_device })
-        .ok_or_else(|| Refusal::NoEngine { reasons: candidates().filter_map(|engine| engine.missing.clone()).collect() })
+        .map(|engine| EngineChosen {
+            kind: engine.kind,
+            needs_loop: engine.needs_block_device,
+        })
+        .ok_or_else(|| Refusal::NoEngine {
+            reasons: candidates()
+                .filter_map(|engine| engine.missing.clone())
+                .collect(),
+        })
 }
-
-#[cfg(test)]
-mod tests;

@@ -119,7 +119,9 @@ pub enum KeyServiceError {
     )]
     Denied(String),
     /// There is no such key.
-    #[error("the key service has no such key: {0}; check `key` in the configuration and the region")]
+    #[error(
+        "the key service has no such key: {0}; check `key` in the configuration and the region"
+    )]
     NotFound(String),
     /// The request or the blob makes no sense to the service, the key is in no state to be used, or the answer made no sense here.
     #[error("the key service could not use the key or the blob: {0}")]
@@ -150,7 +152,9 @@ pub enum ObjectError {
     )]
     Denied(String),
     /// There is no such bucket or object.
-    #[error("the object store has no such object: {0}; check `secret` in the configuration, or run: kluis seal")]
+    #[error(
+        "the object store has no such object: {0}; check `secret` in the configuration, or run: kluis seal"
+    )]
     NotFound(String),
     /// The answer made no sense: too large, or not what the protocol allows.
     #[error("the object store's answer cannot be used: {0}")]
@@ -205,14 +209,17 @@ impl FromStr for ObjectUri {
             .ok_or_else(fault)?;
         // S3's own bounds: bucket names of 3 to 63 of [a-z0-9.-], keys of 1 to 1024 bytes.
         let bucket_is_named = (3..=63).contains(&bucket.len())
-            && bucket.bytes().all(|b| {
-                b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-')
-            });
+            && bucket
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-'));
         let key_is_named = (1..=1024).contains(&key.len()) && !key.chars().any(char::is_control);
         if !bucket_is_named || !key_is_named {
             return Err(fault());
         }
-        Ok(Self { bucket: bucket.to_owned(), key: key.to_owned() })
+        Ok(Self {
+            bucket: bucket.to_owned(),
+            key: key.to_owned(),
+        })
     }
 }
 
@@ -229,7 +236,17 @@ mod tests {
 
     #[test]
     fn what_is_not_a_name_is_refused() {
-        for text in ["", "s3://", "s3://bucket", "s3://bucket/", "s3:///key", "S3://bucket/key", "s3://B_/key", "/tmp/x", "s3://bucket/a\nb"] {
+        for text in [
+            "",
+            "s3://",
+            "s3://bucket",
+            "s3://bucket/",
+            "s3:///key",
+            "S3://bucket/key",
+            "s3://B_/key",
+            "/tmp/x",
+            "s3://bucket/a\nb",
+        ] {
             assert!(text.parse::<ObjectUri>().is_err(), "{text:?}");
         }
     }

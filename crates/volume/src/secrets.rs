@@ -10,7 +10,10 @@ use std::rc::Rc;
 use crate::binding::{VolumeSecret, new_shared_secret};
 use crate::error::Error;
 use crate::host::Host;
-use crate::ports::{Context, DataKey, KeyService, KeyServiceError, ObjectError, ObjectSource, ObjectUri, Put, Unwrapped};
+use crate::ports::{
+    Context, DataKey, KeyService, KeyServiceError, ObjectError, ObjectSource, ObjectUri, Put,
+    Unwrapped,
+};
 use crate::retry::Deadline;
 use crate::state::{KeyRecord, MachineBlob, Place, Wrapping};
 
@@ -26,6 +29,9 @@ pub(crate) struct MachineSecret {
     pub(crate) blob: Vec<u8>,
 }
 
+/// What a key service answered to a blob: the secret, and the ARN of the key that unwrapped it.
+type Answer = Result<(Rc<VolumeSecret>, String), KeyServiceError>;
+
 /// The secrets of one run.
 pub(crate) struct Secrets<'a> {
     host: &'a dyn Host,
@@ -33,7 +39,7 @@ pub(crate) struct Secrets<'a> {
     objects: &'a dyn ObjectSource,
     machine: Option<String>,
     deadline: Deadline,
-    unwrapped: HashMap<(String, Vec<u8>), Result<(Rc<VolumeSecret>, String), KeyServiceError>>,
+    unwrapped: HashMap<(String, Vec<u8>), Answer>,
     shared: HashMap<(String, ObjectUri), Rc<VolumeSecret>>,
     silent: Option<Silence>,
 }
@@ -52,7 +58,16 @@ impl<'a> Secrets<'a> {
         machine: Option<String>,
         deadline: Deadline,
     ) -> Self {
-        Self { host, keys, objects, machine, deadline, unwrapped: HashMap::new(), shared: HashMap::new(), silent: None }
+        Self {
+            host,
+            keys,
+            objects,
+            machine,
+            deadline,
+            unwrapped: HashMap::new(),
+            shared: HashMap::new(),
+            silent: None,
+        }
     }
 
     /// The name that this machine's blobs are bound to.
@@ -67,49 +82,91 @@ impl<'a> Secrets<'a> {
 
     /// Unwraps the blob of a volume's token. Nothing is pinned yet: the caller does that once the header's mac has
     /// shown that the answer is the right one ([`Secrets::pin_machine`]).
-    pub(crate) fn machine_secret(&mut self, volume: &str, key: &str, blob: &[u8]) -> Result<MachineSecret, Error> {
+    pub(crate) fn machine_secret(
+        &mut self,
+        volume: &str,
+        key: &str,
+        blob: &[u8],
+    ) -> Result<MachineSecret, Error> {
         let machine = self.machine()?;
         let record: Option<KeyRecord> = Place::key(key).read(self.host)?;
         let pinned = record.as_ref().map(|record| arn_for(record, blob));
-        let (secret, _) = self.unwrap_machine(pinned.unwrap_or(key), blob, &machine).map_err(|error| match error {
-            Error::KeyService(source @ KeyServiceError::Invalid(_)) => {
-                Error::ForeignBlob { volume: volume.to_owned(), machine: machine.clone(), source }
-            }
-            other => other,
-        })?;
-        Ok(MachineSecret { secret, blob: blob.to_vec() })
+        let (secret, _) = self
+            .unwrap_machine(pinned.unwrap_or(key), blob, &machine)
+            .map_err(|error| match error {
+                Error::KeyService(source @ KeyServiceError::Invalid(_)) => Error::ForeignBlob {
+                    volume: volume.to_owned(),
+                    machine: machine.clone(),
+                    source,
+                },
+                other => other,
+            })?;
+        Ok(MachineSecret {
+            secret,
+            blob: blob.to_vec(),
+        })
     }
 
     /// The secret that this machine's volumes under `key` share, made on first use. When this returns, the wrapped
     /// form has been unwrapped once, and key ARN and blob are pinned.
-    pub(crate) fn machine_secret_for_new(&mut self, volume: &str, key: &str) -> Result<MachineSecret, Error> {
+    pub(crate) fn machine_secret_for_new(
+        &mut self,
+        volume: &str,
+        key: &str,
+    ) -> Result<MachineSecret, Error> {
         let machine = self.machine()?;
         let place = Place::key(key);
         let record: Option<KeyRecord> = place.read(self.host)?;
-        if let Some(known) = record.as_ref().and_then(|record| record.current.secret.as_ref())
+        if let Some(known) = record
+            .as_ref()
+            .and_then(|record| record.current.secret.as_ref())
             && known.machine == machine
         {
             return self.machine_secret(volume, key, &known.blob.clone());
         }
         let (made, arn) = self.make_machine_secret(key, &machine)?;
-        let secret = Some(MachineBlob { machine, blob: made.blob.clone() });
+        let secret = Some(MachineBlob {
+            machine,
+            blob: made.blob.clone(),
+        });
         let next = record.and_then(|record| record.next);
-        place.write(self.host, &KeyRecord { key: key.to_owned(), current: Wrapping { arn, secret }, next })?;
+        place.write(
+            self.host,
+            &KeyRecord {
+                key: key.to_owned(),
+                current: Wrapping { arn, secret },
+                next,
+            },
+        )?;
         Ok(made)
     }
 
     /// The secret that a rekey moves to, made when it begins and the same one until it has ended.
-    pub(crate) fn machine_secret_for_rekey(&mut self, volume: &str, key: &str) -> Result<MachineSecret, Error> {
+    pub(crate) fn machine_secret_for_rekey(
+        &mut self,
+        volume: &str,
+        key: &str,
+    ) -> Result<MachineSecret, Error> {
         let machine = self.machine()?;
         let place = Place::key(key);
-        let mut record: KeyRecord = place.read(self.host)?.ok_or_else(|| Error::Misuse(format!("volume {volume} was never opened here; run: kluis up {volume}")))?;
+        let mut record: KeyRecord = place.read(self.host)?.ok_or_else(|| {
+            Error::Misuse(format!(
+                "volume {volume} was never opened here; run: kluis up {volume}"
+            ))
+        })?;
         if let Some(known) = record.next.as_ref().and_then(|next| next.secret.as_ref())
             && known.machine == machine
         {
             return self.machine_secret(volume, key, &known.blob.clone());
         }
         let (made, arn) = self.make_machine_secret(key, &machine)?;
-        record.next = Some(Wrapping { arn, secret: Some(MachineBlob { machine, blob: made.blob.clone() }) });
+        record.next = Some(Wrapping {
+            arn,
+            secret: Some(MachineBlob {
+                machine,
+                blob: made.blob.clone(),
+            }),
+        });
         place.write(self.host, &record)?;
         Ok(made)
     }
@@ -130,34 +187,71 @@ impl<'a> Secrets<'a> {
     pub(crate) fn pin_machine(&mut self, key: &str, blob: &[u8]) -> Result<(), Error> {
         let place = Place::key(key);
         let record: Option<KeyRecord> = place.read(self.host)?;
-        if record.as_ref().is_some_and(|record| record.current.secret.is_some()) {
+        if record
+            .as_ref()
+            .is_some_and(|record| record.current.secret.is_some())
+        {
             return Ok(());
         }
         let machine = self.machine()?;
-        let used = record.as_ref().map_or(key, |record| &record.current.arn).to_owned();
+        let used = record
+            .as_ref()
+            .map_or(key, |record| &record.current.arn)
+            .to_owned();
         if let Some(Ok((_, arn))) = self.unwrapped.get(&(used, blob.to_vec())) {
-            let secret = Some(MachineBlob { machine, blob: blob.to_vec() });
-            place.write(self.host, &KeyRecord { key: key.to_owned(), current: Wrapping { arn: arn.clone(), secret }, next: None })?;
+            let secret = Some(MachineBlob {
+                machine,
+                blob: blob.to_vec(),
+            });
+            place.write(
+                self.host,
+                &KeyRecord {
+                    key: key.to_owned(),
+                    current: Wrapping {
+                        arn: arn.clone(),
+                        secret,
+                    },
+                    next: None,
+                },
+            )?;
         }
         Ok(())
     }
 
     /// Fetches and unwraps a shared secret (seed mode).
-    pub(crate) fn shared_secret(&mut self, key: &str, uri: &ObjectUri) -> Result<Rc<VolumeSecret>, Error> {
+    pub(crate) fn shared_secret(
+        &mut self,
+        key: &str,
+        uri: &ObjectUri,
+    ) -> Result<Rc<VolumeSecret>, Error> {
         if let Some(known) = self.shared.get(&(key.to_owned(), uri.clone())) {
             return Ok(Rc::clone(known));
         }
         let blob = self.object(|objects| objects.get(uri))?;
         let place = Place::key(key);
         let record: Option<KeyRecord> = place.read(self.host)?;
-        let asked = record.as_ref().map_or(key, |record| record.current.arn.as_str()).to_owned();
+        let asked = record
+            .as_ref()
+            .map_or(key, |record| record.current.arn.as_str())
+            .to_owned();
         let unwrapped = self.service(|keys| keys.decrypt(Some(&asked), &blob, &Context::new()))?;
         let secret = Rc::new(VolumeSecret::shared(&unwrapped.plaintext)?);
         if record.is_none() {
-            let current = Wrapping { arn: unwrapped.key_arn, secret: None };
-            place.write(self.host, &KeyRecord { key: key.to_owned(), current, next: None })?;
+            let current = Wrapping {
+                arn: unwrapped.key_arn,
+                secret: None,
+            };
+            place.write(
+                self.host,
+                &KeyRecord {
+                    key: key.to_owned(),
+                    current,
+                    next: None,
+                },
+            )?;
         }
-        self.shared.insert((key.to_owned(), uri.clone()), Rc::clone(&secret));
+        self.shared
+            .insert((key.to_owned(), uri.clone()), Rc::clone(&secret));
         Ok(secret)
     }
 
@@ -165,9 +259,8 @@ impl<'a> Secrets<'a> {
     pub(crate) fn seal(&mut self, key: &str, uri: &ObjectUri) -> Result<Put, Error> {
         match self.object(|objects| objects.get(uri)) {
             Ok(_) => return Ok(Put::Exists),
-            Err(Error::Object(ObjectError::NotFound(_))) => {}
             // Who seals may be allowed to write and not to read: the conditional write settles it.
-            Err(Error::Object(ObjectError::Denied(_))) => {}
+            Err(Error::Object(ObjectError::NotFound(_) | ObjectError::Denied(_))) => {}
             Err(error) => return Err(error),
         }
         let secret = new_shared_secret()?;
@@ -175,25 +268,46 @@ impl<'a> Secrets<'a> {
         self.object(|objects| objects.put_if_absent(uri, &wrapped.blob))
     }
 
-    fn make_machine_secret(&mut self, key: &str, machine: &str) -> Result<(MachineSecret, String), Error> {
+    fn make_machine_secret(
+        &mut self,
+        key: &str,
+        machine: &str,
+    ) -> Result<(MachineSecret, String), Error> {
         let context = context(machine);
-        let DataKey { key_arn, plaintext, blob } = self.service(|keys| keys.generate_data_key(key, &context))?;
+        let DataKey {
+            key_arn,
+            plaintext,
+            blob,
+        } = self.service(|keys| keys.generate_data_key(key, &context))?;
         let made = VolumeSecret::machine(&plaintext.into())?;
         let (read_back, _) = self.unwrap_machine(&key_arn, &blob, machine)?;
         if !made.ct_eq(&read_back) {
             return Err(Error::Inconsistent);
         }
-        Ok((MachineSecret { secret: read_back, blob }, key_arn))
+        Ok((
+            MachineSecret {
+                secret: read_back,
+                blob,
+            },
+            key_arn,
+        ))
     }
 
-    fn unwrap_machine(&mut self, key: &str, blob: &[u8], machine: &str) -> Result<(Rc<VolumeSecret>, String), Error> {
+    fn unwrap_machine(
+        &mut self,
+        key: &str,
+        blob: &[u8],
+        machine: &str,
+    ) -> Result<(Rc<VolumeSecret>, String), Error> {
         let name = (key.to_owned(), blob.to_vec());
         if let Some(known) = self.unwrapped.get(&name) {
             return known.clone().map_err(Error::KeyService);
         }
         let context = context(machine);
         let answer = match self.service(|keys| keys.decrypt(Some(key), blob, &context)) {
-            Ok(Unwrapped { key_arn, plaintext }) => Ok((Rc::new(VolumeSecret::machine(&plaintext)?), key_arn)),
+            Ok(Unwrapped { key_arn, plaintext }) => {
+                Ok((Rc::new(VolumeSecret::machine(&plaintext)?), key_arn))
+            }
             Err(Error::KeyService(error)) => Err(error),
             Err(other) => return Err(other),
         };
@@ -201,11 +315,16 @@ impl<'a> Secrets<'a> {
         answer.map_err(Error::KeyService)
     }
 
-    fn service<T>(&mut self, mut call: impl FnMut(&dyn KeyService) -> Result<T, KeyServiceError>) -> Result<T, Error> {
+    fn service<T>(
+        &mut self,
+        mut call: impl FnMut(&dyn KeyService) -> Result<T, KeyServiceError>,
+    ) -> Result<T, Error> {
         if let Some(Silence::Keys(error)) = &self.silent {
             return Err(Error::KeyService(error.clone()));
         }
-        let result = self.deadline.retry(self.host, KeyServiceError::is_temporary, || call(self.keys));
+        let result = self
+            .deadline
+            .retry(self.host, KeyServiceError::is_temporary, || call(self.keys));
         result.map_err(|error| {
             if error.is_temporary() {
                 self.silent = Some(Silence::Keys(error.clone()));
@@ -214,11 +333,16 @@ impl<'a> Secrets<'a> {
         })
     }
 
-    fn object<T>(&mut self, mut call: impl FnMut(&dyn ObjectSource) -> Result<T, ObjectError>) -> Result<T, Error> {
+    fn object<T>(
+        &mut self,
+        mut call: impl FnMut(&dyn ObjectSource) -> Result<T, ObjectError>,
+    ) -> Result<T, Error> {
         if let Some(Silence::Objects(error)) = &self.silent {
             return Err(Error::Object(error.clone()));
         }
-        let result = self.deadline.retry(self.host, ObjectError::is_temporary, || call(self.objects));
+        let result = self
+            .deadline
+            .retry(self.host, ObjectError::is_temporary, || call(self.objects));
         result.map_err(|error| {
             if error.is_temporary() {
                 self.silent = Some(Silence::Objects(error.clone()));
@@ -231,7 +355,14 @@ impl<'a> Secrets<'a> {
 /// The pinned ARN that a blob goes with: while a rekey runs there are two.
 fn arn_for<'a>(record: &'a KeyRecord, blob: &[u8]) -> &'a str {
     match &record.next {
-        Some(next) if next.secret.as_ref().is_some_and(|secret| secret.blob == blob) => &next.arn,
+        Some(next)
+            if next
+                .secret
+                .as_ref()
+                .is_some_and(|secret| secret.blob == blob) =>
+        {
+            &next.arn
+        }
         _ => &record.current.arn,
     }
 }
@@ -242,4 +373,3 @@ fn context(machine: &str) -> Context {
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect()
 }
-

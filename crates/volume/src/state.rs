@@ -101,7 +101,12 @@ pub(crate) struct Place(String);
 impl Place {
     pub(crate) fn key(key: &str) -> Self {
         let digest = crypto::sha256(&[key.as_bytes()]);
-        Self(format!("keys/{}", digest[..16].iter().map(|byte| format!("{byte:02x}")).collect::<String>()))
+        let (name, _) = digest.split_at(16);
+        Self(format!(
+            "keys/{:032x}",
+            name.iter()
+                .fold(0u128, |number, byte| number << 8 | u128::from(*byte))
+        ))
     }
 
     pub(crate) fn intent(volume: &str) -> Self {
@@ -120,7 +125,9 @@ impl Place {
         let Some(bytes) = host.read_state(&self.0)? else {
             return Ok(None);
         };
-        serde_json::from_slice(&bytes).map(Some).map_err(|_| Error::State(self.0.clone()))
+        serde_json::from_slice(&bytes)
+            .map(Some)
+            .map_err(|_| Error::State(self.0.clone()))
     }
 
     pub(crate) fn write<T: Serialize>(&self, host: &dyn Host, value: &T) -> Result<(), Error> {
@@ -138,9 +145,16 @@ impl Intent {
     /// Describes `writes`, whose offsets and lengths are multiples of 512.
     pub(crate) fn of<'a>(device: &Identity, writes: impl Iterator<Item = (u64, &'a [u8])>) -> Self {
         let runs = writes
-            .map(|(offset, bytes)| Run { offset, tags: bytes.chunks(512).flat_map(|sector| tag(sector)).collect() })
+            .map(|(offset, bytes)| Run {
+                offset,
+                tags: bytes.chunks(512).flat_map(tag).collect(),
+            })
             .collect();
-        Self { device: device.stable_name.clone(), size: device.size, runs }
+        Self {
+            device: device.stable_name.clone(),
+            size: device.size,
+            runs,
+        }
     }
 
     /// Whether it is about this device.
@@ -155,14 +169,23 @@ impl Intent {
             offset.checked_sub(run.offset).is_some_and(|into| {
                 let index = usize::try_from(into / 512).unwrap_or(usize::MAX);
                 into % 512 == 0
-                    && run.tags.chunks_exact(TAG_LEN).nth(index).is_some_and(|known| known == wanted)
+                    && run
+                        .tags
+                        .chunks_exact(TAG_LEN)
+                        .nth(index)
+                        .is_some_and(|known| known == wanted)
             })
         })
     }
 
     /// The ranges that it covers.
     pub(crate) fn ranges(&self) -> impl Iterator<Item = std::ops::Range<u64>> + '_ {
-        self.runs.iter().map(|run| run.offset..run.offset.saturating_add((run.tags.len() / TAG_LEN) as u64 * 512))
+        self.runs.iter().map(|run| {
+            run.offset
+                ..run
+                    .offset
+                    .saturating_add((run.tags.len() / TAG_LEN) as u64 * 512)
+        })
     }
 }
 
@@ -182,7 +205,11 @@ mod base64_bytes {
         serializer.serialize_str(&STANDARD.encode(bytes))
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-        STANDARD.decode(String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<u8>, D::Error> {
+        STANDARD
+            .decode(String::deserialize(deserializer)?)
+            .map_err(serde::de::Error::custom)
     }
 }

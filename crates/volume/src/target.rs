@@ -61,8 +61,15 @@ impl BackingPath {
         if let Some(identity) = &found
             && identity.kind != self.kind()
         {
-            let wanted = if self.kind() == BackingKind::File { "a regular file" } else { "a block device" };
-            return Err(HostError::WrongKind { what: self.path().display().to_string(), wanted });
+            let wanted = if self.kind() == BackingKind::File {
+                "a regular file"
+            } else {
+                "a block device"
+            };
+            return Err(HostError::WrongKind {
+                what: self.path().display().to_string(),
+                wanted,
+            });
         }
         Ok(found)
     }
@@ -85,13 +92,19 @@ pub(crate) fn settle(host: &dyn Host, volume: &VolumeConfig) -> Result<Vec<Targe
         engine: volume.engine,
     };
     let backing = match &volume.backing {
-        Backing::File { path, size } => BackingPath::File { path: path.clone(), size: *size },
+        Backing::File { path, size } => BackingPath::File {
+            path: path.clone(),
+            size: *size,
+        },
         Backing::Device(path) => BackingPath::Device(path.clone()),
         Backing::InstanceStore => {
             let disks = host.instance_stores()?;
             let mount = volume.mount.to_string_lossy().into_owned();
             if disks.is_empty() {
-                return Err(Refusal::NoInstanceStore { volume: volume.name.clone() }.into());
+                return Err(Refusal::NoInstanceStore {
+                    volume: volume.name.clone(),
+                }
+                .into());
             }
             if mount.contains(NUMBER) {
                 let numbers = number(host, &volume.name, &disks);
@@ -100,7 +113,11 @@ pub(crate) fn settle(host: &dyn Host, volume: &VolumeConfig) -> Result<Vec<Targe
                     .zip(disks)
                     .map(|(n, disk)| {
                         let mount = mount.replace(NUMBER, &n.to_string());
-                        one(format!("{}-{n}", volume.name), BackingPath::Device(disk.path), mount.into())
+                        one(
+                            format!("{}-{n}", volume.name),
+                            BackingPath::Device(disk.path),
+                            mount.into(),
+                        )
                     })
                     .collect());
             }
@@ -108,11 +125,21 @@ pub(crate) fn settle(host: &dyn Host, volume: &VolumeConfig) -> Result<Vec<Targe
             let mut disks = disks.into_iter();
             match (disks.next(), count) {
                 (Some(disk), 1) => BackingPath::Device(disk.path),
-                _ => return Err(Refusal::SeveralDisks { volume: volume.name.clone(), count }.into()),
+                _ => {
+                    return Err(Refusal::SeveralDisks {
+                        volume: volume.name.clone(),
+                        count,
+                    }
+                    .into());
+                }
             }
         }
     };
-    Ok(vec![one(volume.name.clone(), backing, volume.mount.clone())])
+    Ok(vec![one(
+        volume.name.clone(),
+        backing,
+        volume.mount.clone(),
+    )])
 }
 
 /// A number for each disk: the one that its header's label bears, else the lowest that is free, in order of stable
@@ -126,7 +153,10 @@ fn number(host: &dyn Host, name: &str, disks: &[Identity]) -> Vec<usize> {
         taken.push(labelled);
     }
     let mut free = (0..NUMBERS_MAX).filter(|n| !taken.contains(&Some(*n)));
-    taken.iter().map(|known| known.or_else(|| free.next()).unwrap_or(NUMBERS_MAX)).collect()
+    taken
+        .iter()
+        .map(|known| known.or_else(|| free.next()).unwrap_or(NUMBERS_MAX))
+        .collect()
 }
 
 /// The most disks that one volume of the configuration may stand for: a label has room for two digits.

@@ -1,5 +1,12 @@
 //! A volume's life on the simulated machine: up, down, status, and up again, in all three kinds of key.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 mod stage;
 
 use stage::{FILE, SEED, Stage, TOKEN};
@@ -15,7 +22,10 @@ fn up_makes_mounts_and_then_changes_nothing() {
     assert!(stage.machine.write_file("/mnt/v", "hello"));
     assert_eq!(stage.up().unwrap(), Changed::No);
     assert_eq!(stage.text().as_deref(), Some("hello"));
-    assert_eq!(stage.machine.mounted(), [("/mnt/v".into(), "ext4".to_owned())]);
+    assert_eq!(
+        stage.machine.mounted(),
+        [("/mnt/v".into(), "ext4".to_owned())]
+    );
 }
 
 #[test]
@@ -43,7 +53,11 @@ fn an_ephemeral_volume_is_new_after_every_close() {
     stage.machine.write_file("/mnt/v", "scratch");
     stage.machine.umount("/mnt/v");
     stage.up().unwrap();
-    assert_eq!(stage.text().as_deref(), Some("scratch"), "it was open all the time");
+    assert_eq!(
+        stage.text().as_deref(),
+        Some("scratch"),
+        "it was open all the time"
+    );
     stage.down().unwrap();
     stage.up().unwrap();
     assert_ne!(stage.text().as_deref(), Some("scratch"));
@@ -63,10 +77,10 @@ fn plaintext_is_nowhere_on_the_disk() {
 
 #[test]
 fn all_volumes_of_a_key_take_one_call() {
-    let many = (0..8)
+    let many: Vec<String> = (0..8)
         .map(|n| format!("[volume.v{n}]\nfile = \"/img{n}\"\nsize = \"64MiB\"\nmount = \"/mnt/{n}\"\nkey = \"alias/k\"\n"))
-        .collect::<String>();
-    let stage = Stage::new(&many);
+        .collect();
+    let stage = Stage::new(&many.concat());
     stage.up_all();
     stage.machine.power_cut(1);
     stage.keys.forget_calls();
@@ -84,7 +98,9 @@ fn decrypt_always_names_the_pinned_arn_and_the_machine() {
     stage.keys.forget_calls();
     stage.up().unwrap();
     let calls = stage.keys.calls();
-    let [Call::Decrypt(Some(arn), context)] = calls.as_slice() else { panic!("{calls:?}") };
+    let [Call::Decrypt(Some(arn), context)] = calls.as_slice() else {
+        panic!("{calls:?}")
+    };
     assert!(arn.ends_with("000000000001"), "{arn}");
     assert_eq!(context.get("kluis:v").map(String::as_str), Some("1"));
     assert_eq!(context.get("kluis:machine").map(String::len), Some(32));
@@ -99,17 +115,31 @@ fn a_lost_pin_is_made_again_at_first_use() {
     stage.machine.lose_state();
     stage.up().unwrap();
     assert_eq!(stage.text().as_deref(), Some("hello"));
-    assert!(stage.machine.state_names().iter().any(|name| name.starts_with("keys/")));
+    assert!(
+        stage
+            .machine
+            .state_names()
+            .iter()
+            .any(|name| name.starts_with("keys/"))
+    );
 }
 
 #[test]
 fn seal_makes_an_object_once() {
     let stage = Stage::new(SEED);
-    assert_eq!(stage.kluis(|kluis| kluis.seal("v")).unwrap().put, Put::Created);
+    assert_eq!(
+        stage.kluis(|kluis| kluis.seal("v")).unwrap().put,
+        Put::Created
+    );
     let object = stage.objects.stored("s3://bucket/secret");
-    assert_eq!(stage.kluis(|kluis| kluis.seal("v")).unwrap().put, Put::Exists);
+    assert_eq!(
+        stage.kluis(|kluis| kluis.seal("v")).unwrap().put,
+        Put::Exists
+    );
     assert_eq!(stage.objects.stored("s3://bucket/secret"), object);
-    let error = Stage::new(TOKEN).kluis(|kluis| kluis.seal("v")).unwrap_err();
+    let error = Stage::new(TOKEN)
+        .kluis(|kluis| kluis.seal("v"))
+        .unwrap_err();
     assert!(error.to_string().contains("nothing to seal"), "{error}");
 }
 
@@ -117,7 +147,10 @@ fn seal_makes_an_object_once() {
 fn status_shows_what_cryptsetup_shows_and_more() {
     let stage = Stage::new(TOKEN);
     let before = stage.status();
-    assert_eq!((before.stage, before.binding), (At::Missing, Binding::Unknown));
+    assert_eq!(
+        (before.stage, before.binding),
+        (At::Missing, Binding::Unknown)
+    );
     stage.up().unwrap();
     let status = stage.status();
     assert_eq!(status.stage, At::Mounted);
@@ -126,8 +159,14 @@ fn status_shows_what_cryptsetup_shows_and_more() {
     assert_eq!((status.keysize, status.offset), (Some(512), Some(32768)));
     assert_eq!(status.size, Some((64 << 20) / 512 - 32768));
     assert_eq!(status.device.to_str(), Some("/dev/loop0"));
-    assert_eq!(status.loop_file.as_deref().and_then(|path| path.to_str()), Some(FILE));
-    assert_eq!((status.mode, status.engine.as_deref()), (Some("read/write"), Some("dm-crypt")));
+    assert_eq!(
+        status.loop_file.as_deref().and_then(|path| path.to_str()),
+        Some(FILE)
+    );
+    assert_eq!(
+        (status.mode, status.engine.as_deref()),
+        (Some("read/write"), Some("dm-crypt"))
+    );
     assert_eq!(status.binding, Binding::Machine);
     assert!(status.key_arn.unwrap().starts_with("arn:aws:kms:"));
     stage.down().unwrap();
@@ -137,7 +176,9 @@ fn status_shows_what_cryptsetup_shows_and_more() {
 #[test]
 fn without_device_mapper_fuse_serves() {
     let stage = Stage::new(TOKEN);
-    stage.machine.without_engine(EngineKind::DmCrypt, "no /dev/mapper/control; load dm-mod");
+    stage
+        .machine
+        .without_engine(EngineKind::DmCrypt, "no /dev/mapper/control; load dm-mod");
     stage.up().unwrap();
     assert_eq!(stage.status().engine.as_deref(), Some("fuse"));
     assert_eq!(stage.status().device.to_str(), Some(FILE));
@@ -163,7 +204,13 @@ fn a_dead_engine_is_mended_by_up() {
 fn a_dry_run_changes_and_asks_nothing() {
     let stage = Stage::new(TOKEN);
     let outcome = stage.dry_run();
-    let steps: Vec<String> = outcome.plan.unwrap().steps.iter().map(ToString::to_string).collect();
+    let steps: Vec<String> = outcome
+        .plan
+        .unwrap()
+        .steps
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     assert_eq!(
         steps,
         [
@@ -182,10 +229,13 @@ fn a_dry_run_changes_and_asks_nothing() {
 
 #[test]
 fn instance_stores_keep_their_numbers() {
-    let config = "[volume.scratch]\ndevice = \"instance-store\"\nmount = \"/mnt/{n}\"\nkey = \"alias/k\"\n";
+    let config =
+        "[volume.scratch]\ndevice = \"instance-store\"\nmount = \"/mnt/{n}\"\nkey = \"alias/k\"\n";
     let stage = Stage::new(config);
     for name in ["/dev/disk-a", "/dev/disk-c"] {
-        stage.machine.add_instance_store(name, Disk::blank(64 << 20));
+        stage
+            .machine
+            .add_instance_store(name, Disk::blank(64 << 20));
     }
     stage.up_all();
     stage.machine.write_file("/mnt/1", "on c");
@@ -193,21 +243,42 @@ fn instance_stores_keep_their_numbers() {
     // A disk that sorts in front appears: the others keep their names, and so their macs.
     let more = Stage::new(config);
     for name in ["/dev/disk-0", "/dev/disk-a", "/dev/disk-c"] {
-        more.machine.add_instance_store(name, stage.machine.disk(name).unwrap_or_else(|| Disk::blank(64 << 20)));
+        more.machine.add_instance_store(
+            name,
+            stage
+                .machine
+                .disk(name)
+                .unwrap_or_else(|| Disk::blank(64 << 20)),
+        );
     }
     let more = more.with_services_of(stage);
     more.up_all();
-    assert_eq!(more.machine.read_file_text("/mnt/1").as_deref(), Some("on c"));
+    assert_eq!(
+        more.machine.read_file_text("/mnt/1").as_deref(),
+        Some("on c")
+    );
     assert_eq!(more.machine.mounted().len(), 3);
 }
 
 #[test]
 fn several_disks_want_a_number_in_the_mount() {
-    let stage = Stage::new("[volume.v]\ndevice = \"instance-store\"\nmount = \"/mnt/v\"\nkey = \"alias/k\"\n");
-    assert!(stage.up().unwrap_err().to_string().contains("no instance-store disk"));
-    stage.machine.add_instance_store("/dev/a", Disk::blank(64 << 20));
+    let stage = Stage::new(
+        "[volume.v]\ndevice = \"instance-store\"\nmount = \"/mnt/v\"\nkey = \"alias/k\"\n",
+    );
+    assert!(
+        stage
+            .up()
+            .unwrap_err()
+            .to_string()
+            .contains("no instance-store disk")
+    );
+    stage
+        .machine
+        .add_instance_store("/dev/a", Disk::blank(64 << 20));
     stage.up().unwrap();
-    stage.machine.add_instance_store("/dev/b", Disk::blank(64 << 20));
+    stage
+        .machine
+        .add_instance_store("/dev/b", Disk::blank(64 << 20));
     assert!(stage.up().unwrap_err().to_string().contains("{n}"));
 }
 
@@ -225,7 +296,13 @@ fn provisioning_writes_the_same_whatever_the_size() {
 fn two_runs_do_not_meet() {
     let stage = Stage::new(TOKEN);
     let lock = volume::host::Host::lock(&stage.machine, "v", std::time::Duration::ZERO).unwrap();
-    assert!(stage.up().unwrap_err().to_string().contains("another kluis"));
+    assert!(
+        stage
+            .up()
+            .unwrap_err()
+            .to_string()
+            .contains("another kluis")
+    );
     drop(lock);
     stage.up().unwrap();
 }
@@ -251,5 +328,8 @@ fn the_simulated_kill_kills() {
     stage.machine.kill_at(3, Kill::After);
     stage.up().unwrap_err();
     assert!(stage.machine.is_killed());
-    assert!(stage.status_or_error().is_err(), "a killed process does nothing more");
+    assert!(
+        stage.status_or_error().is_err(),
+        "a killed process does nothing more"
+    );
 }

@@ -1,6 +1,13 @@
 //! Every bad input that belongs to a volume: the message says what to do, the exit code is the right one, and every
 //! byte on the disk is as it was.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 mod stage;
 
 use stage::{FILE, SEED, Stage, TOKEN};
@@ -12,14 +19,21 @@ const DEVICE: &str = "/dev/disk/by-id/x";
 const LEN: u64 = 64 << 20;
 
 fn on_device() -> String {
-    TOKEN.replace("file = \"/img\"\nsize = \"64MiB\"", &format!("device = \"{DEVICE}\""))
+    TOKEN.replace(
+        "file = \"/img\"\nsize = \"64MiB\"",
+        &format!("device = \"{DEVICE}\""),
+    )
 }
 
 /// Runs `up`, which must fail without touching a byte, and hands back why.
 fn refused(stage: &Stage, disk: &str) -> Error {
     let before = stage.machine.disk(disk);
     let error = stage.up().unwrap_err();
-    assert_eq!(stage.machine.disk(disk), before, "the disk was touched: {error}");
+    assert_eq!(
+        stage.machine.disk(disk),
+        before,
+        "the disk was touched: {error}"
+    );
     assert!(stage.machine.mounted().is_empty());
     error
 }
@@ -61,9 +75,19 @@ fn what_is_not_blank_is_never_formatted() {
         disk.write(offset, bytes);
         stage.machine.add_device(DEVICE, disk);
         let error = refused(&stage, DEVICE);
-        assert_says(&error, ExitCode::Device, &["not blank", "kluis up --wipe v", DEVICE]);
-        assert!(error.to_string().to_lowercase().contains(found), "{found}: {error}");
-        assert!(stage.keys.calls().is_empty(), "the key service was asked for nothing");
+        assert_says(
+            &error,
+            ExitCode::Device,
+            &["not blank", "kluis up --wipe v", DEVICE],
+        );
+        assert!(
+            error.to_string().to_lowercase().contains(found),
+            "{found}: {error}"
+        );
+        assert!(
+            stage.keys.calls().is_empty(),
+            "the key service was asked for nothing"
+        );
     }
 }
 
@@ -80,20 +104,35 @@ fn a_device_in_use_is_left_alone() {
         stage.machine.add_device(DEVICE, Disk::blank(LEN));
         stage.machine.set_use(DEVICE, used);
         assert_says(&refused(&stage, DEVICE), ExitCode::Busy, &["in use", words]);
-        assert!(stage.up_wiping().is_err(), "--wipe does not take a device from its user");
+        assert!(
+            stage.up_wiping().is_err(),
+            "--wipe does not take a device from its user"
+        );
     }
 }
 
 #[test]
 fn a_missing_small_or_read_only_device_has_its_own_error() {
     let stage = Stage::new(&on_device());
-    assert_says(&stage.up().unwrap_err(), ExitCode::Device, &["not there", "/dev/disk/by-id"]);
+    assert_says(
+        &stage.up().unwrap_err(),
+        ExitCode::Device,
+        &["not there", "/dev/disk/by-id"],
+    );
     stage.machine.add_device(DEVICE, Disk::blank(20 << 20));
-    assert_says(&refused(&stage, DEVICE), ExitCode::Device, &["at least 33554432"]);
+    assert_says(
+        &refused(&stage, DEVICE),
+        ExitCode::Device,
+        &["at least 33554432"],
+    );
     let stage = Stage::new(&on_device());
     stage.machine.add_device(DEVICE, Disk::blank(LEN));
     stage.machine.set_read_only(DEVICE, true);
-    assert_says(&refused(&stage, DEVICE), ExitCode::Device, &["read-only", "--setrw"]);
+    assert_says(
+        &refused(&stage, DEVICE),
+        ExitCode::Device,
+        &["read-only", "--setrw"],
+    );
     let made = made(TOKEN);
     made.machine.set_read_only(FILE, true);
     assert_says(&refused(&made, FILE), ExitCode::Device, &["read-only"]);
@@ -103,17 +142,45 @@ fn a_missing_small_or_read_only_device_has_its_own_error() {
 fn a_file_of_the_wrong_kind_is_named() {
     let stage = Stage::new(TOKEN);
     stage.machine.add_device(FILE, Disk::blank(LEN));
-    assert_says(&refused(&stage, FILE), ExitCode::Device, &["not a regular file"]);
+    assert_says(
+        &refused(&stage, FILE),
+        ExitCode::Device,
+        &["not a regular file"],
+    );
 }
 
 #[test]
 fn a_service_that_fails_never_leads_to_a_write() {
     for (fault, code, words) in [
-        (Fault::Unreachable, ExitCode::Temporary, &["cannot be reached", "AWS_ENDPOINT_URL", "connection refused"][..]),
-        (Fault::Throttled(u32::MAX), ExitCode::Temporary, &["throttling", "wait"]),
-        (Fault::Denied, ExitCode::Key, &["refused", "key policy", "assumed-role/machine"]),
-        (Fault::NotFound, ExitCode::Parameters, &["no such key", "region"]),
-        (Fault::Rubbish, ExitCode::Key, &["did not give back", "nothing was written"]),
+        (
+            Fault::Unreachable,
+            ExitCode::Temporary,
+            &[
+                "cannot be reached",
+                "AWS_ENDPOINT_URL",
+                "connection refused",
+            ][..],
+        ),
+        (
+            Fault::Throttled(u32::MAX),
+            ExitCode::Temporary,
+            &["throttling", "wait"],
+        ),
+        (
+            Fault::Denied,
+            ExitCode::Key,
+            &["refused", "key policy", "assumed-role/machine"],
+        ),
+        (
+            Fault::NotFound,
+            ExitCode::Parameters,
+            &["no such key", "region"],
+        ),
+        (
+            Fault::Rubbish,
+            ExitCode::Key,
+            &["did not give back", "nothing was written"],
+        ),
         (Fault::WrongLength, ExitCode::Key, &["16 bytes", "32"]),
     ] {
         let stage = Stage::new(&on_device());
@@ -128,13 +195,24 @@ fn a_service_that_fails_never_leads_to_a_write() {
 
 #[test]
 fn a_service_that_fails_leaves_a_volume_as_it_was() {
-    for fault in [Fault::Unreachable, Fault::Throttled(u32::MAX), Fault::Denied, Fault::NotFound, Fault::Rubbish, Fault::WrongLength] {
+    for fault in [
+        Fault::Unreachable,
+        Fault::Throttled(u32::MAX),
+        Fault::Denied,
+        Fault::NotFound,
+        Fault::Rubbish,
+        Fault::WrongLength,
+    ] {
         let stage = made(TOKEN);
         stage.keys.set_fault(fault);
         let writes = stage.machine.disk_writes();
         let error = refused(&stage, FILE);
         if fault == Fault::Rubbish {
-            assert_says(&error, ExitCode::Key, &["was changed, or belongs to another volume"]);
+            assert_says(
+                &error,
+                ExitCode::Key,
+                &["was changed, or belongs to another volume"],
+            );
         }
         assert_eq!(stage.machine.disk_writes(), writes);
         stage.keys.set_fault(Fault::None);
@@ -146,7 +224,11 @@ fn a_service_that_fails_leaves_a_volume_as_it_was() {
 fn an_object_store_that_fails_leads_to_nothing() {
     for (fault, code, words) in [
         (Fault::Unreachable, ExitCode::Temporary, "cannot be reached"),
-        (Fault::Throttled(u32::MAX), ExitCode::Temporary, "throttling"),
+        (
+            Fault::Throttled(u32::MAX),
+            ExitCode::Temporary,
+            "throttling",
+        ),
         (Fault::Denied, ExitCode::Key, "s3:GetObject"),
         (Fault::NotFound, ExitCode::Parameters, "kluis seal"),
         (Fault::Rubbish, ExitCode::Key, "InvalidCiphertextException"),
@@ -176,11 +258,30 @@ fn throttling_is_waited_out_until_the_deadline() {
 
 #[test]
 fn a_service_that_is_down_is_waited_for_once() {
-    let two = format!("[agent]\ndeadline = \"20s\"\n{TOKEN}{}", TOKEN.replace("volume.v", "volume.w").replace("/img", "/img2").replace("/mnt/v", "/mnt/w"));
+    let two = format!(
+        "[agent]\ndeadline = \"20s\"\n{TOKEN}{}",
+        TOKEN
+            .replace("volume.v", "volume.w")
+            .replace("/img", "/img2")
+            .replace("/mnt/v", "/mnt/w")
+    );
     let stage = Stage::new(&two);
     stage.keys.set_fault(Fault::Unreachable);
-    let outcomes = stage.kluis(|kluis| kluis.up(&[], &volume::verbs::UpOptions::default(), &mut volume::Silent)).unwrap();
-    assert!(outcomes.iter().all(|outcome| outcome.result.as_ref().is_err_and(|error| error.exit_code() == ExitCode::Temporary)));
+    let outcomes = stage
+        .kluis(|kluis| {
+            kluis.up(
+                &[],
+                &volume::verbs::UpOptions::default(),
+                &mut volume::Silent,
+            )
+        })
+        .unwrap();
+    assert!(outcomes.iter().all(|outcome| {
+        outcome
+            .result
+            .as_ref()
+            .is_err_and(|error| error.exit_code() == ExitCode::Temporary)
+    }));
     assert!(stage.machine.now().as_secs() <= 20);
 }
 
@@ -188,7 +289,15 @@ fn a_service_that_is_down_is_waited_for_once() {
 fn another_machines_key_is_refused() {
     let stage = made(TOKEN).with_config(&format!("[agent]\nmachine = \"somebody-else\"\n{TOKEN}"));
     let error = refused(&stage, FILE);
-    assert_says(&error, ExitCode::Key, &["for machine somebody-else", "InvalidCiphertext", "[agent] machine"]);
+    assert_says(
+        &error,
+        ExitCode::Key,
+        &[
+            "for machine somebody-else",
+            "InvalidCiphertext",
+            "[agent] machine",
+        ],
+    );
     still_opens(&stage.with_config(TOKEN));
 }
 
@@ -196,39 +305,79 @@ fn another_machines_key_is_refused() {
 fn a_disabled_key_says_so() {
     let stage = made(TOKEN);
     stage.keys.disable(1);
-    assert_says(&refused(&stage, FILE), ExitCode::Key, &["DisabledException"]);
+    assert_says(
+        &refused(&stage, FILE),
+        ExitCode::Key,
+        &["DisabledException"],
+    );
 }
 
 #[test]
 fn the_wrong_shared_secret_opens_nothing() {
     let stage = made(SEED);
-    let blob = stage.keys.wrap("alias/k", b"another password", &volume::ports::Context::new());
+    let blob = stage.keys.wrap(
+        "alias/k",
+        b"another password",
+        &volume::ports::Context::new(),
+    );
     stage.objects.set("s3://bucket/other", &blob);
     let stage = stage.with_config(&SEED.replace("s3://bucket/secret", "s3://bucket/other"));
-    assert_says(&refused(&stage, FILE), ExitCode::Key, &["header", "volume v"]);
+    assert_says(
+        &refused(&stage, FILE),
+        ExitCode::Key,
+        &["header", "volume v"],
+    );
     still_opens(&stage.with_config(SEED));
 }
 
 #[test]
 fn an_empty_shared_secret_is_refused() {
     let stage = Stage::new(SEED);
-    let blob = stage.keys.wrap("alias/k", b"\n", &volume::ports::Context::new());
+    let blob = stage
+        .keys
+        .wrap("alias/k", b"\n", &volume::ports::Context::new());
     stage.objects.set("s3://bucket/secret", &blob);
-    assert_says(&stage.up().unwrap_err(), ExitCode::Key, &["empty", "kluis seal"]);
+    assert_says(
+        &stage.up().unwrap_err(),
+        ExitCode::Key,
+        &["empty", "kluis seal"],
+    );
     assert_eq!(stage.machine.disk(FILE), None, "not even the file was made");
 }
 
 #[test]
 fn two_volumes_headers_cannot_be_swapped() {
-    let two = format!("{TOKEN}{}", TOKEN.replace("volume.v", "volume.w").replace("/img", "/img2").replace("/mnt/v", "/mnt/w"));
+    let two = format!(
+        "{TOKEN}{}",
+        TOKEN
+            .replace("volume.v", "volume.w")
+            .replace("/img", "/img2")
+            .replace("/mnt/v", "/mnt/w")
+    );
     let stage = Stage::new(&two);
     stage.up_all();
     stage.machine.power_cut(0);
-    let (one, other) = (stage.machine.disk("/img").unwrap(), stage.machine.disk("/img2").unwrap());
+    let (one, other) = (
+        stage.machine.disk("/img").unwrap(),
+        stage.machine.disk("/img2").unwrap(),
+    );
     stage.machine.set_disk("/img", other.clone());
     stage.machine.set_disk("/img2", one.clone());
-    for outcome in stage.kluis(|kluis| kluis.up(&[], &volume::verbs::UpOptions::default(), &mut volume::Silent)).unwrap() {
-        assert_says(&outcome.result.unwrap_err(), ExitCode::Key, &["belongs to another volume", "kluis header restore"]);
+    for outcome in stage
+        .kluis(|kluis| {
+            kluis.up(
+                &[],
+                &volume::verbs::UpOptions::default(),
+                &mut volume::Silent,
+            )
+        })
+        .unwrap()
+    {
+        assert_says(
+            &outcome.result.unwrap_err(),
+            ExitCode::Key,
+            &["belongs to another volume", "kluis header restore"],
+        );
     }
     assert_eq!(stage.machine.disk("/img"), Some(other));
     assert_eq!(stage.machine.disk("/img2"), Some(one));
@@ -239,11 +388,17 @@ fn a_truncated_or_overwritten_header_is_refused() {
     for damage in [0..0x8000_usize, 0..0x1000, 0x4000..0x8000] {
         let stage = made(TOKEN);
         let is_one_copy = damage.end - damage.start < 0x8000;
-        stage.machine.poke(FILE, damage.start as u64, &vec![0xFF; damage.len()]);
+        stage
+            .machine
+            .poke(FILE, damage.start as u64, &vec![0xFF; damage.len()]);
         if is_one_copy {
             still_opens(&stage);
         } else {
-            assert_says(&refused(&stage, FILE), ExitCode::Device, &["nothing was written"]);
+            assert_says(
+                &refused(&stage, FILE),
+                ExitCode::Device,
+                &["nothing was written"],
+            );
         }
     }
     let stage = made(TOKEN);
@@ -275,17 +430,31 @@ fn every_flipped_bit_of_a_header_is_survived_or_refused() {
 #[test]
 fn a_forged_header_is_refused_before_a_keyslot_is_tried() {
     for (member, forged, words) in [
-        ("\"state\":\"ready\"", "\"state\":\"provisioning\"", "was changed"),
+        (
+            "\"state\":\"ready\"",
+            "\"state\":\"provisioning\"",
+            "was changed",
+        ),
         ("\"gen\":1", "\"gen\":2", "was changed"),
         ("\"sector_size\":4096", "\"sector_size\":512", "was changed"),
-        ("aes-xts-plain64\",\"sector_size\"", "cipher_null-ecb\",\"sector_size\"", "cannot be used"),
+        (
+            "aes-xts-plain64\",\"sector_size\"",
+            "cipher_null-ecb\",\"sector_size\"",
+            "cannot be used",
+        ),
         ("\"type\":\"kluis\"", "\"type\":\"other\"", "not bound"),
         ("\"v\":1", "\"v\":9", "install a newer one"),
-        ("\"keyslots_size\":\"16744448\"", "\"keyslots_size\":\"16744448\",\"flags\":[\"allow-discards\"]", "was changed"),
+        (
+            "\"keyslots_size\":\"16744448\"",
+            "\"keyslots_size\":\"16744448\",\"flags\":[\"allow-discards\"]",
+            "was changed",
+        ),
     ] {
         let stage = made(TOKEN);
         let disk = stage.machine.disk(FILE).unwrap();
-        let Some(forged_disk) = forge::replace(&disk, member, forged) else { continue };
+        let Some(forged_disk) = forge::replace(&disk, member, forged) else {
+            continue;
+        };
         stage.machine.set_disk(FILE, forged_disk);
         let error = refused(&stage, FILE);
         assert!(error.to_string().contains(words), "{member}: {error}");
@@ -299,11 +468,23 @@ fn a_mode_that_does_not_match_says_which() {
     let stage = made(TOKEN);
     stage.objects.set("s3://bucket/secret", b"x");
     let stage = stage.with_config(SEED);
-    assert_says(&refused(&stage, FILE), ExitCode::Parameters, &["remove `secret`"]);
+    assert_says(
+        &refused(&stage, FILE),
+        ExitCode::Parameters,
+        &["remove `secret`"],
+    );
     let stage = made(SEED).with_config(TOKEN);
-    assert_says(&refused(&stage, FILE), ExitCode::Parameters, &["set `secret`"]);
+    assert_says(
+        &refused(&stage, FILE),
+        ExitCode::Parameters,
+        &["set `secret`"],
+    );
     let stage = made(TOKEN).with_config(&TOKEN.replace("alias/k", "ephemeral"));
-    assert_says(&refused(&stage, FILE), ExitCode::Device, &["not blank", "--wipe"]);
+    assert_says(
+        &refused(&stage, FILE),
+        ExitCode::Device,
+        &["not blank", "--wipe"],
+    );
 }
 
 #[test]
@@ -311,14 +492,40 @@ fn a_mapping_or_mount_in_the_way_is_named() {
     let stage = made(TOKEN);
     stage.up().unwrap();
     let other = stage.with_config(&TOKEN.replace("/img", "/img2"));
-    assert_says(&other.up().unwrap_err(), ExitCode::Busy, &["a mapping named v", "cryptsetup close v"]);
-    assert_says(&other.down().unwrap_err(), ExitCode::Busy, &["a mapping named v"]);
+    assert_says(
+        &other.up().unwrap_err(),
+        ExitCode::Busy,
+        &["a mapping named v", "cryptsetup close v"],
+    );
+    assert_says(
+        &other.down().unwrap_err(),
+        ExitCode::Busy,
+        &["a mapping named v"],
+    );
     let moved = other.with_config(&TOKEN.replace("/mnt/v", "/mnt/else"));
-    assert_says(&moved.up().unwrap_err(), ExitCode::Busy, &["mounted at /mnt/v", "umount"]);
-    let two = moved.with_config(&format!("{TOKEN}{}", TOKEN.replace("volume.v", "volume.w").replace("/img", "/img2").replace("/mnt/v", "/mnt/w")));
+    assert_says(
+        &moved.up().unwrap_err(),
+        ExitCode::Busy,
+        &["mounted at /mnt/v", "umount"],
+    );
+    let two = moved.with_config(&format!(
+        "{TOKEN}{}",
+        TOKEN
+            .replace("volume.v", "volume.w")
+            .replace("/img", "/img2")
+            .replace("/mnt/v", "/mnt/w")
+    ));
     two.up_all();
-    let swapped = two.with_config(&TOKEN.replace("volume.v", "volume.x").replace("/img", "/img3"));
-    assert_says(&swapped.up().unwrap_err(), ExitCode::Busy, &["is mounted at /mnt/v already"]);
+    let swapped = two.with_config(
+        &TOKEN
+            .replace("volume.v", "volume.x")
+            .replace("/img", "/img3"),
+    );
+    assert_says(
+        &swapped.up().unwrap_err(),
+        ExitCode::Busy,
+        &["is mounted at /mnt/v already"],
+    );
     assert_eq!(swapped.machine.disk("/img3"), None);
 }
 
@@ -327,7 +534,11 @@ fn a_busy_volume_stays_up() {
     let stage = made(TOKEN);
     stage.up().unwrap();
     stage.machine.keep_busy("/mnt/v");
-    assert_says(&stage.down().unwrap_err(), ExitCode::Busy, &["/mnt/v", "open files"]);
+    assert_says(
+        &stage.down().unwrap_err(),
+        ExitCode::Busy,
+        &["/mnt/v", "open files"],
+    );
     assert_eq!(stage.text().as_deref(), Some("precious"));
 }
 
@@ -335,8 +546,16 @@ fn a_busy_volume_stays_up() {
 fn a_volume_that_is_open_is_neither_wiped_nor_erased() {
     let stage = made(TOKEN);
     stage.up().unwrap();
-    assert_says(&stage.up_wiping().unwrap_err(), ExitCode::Busy, &["kluis down v"]);
-    assert_says(&stage.erase().unwrap_err(), ExitCode::Busy, &["kluis down v"]);
+    assert_says(
+        &stage.up_wiping().unwrap_err(),
+        ExitCode::Busy,
+        &["kluis down v"],
+    );
+    assert_says(
+        &stage.erase().unwrap_err(),
+        ExitCode::Busy,
+        &["kluis down v"],
+    );
     assert_eq!(stage.text().as_deref(), Some("precious"));
 }
 
@@ -345,10 +564,18 @@ fn a_disk_that_fills_or_fails_is_gone_on_with() {
     for n in 1..30 {
         for full in [true, false] {
             let stage = Stage::new(TOKEN);
-            if full { stage.machine.fill_up_at(n) } else { stage.machine.fail_write_at(n) }
+            if full {
+                stage.machine.fill_up_at(n)
+            } else {
+                stage.machine.fail_write_at(n)
+            }
             match stage.up() {
                 Ok(_) => continue,
-                Err(error) if full => assert_says(&error, ExitCode::Device, &["no space left", "run this again"]),
+                Err(error) if full => assert_says(
+                    &error,
+                    ExitCode::Device,
+                    &["no space left", "run this again"],
+                ),
                 Err(error) => assert_says(&error, ExitCode::Device, &["write"]),
             }
             stage.machine.restart();
@@ -364,8 +591,16 @@ fn a_volume_without_a_file_system_is_not_given_one() {
     stage.machine.umount("/mnt/v");
     stage.machine.mkfs_as("/dev/mapper/v", "btrfs");
     stage.down().unwrap();
-    assert_says(&refused(&stage, FILE), ExitCode::Device, &["btrfs", "does not mount"]);
-    assert_eq!(stage.status().stage, volume::verbs::Stage::Closed, "it was closed again");
+    assert_says(
+        &refused(&stage, FILE),
+        ExitCode::Device,
+        &["btrfs", "does not mount"],
+    );
+    assert_eq!(
+        stage.status().stage,
+        volume::verbs::Stage::Closed,
+        "it was closed again"
+    );
 }
 
 #[test]
@@ -381,15 +616,32 @@ fn an_ext3_that_is_there_is_mounted() {
 #[test]
 fn damaged_state_is_not_believed() {
     let stage = made(TOKEN);
-    let name = stage.machine.state_names().into_iter().find(|name| name.starts_with("keys/")).unwrap();
+    let name = stage
+        .machine
+        .state_names()
+        .into_iter()
+        .find(|name| name.starts_with("keys/"))
+        .unwrap();
     stage.machine.set_state(&name, b"{\"key\":");
-    assert_says(&refused(&stage, FILE), ExitCode::Device, &["damaged", &name]);
+    assert_says(
+        &refused(&stage, FILE),
+        ExitCode::Device,
+        &["damaged", &name],
+    );
 }
 
 #[test]
 fn an_unknown_volume_is_named_with_those_there_are() {
     let stage = Stage::new(TOKEN);
-    let error = stage.kluis(|kluis| kluis.up(&["x".to_owned()], &volume::verbs::UpOptions::default(), &mut volume::Silent)).unwrap_err();
+    let error = stage
+        .kluis(|kluis| {
+            kluis.up(
+                &["x".to_owned()],
+                &volume::verbs::UpOptions::default(),
+                &mut volume::Silent,
+            )
+        })
+        .unwrap_err();
     assert_says(&error, ExitCode::Parameters, &["no volume x", "has v"]);
 }
 

@@ -17,13 +17,21 @@ impl Applier<'_, '_> {
     fn header_len(&self) -> Result<u64, Error> {
         let size = self.identity()?.size;
         // Where the header cannot be read, its place is taken to be as large as any that is made by default.
-        Ok(self.header.as_ref().map_or(DATA_OFFSET, Snapshot::header_len).min(size))
+        Ok(self
+            .header
+            .as_ref()
+            .map_or(DATA_OFFSET, Snapshot::header_len)
+            .min(size))
     }
 
     pub(super) fn destroy_header(&mut self) -> Result<Changed, Error> {
         let identity = self.identity()?.clone();
         let header_len = self.header_len()?;
-        let erasing = Erasing { device: identity.stable_name.clone(), size: identity.size, header_len };
+        let erasing = Erasing {
+            device: identity.stable_name.clone(),
+            size: identity.size,
+            header_len,
+        };
         Place::erasing(&self.target.name).write(self.host, &erasing)?;
         let device = self.host.open(&identity, Access::Exclusive)?;
         let mut digests = Vec::new();
@@ -73,7 +81,8 @@ impl Applier<'_, '_> {
         let mut left = Vec::new();
         for file in files {
             if let Err(error) = self.host.remove_file(file) {
-                self.remains.push(format!("the header backup {} ({error})", file.display()));
+                self.remains
+                    .push(format!("the header backup {} ({error})", file.display()));
                 left.push(file.clone());
             }
         }
@@ -87,11 +96,18 @@ impl Applier<'_, '_> {
     }
 
     fn claimed(&self) -> Result<&dyn Device, Error> {
-        self.claim.as_deref().ok_or_else(|| Error::Misuse("the header was not destroyed first".to_owned()))
+        self.claim
+            .as_deref()
+            .ok_or_else(|| Error::Misuse("the header was not destroyed first".to_owned()))
     }
 }
 
 fn pieces(len: u64) -> impl Iterator<Item = (u64, usize)> {
     let piece = PIECE as u64;
-    (0..len.div_ceil(piece)).map(move |n| (n * piece, usize::try_from(len - n * piece).unwrap_or(PIECE).min(PIECE)))
+    (0..len.div_ceil(piece)).map(move |n| {
+        (
+            n * piece,
+            usize::try_from(len - n * piece).unwrap_or(PIECE).min(PIECE),
+        )
+    })
 }

@@ -52,10 +52,14 @@ pub struct Token {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
     /// Made by something newer.
-    #[error("the header's kluis token has version {0}, which this Kluis does not know; install a newer one")]
+    #[error(
+        "the header's kluis token has version {0}, which this Kluis does not know; install a newer one"
+    )]
     Version(u64),
     /// Not what Kluis writes.
-    #[error("the header's kluis token is malformed: {0}; restore a header backup (kluis header restore)")]
+    #[error(
+        "the header's kluis token is malformed: {0}; restore a header backup (kluis header restore)"
+    )]
     Malformed(String),
 }
 
@@ -86,22 +90,46 @@ impl Token {
 
     fn read(value: &Value) -> Result<Self, TokenError> {
         // The version first: a newer token may have members that this one does not know.
-        if let Some(version) = value.get("v").and_then(Value::as_u64).filter(|v| *v != TOKEN_VERSION) {
+        if let Some(version) = value
+            .get("v")
+            .and_then(Value::as_u64)
+            .filter(|v| *v != TOKEN_VERSION)
+        {
             return Err(TokenError::Version(version));
         }
         let malformed = |what: &str| TokenError::Malformed(what.to_owned());
-        let raw = Raw::deserialize(value).map_err(|error| TokenError::Malformed(error.to_string()))?;
+        let raw =
+            Raw::deserialize(value).map_err(|error| TokenError::Malformed(error.to_string()))?;
         let keyslot = match raw.keyslots.as_slice() {
             [] => None,
-            [slot] => Some(slot.parse().map_err(|_| malformed("keyslots holds no number"))?),
+            [slot] => Some(
+                slot.parse()
+                    .map_err(|_| malformed("keyslots holds no number"))?,
+            ),
             _ => return Err(malformed("more than one keyslot")),
         };
-        let blob = raw.blob.as_deref().map(|text| decode(text, BLOB_MAX)).transpose().ok_or_malformed("blob")?;
-        let mac = raw.mac.as_deref().map(|text| decode(text, 32)).transpose().ok_or_malformed("mac")?;
+        let blob = raw
+            .blob
+            .as_deref()
+            .map(|text| decode(text, BLOB_MAX))
+            .transpose()
+            .ok_or_malformed("blob")?;
+        let mac = raw
+            .mac
+            .as_deref()
+            .map(|text| decode(text, 32))
+            .transpose()
+            .ok_or_malformed("mac")?;
         if mac.as_ref().is_some_and(|mac| mac.len() != 32) {
             return Err(malformed("mac has not 32 bytes"));
         }
-        Ok(Self { keyslot, blob, generation: raw.generation, state: raw.state, mac })
+        Ok(Self {
+            keyslot,
+            blob,
+            generation: raw.generation,
+            state: raw.state,
+            mac,
+        })
     }
 
     /// The JSON of the token.
@@ -122,7 +150,11 @@ impl Token {
 
 /// `Err(())` stands for "not base64 of at most `max` bytes".
 fn decode(text: &str, max: usize) -> Result<Vec<u8>, ()> {
-    STANDARD.decode(text).ok().filter(|bytes| !bytes.is_empty() && bytes.len() <= max).ok_or(())
+    STANDARD
+        .decode(text)
+        .ok()
+        .filter(|bytes| !bytes.is_empty() && bytes.len() <= max)
+        .ok_or(())
 }
 
 trait OkOrMalformed<T> {

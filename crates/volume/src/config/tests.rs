@@ -20,8 +20,17 @@ fn volume(lines: &str) -> Result<VolumeConfig, ConfigError> {
 fn the_designs_example_is_read() {
     let config = Config::parse(SEED).unwrap();
     let volume = &config.volumes["secretfs"];
-    assert_eq!(volume.backing, Backing::File { path: "/var/lib/kluis/secretfs.img".into(), size: 2 << 30 });
-    assert_eq!(volume.key.key(), Some("alias/EncFSForEC2InternalStorageKey"));
+    assert_eq!(
+        volume.backing,
+        Backing::File {
+            path: "/var/lib/kluis/secretfs.img".into(),
+            size: 2 << 30
+        }
+    );
+    assert_eq!(
+        volume.key.key(),
+        Some("alias/EncFSForEC2InternalStorageKey")
+    );
     assert_eq!(volume.engine, EngineChoice::Auto);
     assert_eq!(config.agent, Agent::default());
 }
@@ -34,7 +43,10 @@ fn a_typo_is_an_error_at_its_line() {
     assert_eq!(error.line(&text), Some(5));
     let text = SEED.replace("\"ext4\"", "\"ext5\"");
     let error = Config::parse(&text).unwrap_err();
-    assert!(error.message.contains("ext5") && error.message.contains("xfs"), "{error}");
+    assert!(
+        error.message.contains("ext5") && error.message.contains("xfs"),
+        "{error}"
+    );
     assert_eq!(error.line(&text), Some(6));
     let text = SEED.replace("[volume.", "[volumes.");
     assert_eq!(Config::parse(&text).unwrap_err().line(&text), Some(2));
@@ -52,23 +64,67 @@ fn a_wrong_value_points_at_the_value() {
 fn each_contradiction_says_what_is_right() {
     let file = "file = \"/a\"\nsize = \"1GiB\"\n";
     for (lines, words) in [
-        ("mount = \"/m\"\nkey = \"k\"".to_owned(), "file = \"/path\" with size"),
-        ("file = \"/a\"\nmount = \"/m\"\nkey = \"k\"".to_owned(), "needs a size"),
-        ("device = \"/dev/disk/by-id/x\"\nsize = \"1GiB\"\nmount = \"/m\"\nkey = \"k\"".to_owned(), "a device has its own"),
-        (format!("{file}device = \"/dev/disk/by-id/x\"\nmount = \"/m\"\nkey = \"k\""), "not both"),
-        ("device = \"/dev/nvme1n1\"\nmount = \"/m\"\nkey = \"k\"".to_owned(), "/dev/disk/by-id"),
-        ("device = \"/dev/sdb\"\nmount = \"/m\"\nkey = \"k\"".to_owned(), "/dev/disk/by-id"),
-        ("device = \"/etc/passwd\"\nmount = \"/m\"\nkey = \"k\"".to_owned(), "a path in /dev"),
+        (
+            "mount = \"/m\"\nkey = \"k\"".to_owned(),
+            "file = \"/path\" with size",
+        ),
+        (
+            "file = \"/a\"\nmount = \"/m\"\nkey = \"k\"".to_owned(),
+            "needs a size",
+        ),
+        (
+            "device = \"/dev/disk/by-id/x\"\nsize = \"1GiB\"\nmount = \"/m\"\nkey = \"k\""
+                .to_owned(),
+            "a device has its own",
+        ),
+        (
+            format!("{file}device = \"/dev/disk/by-id/x\"\nmount = \"/m\"\nkey = \"k\""),
+            "not both",
+        ),
+        (
+            "device = \"/dev/nvme1n1\"\nmount = \"/m\"\nkey = \"k\"".to_owned(),
+            "/dev/disk/by-id",
+        ),
+        (
+            "device = \"/dev/sdb\"\nmount = \"/m\"\nkey = \"k\"".to_owned(),
+            "/dev/disk/by-id",
+        ),
+        (
+            "device = \"/etc/passwd\"\nmount = \"/m\"\nkey = \"k\"".to_owned(),
+            "a path in /dev",
+        ),
         (format!("{file}mount = \"m\"\nkey = \"k\""), "absolute path"),
         (format!("{file}mount = \"/\"\nkey = \"k\""), "below /"),
-        (format!("{file}mount = \"/m/../etc\"\nkey = \"k\""), "absolute path"),
-        (format!("{file}mount = \"/m/{{n}}\"\nkey = \"k\""), "instance-store"),
+        (
+            format!("{file}mount = \"/m/../etc\"\nkey = \"k\""),
+            "absolute path",
+        ),
+        (
+            format!("{file}mount = \"/m/{{n}}\"\nkey = \"k\""),
+            "instance-store",
+        ),
         (format!("{file}mount = \"/m\"\nkey = \"\""), "alias"),
-        (format!("{file}mount = \"/m\"\nkey = \"ephemeral\"\nsecret = \"s3://bucket/k\""), "never stored"),
-        (format!("{file}mount = \"/m\"\nkey = \"k\"\nsecret = \"https://x/y\""), "s3://bucket/key"),
-        ("file = \"/a\"\nsize = \"1MiB\"\nmount = \"/m\"\nkey = \"k\"".to_owned(), "at least 32MiB"),
-        ("file = \"/a\"\nsize = \"64MiB\"\nfilesystem = \"xfs\"\nmount = \"/m\"\nkey = \"k\"".to_owned(), "at least 320MiB"),
-        ("file = \"/a\"\nsize = \"100000001\"\nmount = \"/m\"\nkey = \"k\"".to_owned(), "multiple of 4096"),
+        (
+            format!("{file}mount = \"/m\"\nkey = \"ephemeral\"\nsecret = \"s3://bucket/k\""),
+            "never stored",
+        ),
+        (
+            format!("{file}mount = \"/m\"\nkey = \"k\"\nsecret = \"https://x/y\""),
+            "s3://bucket/key",
+        ),
+        (
+            "file = \"/a\"\nsize = \"1MiB\"\nmount = \"/m\"\nkey = \"k\"".to_owned(),
+            "at least 32MiB",
+        ),
+        (
+            "file = \"/a\"\nsize = \"64MiB\"\nfilesystem = \"xfs\"\nmount = \"/m\"\nkey = \"k\""
+                .to_owned(),
+            "at least 320MiB",
+        ),
+        (
+            "file = \"/a\"\nsize = \"100000001\"\nmount = \"/m\"\nkey = \"k\"".to_owned(),
+            "multiple of 4096",
+        ),
     ] {
         let error = volume(&lines).unwrap_err();
         assert!(error.message.contains(words), "{lines}\n→ {error}");
@@ -81,23 +137,51 @@ fn two_volumes_share_nothing() {
     let one = "[volume.a]\nfile = \"/a\"\nsize = \"1GiB\"\nmount = \"/m\"\nkey = \"k\"\n";
     let same_mount = "[volume.b]\nfile = \"/b\"\nsize = \"1GiB\"\nmount = \"/m\"\nkey = \"k\"\n";
     let same_file = "[volume.b]\nfile = \"/a\"\nsize = \"1GiB\"\nmount = \"/n\"\nkey = \"k\"\n";
-    assert!(Config::parse(&format!("{one}{same_mount}")).unwrap_err().message.contains("volume a is mounted at /m"));
-    assert!(Config::parse(&format!("{one}{same_file}")).unwrap_err().message.contains("volume a lies on /a"));
+    assert!(
+        Config::parse(&format!("{one}{same_mount}"))
+            .unwrap_err()
+            .message
+            .contains("volume a is mounted at /m")
+    );
+    assert!(
+        Config::parse(&format!("{one}{same_file}"))
+            .unwrap_err()
+            .message
+            .contains("volume a lies on /a")
+    );
 }
 
 #[test]
 fn a_name_is_a_plain_name() {
-    for name in ["\"a/b\"", "\"..\"", "\"-a\"", "\"\"", "\"a b\"", &format!("\"{}\"", "x".repeat(41))] {
-        let text = format!("[volume.{name}]\nfile = \"/a\"\nsize = \"1GiB\"\nmount = \"/m\"\nkey = \"k\"\n");
-        assert!(Config::parse(&text).unwrap_err().message.contains("cannot name a volume"), "{name}");
+    for name in [
+        "\"a/b\"",
+        "\"..\"",
+        "\"-a\"",
+        "\"\"",
+        "\"a b\"",
+        &format!("\"{}\"", "x".repeat(41)),
+    ] {
+        let text = format!(
+            "[volume.{name}]\nfile = \"/a\"\nsize = \"1GiB\"\nmount = \"/m\"\nkey = \"k\"\n"
+        );
+        assert!(
+            Config::parse(&text)
+                .unwrap_err()
+                .message
+                .contains("cannot name a volume"),
+            "{name}"
+        );
     }
 }
 
 #[test]
 fn the_agent_can_be_told() {
-    let config = Config::parse("[agent]\nmachine = \"i-0abc\"\nstate = \"/srv/kluis\"\ndeadline = \"5min\"\n").unwrap();
+    let config = Config::parse(
+        "[agent]\nmachine = \"i-0abc\"\nstate = \"/srv/kluis\"\ndeadline = \"5min\"\n",
+    )
+    .unwrap();
     assert_eq!(config.agent.machine.as_deref(), Some("i-0abc"));
-    assert_eq!(config.agent.deadline, Duration::from_secs(300));
+    assert_eq!(config.agent.deadline, Duration::from_mins(5));
     assert!(Config::parse("[agent]\ndeadline = \"2d\"\n").is_err());
     assert!(Config::parse("[agent]\nmachine = \"\"\n").is_err());
 }

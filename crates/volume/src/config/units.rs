@@ -19,7 +19,9 @@ pub(super) fn size(text: &str) -> Option<u64> {
         _ => return None,
     };
     // Devices and files are addressed with signed 64-bit offsets.
-    number.checked_mul(scale).filter(|bytes| i64::try_from(*bytes).is_ok())
+    number
+        .checked_mul(scale)
+        .filter(|bytes| i64::try_from(*bytes).is_ok())
 }
 
 /// `"90s"`, `"5min"`, `"1h"`: a whole number and a unit.
@@ -50,7 +52,16 @@ mod tests {
         assert_eq!(size("64 MiB"), Some(64 << 20));
         assert_eq!(size("500MB"), Some(500_000_000));
         assert_eq!(size("4096"), Some(4096));
-        for text in ["", "GiB", "2gib", "2.5GiB", "-1", "99999999PiB", "2 GiB ", "0x10"] {
+        for text in [
+            "",
+            "GiB",
+            "2gib",
+            "2.5GiB",
+            "-1",
+            "99999999PiB",
+            "2 GiB ",
+            "0x10",
+        ] {
             assert_eq!(size(text), None, "{text:?}");
         }
     }
@@ -58,7 +69,7 @@ mod tests {
     #[test]
     fn times_have_units() {
         assert_eq!(duration("90s"), Some(Duration::from_secs(90)));
-        assert_eq!(duration("5min"), Some(Duration::from_secs(300)));
+        assert_eq!(duration("5min"), Some(Duration::from_mins(5)));
         assert_eq!(duration("90"), None);
     }
 }

@@ -17,7 +17,9 @@ pub enum Refusal {
         device: PathBuf,
     },
     /// There is something on it.
-    #[error("{device} ({size} bytes) is not blank: it holds {found}; nothing was written. If that may go for ever, run: kluis up --wipe {volume}")]
+    #[error(
+        "{device} ({size} bytes) is not blank: it holds {found}; nothing was written. If that may go for ever, run: kluis up --wipe {volume}"
+    )]
     NotBlank {
         /// The volume.
         volume: String,
@@ -29,7 +31,9 @@ pub enum Refusal {
         found: String,
     },
     /// It was erased.
-    #[error("volume {volume} on {device} was erased, or an erase was interrupted; finish it with: kluis erase {volume}, or begin anew with: kluis up --wipe {volume}")]
+    #[error(
+        "volume {volume} on {device} was erased, or an erase was interrupted; finish it with: kluis erase {volume}, or begin anew with: kluis up --wipe {volume}"
+    )]
     Erased {
         /// The volume.
         volume: String,
@@ -37,7 +41,9 @@ pub enum Refusal {
         device: String,
     },
     /// There is a LUKS header that cannot be used.
-    #[error("the header on {device} cannot be used: {why}; nothing was written. Restore a backup (kluis header restore {volume} FILE), or give the data up: kluis up --wipe {volume}")]
+    #[error(
+        "the header on {device} cannot be used: {why}; nothing was written. Restore a backup (kluis header restore {volume} FILE), or give the data up: kluis up --wipe {volume}"
+    )]
     BadHeader {
         /// The volume.
         volume: String,
@@ -47,7 +53,9 @@ pub enum Refusal {
         why: String,
     },
     /// There is a token of Kluis that cannot be used.
-    #[error("the header on {device} cannot be used: {why}; nothing was written. Restore a backup: kluis header restore {volume} FILE")]
+    #[error(
+        "the header on {device} cannot be used: {why}; nothing was written. Restore a backup: kluis header restore {volume} FILE"
+    )]
     BadToken {
         /// The volume.
         volume: String,
@@ -57,7 +65,9 @@ pub enum Refusal {
         why: String,
     },
     /// Token mode, and the header carries no token or no mac.
-    #[error("the header on {device} is not bound to a key (no kluis token with a mac), and volume {volume} asks for that; it was not opened. If another program made it, give its secret as `secret`; if the header was tampered with, restore a backup: kluis header restore {volume} FILE")]
+    #[error(
+        "the header on {device} is not bound to a key (no kluis token with a mac), and volume {volume} asks for that; it was not opened. If another program made it, give its secret as `secret`; if the header was tampered with, restore a backup: kluis header restore {volume} FILE"
+    )]
     NotBound {
         /// The volume.
         volume: String,
@@ -65,7 +75,9 @@ pub enum Refusal {
         device: String,
     },
     /// Configured for token mode, made in seed mode.
-    #[error("volume {volume} on {device} was made with a shared secret; set `secret` in the configuration to its object")]
+    #[error(
+        "volume {volume} on {device} was made with a shared secret; set `secret` in the configuration to its object"
+    )]
     SealedWithSecret {
         /// The volume.
         volume: String,
@@ -73,7 +85,9 @@ pub enum Refusal {
         device: String,
     },
     /// Configured for seed mode, made in token mode.
-    #[error("volume {volume} on {device} was made with the machine's own secret; remove `secret` from the configuration")]
+    #[error(
+        "volume {volume} on {device} was made with the machine's own secret; remove `secret` from the configuration"
+    )]
     SealedWithToken {
         /// The volume.
         volume: String,
@@ -89,7 +103,9 @@ pub enum Refusal {
         uses: Vec<Use>,
     },
     /// It refuses writes.
-    #[error("{device} is read-only; make it writable (blockdev --setrw, or the file's or hypervisor's own setting) and run this again")]
+    #[error(
+        "{device} is read-only; make it writable (blockdev --setrw, or the file's or hypervisor's own setting) and run this again"
+    )]
     ReadOnly {
         /// The device.
         device: String,
@@ -161,7 +177,9 @@ pub enum Refusal {
         found: String,
     },
     /// No header where one is needed.
-    #[error("there is no volume {volume} on {device}; it holds {found}. Make it first: kluis up {volume}")]
+    #[error(
+        "there is no volume {volume} on {device}; it holds {found}. Make it first: kluis up {volume}"
+    )]
     NoHeader {
         /// The volume.
         volume: String,
@@ -171,7 +189,9 @@ pub enum Refusal {
         found: String,
     },
     /// LUKS1 headers are read, not written.
-    #[error("{device} has a LUKS1 header, which kluis opens but does not change; convert it first: cryptsetup convert --type luks2 {device}")]
+    #[error(
+        "{device} has a LUKS1 header, which kluis opens but does not change; convert it first: cryptsetup convert --type luks2 {device}"
+    )]
     Luks1NotRekeyed {
         /// The volume.
         volume: String,
@@ -179,13 +199,17 @@ pub enum Refusal {
         device: String,
     },
     /// An ephemeral volume has nothing to wrap anew.
-    #[error("volume {volume} is ephemeral: its key is never stored, so there is nothing to do; kluis down and kluis up give it a new one, and no data")]
+    #[error(
+        "volume {volume} is ephemeral: its key is never stored, so there is nothing to do; kluis down and kluis up give it a new one, and no data"
+    )]
     EphemeralHasNoKey {
         /// The volume.
         volume: String,
     },
     /// Several disks for one volume.
-    #[error("volume {volume} stands for the machine's instance store, and there are {count} of them; write {{n}} into its `mount`, so that each gets a volume of its own")]
+    #[error(
+        "volume {volume} stands for the machine's instance store, and there are {count} of them; write {{n}} into its `mount`, so that each gets a volume of its own"
+    )]
     SeveralDisks {
         /// The volume.
         volume: String,
@@ -204,9 +228,11 @@ impl Refusal {
     /// The exit code.
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Self::NoEngine { .. } | Self::EphemeralHasNoKey { .. } | Self::SeveralDisks { .. } | Self::SealedWithSecret { .. } | Self::SealedWithToken { .. } => {
-                ExitCode::Parameters
-            }
+            Self::NoEngine { .. }
+            | Self::EphemeralHasNoKey { .. }
+            | Self::SeveralDisks { .. }
+            | Self::SealedWithSecret { .. }
+            | Self::SealedWithToken { .. } => ExitCode::Parameters,
             Self::NotBound { .. } => ExitCode::Key,
             Self::InUse { .. }
             | Self::NameTaken { .. }

@@ -16,16 +16,28 @@ pub struct Disk {
 impl PartialEq for Disk {
     /// Equal when every read would be.
     fn eq(&self, other: &Self) -> bool {
-        let numbers = |disk: &Self| disk.durable.keys().chain(disk.cached.keys()).copied().collect::<Vec<_>>();
+        let numbers = |disk: &Self| {
+            disk.durable
+                .keys()
+                .chain(disk.cached.keys())
+                .copied()
+                .collect::<Vec<_>>()
+        };
         self.size == other.size
-            && numbers(self).into_iter().chain(numbers(other)).all(|number| self.sector(number) == other.sector(number))
+            && numbers(self)
+                .into_iter()
+                .chain(numbers(other))
+                .all(|number| self.sector(number) == other.sector(number))
     }
 }
 
 impl Disk {
     /// A blank disk of `size` bytes.
     pub fn blank(size: u64) -> Self {
-        Self { size, ..Self::default() }
+        Self {
+            size,
+            ..Self::default()
+        }
     }
 
     /// Its size in bytes.
@@ -43,18 +55,24 @@ impl Disk {
         let mut numbers: Vec<_> = self.durable.keys().chain(self.cached.keys()).collect();
         numbers.sort_unstable();
         numbers.dedup();
-        numbers.into_iter().filter(|number| self.sector(**number) != [0; SECTOR]).count()
+        numbers
+            .into_iter()
+            .filter(|number| self.sector(**number) != [0; SECTOR])
+            .count()
     }
 
     /// Reads; false when it would pass the end.
     pub fn read(&self, offset: u64, out: &mut [u8]) -> bool {
-        if offset.checked_add(out.len() as u64).is_none_or(|end| end > self.size) {
+        if offset
+            .checked_add(out.len() as u64)
+            .is_none_or(|end| end > self.size)
+        {
             return false;
         }
         let mut at = offset;
         let mut rest = out;
         while !rest.is_empty() {
-            let within = (at % SECTOR as u64) as usize;
+            let within = within(at);
             let len = (SECTOR - within).min(rest.len());
             let (now, later) = rest.split_at_mut(len);
             now.copy_from_slice(&self.sector(at / SECTOR as u64)[within..within + len]);
@@ -67,20 +85,28 @@ impl Disk {
     /// The first offset at or after `from` whose sector was ever written.
     pub(super) fn next_data(&self, from: u64) -> Option<u64> {
         let first = from / SECTOR as u64;
-        let next = |sectors: &BTreeMap<u64, [u8; SECTOR]>| sectors.range(first..).next().map(|(number, _)| *number);
-        let number = next(&self.durable).into_iter().chain(next(&self.cached)).min()?;
+        let next = |sectors: &BTreeMap<u64, [u8; SECTOR]>| {
+            sectors.range(first..).next().map(|(number, _)| *number)
+        };
+        let number = next(&self.durable)
+            .into_iter()
+            .chain(next(&self.cached))
+            .min()?;
         Some((number * SECTOR as u64).max(from))
     }
 
     /// Writes into the cache; false when it would pass the end.
     pub fn write(&mut self, offset: u64, bytes: &[u8]) -> bool {
-        if offset.checked_add(bytes.len() as u64).is_none_or(|end| end > self.size) {
+        if offset
+            .checked_add(bytes.len() as u64)
+            .is_none_or(|end| end > self.size)
+        {
             return false;
         }
         let mut at = offset;
         let mut rest = bytes;
         while !rest.is_empty() {
-            let within = (at % SECTOR as u64) as usize;
+            let within = within(at);
             let len = (SECTOR - within).min(rest.len());
             let (now, later) = rest.split_at(len);
             let number = at / SECTOR as u64;
@@ -125,8 +151,17 @@ impl Disk {
     }
 
     fn sector(&self, number: u64) -> [u8; SECTOR] {
-        self.cached.get(&number).or_else(|| self.durable.get(&number)).copied().unwrap_or([0; SECTOR])
+        self.cached
+            .get(&number)
+            .or_else(|| self.durable.get(&number))
+            .copied()
+            .unwrap_or([0; SECTOR])
     }
+}
+
+/// Where in its sector a byte lies.
+fn within(at: u64) -> usize {
+    usize::try_from(at % SECTOR as u64).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -143,7 +178,10 @@ mod tests {
         disk.cut(|| toss.next().unwrap());
         let mut out = [0; 2048];
         assert!(disk.read(0, &mut out));
-        assert_eq!((out[0], out[600], out[1030], out[1100], out[1600]), (2, 1, 2, 2, 0));
+        assert_eq!(
+            (out[0], out[600], out[1030], out[1100], out[1600]),
+            (2, 1, 2, 2, 0)
+        );
     }
 
     #[test]

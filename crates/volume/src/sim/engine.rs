@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crypto::XtsKey;
 use uuid::Uuid;
 
-use crate::engine::{Active, Changed, Cipher, Engine, EngineError, EngineKind, Health, LuksKind, Mapping};
+use crate::engine::{
+    Active, Changed, Cipher, Engine, EngineError, EngineKind, Health, LuksKind, Mapping,
+};
 use crate::host::HostError;
 
 use super::world::{World, engine_name};
@@ -44,8 +46,14 @@ impl Mapped {
 
     fn place(&self, offset: u64, len: usize) -> Result<(u64, u64), HostError> {
         let sector = u64::from(self.sector_size);
-        let fits = offset.checked_add(len as u64).is_some_and(|end| end <= self.len());
-        if self.dead || !fits || offset % sector != 0 || len as u64 % sector != 0 {
+        let fits = offset
+            .checked_add(len as u64)
+            .is_some_and(|end| end <= self.len());
+        if self.dead
+            || !fits
+            || !offset.is_multiple_of(sector)
+            || !(len as u64).is_multiple_of(sector)
+        {
             return Err(failed("I/O on the simulated mapping"));
         }
         Ok((self.payload.start + offset, self.iv_start + offset / 512))
@@ -53,41 +61,83 @@ impl Mapped {
 }
 
 fn failed(what: &str) -> HostError {
-    HostError::Io { what: what.to_owned(), source: std::io::Error::from_raw_os_error(5) }
+    HostError::Io {
+        what: what.to_owned(),
+        source: std::io::Error::from_raw_os_error(5),
+    }
 }
 
 impl World {
     /// Reads whole sectors of a decrypted view.
-    pub(super) fn read_view(&mut self, device: &Path, offset: u64, out: &mut [u8]) -> Result<(), HostError> {
-        let Self { mapped, disks, loops, .. } = self;
-        let view = mapped.values().find(|mapped| mapped.device == device).ok_or_else(|| failed("no such mapping"))?;
+    pub(super) fn read_view(
+        &mut self,
+        device: &Path,
+        offset: u64,
+        out: &mut [u8],
+    ) -> Result<(), HostError> {
+        let Self {
+            mapped,
+            disks,
+            loops,
+            ..
+        } = self;
+        let view = mapped
+            .values()
+            .find(|mapped| mapped.device == device)
+            .ok_or_else(|| failed("no such mapping"))?;
         let (at, iv) = view.place(offset, out.len())?;
         let file = loops.get(&view.backing).unwrap_or(&view.backing);
-        let disk = disks.get(file).ok_or_else(|| failed("the backing is gone"))?;
+        let disk = disks
+            .get(file)
+            .ok_or_else(|| failed("the backing is gone"))?;
         if !disk.disk.read(at, out) {
             return Err(failed("past the end"));
         }
         let mut cipher = view.key.decryptor().map_err(|_| failed("cipher"))?;
-        cipher.sectors(out, view.sector_size as usize, iv).map_err(|_| failed("cipher"))
+        cipher
+            .sectors(out, view.sector_size as usize, iv)
+            .map_err(|_| failed("cipher"))
     }
 
     /// Writes whole sectors of a decrypted view.
-    pub(super) fn write_view(&mut self, device: &Path, offset: u64, bytes: &[u8]) -> Result<(), HostError> {
-        let Self { mapped, disks, loops, .. } = self;
-        let view = mapped.values().find(|mapped| mapped.device == device).ok_or_else(|| failed("no such mapping"))?;
+    pub(super) fn write_view(
+        &mut self,
+        device: &Path,
+        offset: u64,
+        bytes: &[u8],
+    ) -> Result<(), HostError> {
+        let Self {
+            mapped,
+            disks,
+            loops,
+            ..
+        } = self;
+        let view = mapped
+            .values()
+            .find(|mapped| mapped.device == device)
+            .ok_or_else(|| failed("no such mapping"))?;
         let (at, iv) = view.place(offset, bytes.len())?;
         let file = loops.get(&view.backing).unwrap_or(&view.backing);
-        let disk = disks.get_mut(file).ok_or_else(|| failed("the backing is gone"))?;
+        let disk = disks
+            .get_mut(file)
+            .ok_or_else(|| failed("the backing is gone"))?;
         let mut sealed = bytes.to_vec();
         let mut cipher = view.key.encryptor().map_err(|_| failed("cipher"))?;
-        cipher.sectors(&mut sealed, view.sector_size as usize, iv).map_err(|_| failed("cipher"))?;
-        if disk.disk.write(at, &sealed) { Ok(()) } else { Err(failed("past the end")) }
+        cipher
+            .sectors(&mut sealed, view.sector_size as usize, iv)
+            .map_err(|_| failed("cipher"))?;
+        if disk.disk.write(at, &sealed) {
+            Ok(())
+        } else {
+            Err(failed("past the end"))
+        }
     }
 
     /// Makes what was written through a view durable.
     pub(super) fn flush_view(&mut self, device: &Path) {
         let view = self.mapped.values().find(|mapped| mapped.device == device);
-        if let Some((path, start)) = view.map(|mapped| (mapped.backing.clone(), mapped.payload.start))
+        if let Some((path, start)) =
+            view.map(|mapped| (mapped.backing.clone(), mapped.payload.start))
             && let Ok(backing) = self.backing(&path)
         {
             backing.disk.flush_from(start);
@@ -105,22 +155,42 @@ impl SimEngine {
     }
 
     fn map(&self, world: &mut World, mapping: &Mapping<'_>) -> Result<PathBuf, EngineError> {
-        let busy = |what: &str| EngineError::Busy { what: what.to_owned(), by: "another mapping".to_owned() };
+        let busy = |what: &str| EngineError::Busy {
+            what: what.to_owned(),
+            by: "another mapping".to_owned(),
+        };
         if world.mapped.contains_key(mapping.name) {
             return Err(busy(mapping.name));
         }
-        if world.mapped.values().any(|other| other.backing == mapping.backing) || world.claimed.contains(mapping.backing) {
+        if world
+            .mapped
+            .values()
+            .any(|other| other.backing == mapping.backing)
+            || world.claimed.contains(mapping.backing)
+        {
             return Err(busy(&mapping.backing.display().to_string()));
         }
-        let unsupported = |why: &str| EngineError::Unsupported { what: mapping.name.to_owned(), why: why.to_owned() };
-        let size = world.backing(mapping.backing).map_err(|error| unsupported(&error.to_string()))?.disk.size();
-        if mapping.payload.end > size || mapping.payload.is_empty() || (mapping.payload.end - mapping.payload.start) % u64::from(mapping.sector_size) != 0 {
+        let unsupported = |why: &str| EngineError::Unsupported {
+            what: mapping.name.to_owned(),
+            why: why.to_owned(),
+        };
+        let size = world
+            .backing(mapping.backing)
+            .map_err(|error| unsupported(&error.to_string()))?
+            .disk
+            .size();
+        if mapping.payload.end > size
+            || mapping.payload.is_empty()
+            || !(mapping.payload.end - mapping.payload.start)
+                .is_multiple_of(u64::from(mapping.sector_size))
+        {
             return Err(unsupported("the payload does not fit"));
         }
         if self.needs_block_device() && !mapping.backing.starts_with("/dev") {
             return Err(unsupported("not a block device"));
         }
-        let key = XtsKey::new(mapping.key.danger_expose()).map_err(|error| unsupported(&error.to_string()))?;
+        let key = XtsKey::new(mapping.key.danger_expose())
+            .map_err(|error| unsupported(&error.to_string()))?;
         let device = match self.kind {
             EngineKind::DmCrypt => PathBuf::from(format!("/dev/mapper/{}", mapping.name)),
             EngineKind::Fuse => PathBuf::from(format!("/dev/loop-{}", mapping.name)),
@@ -146,7 +216,10 @@ impl SimEngine {
 
 impl From<HostError> for EngineError {
     fn from(error: HostError) -> Self {
-        Self::Failed { what: "simulated engine".to_owned(), source: std::io::Error::other(error) }
+        Self::Failed {
+            what: "simulated engine".to_owned(),
+            source: std::io::Error::other(error),
+        }
     }
 }
 
@@ -157,7 +230,10 @@ impl Engine for SimEngine {
 
     fn available(&self) -> Result<(), EngineError> {
         match self.lock().unavailable.get(engine_name(self.kind)) {
-            Some(missing) => Err(EngineError::Unavailable { engine: self.kind, missing: missing.clone() }),
+            Some(missing) => Err(EngineError::Unavailable {
+                engine: self.kind,
+                missing: missing.clone(),
+            }),
             None => Ok(()),
         }
     }
@@ -174,16 +250,32 @@ impl Engine for SimEngine {
             outcome = Some(self.map(world, mapping));
             Ok(())
         })?;
-        outcome.unwrap_or_else(|| Err(EngineError::Unsupported { what: mapping.name.to_owned(), why: "nothing happened".to_owned() }))
+        outcome.unwrap_or_else(|| {
+            Err(EngineError::Unsupported {
+                what: mapping.name.to_owned(),
+                why: "nothing happened".to_owned(),
+            })
+        })
     }
 
     fn close(&self, name: &str) -> Result<Changed, EngineError> {
         let mut world = self.lock();
-        let Some(mapped) = world.mapped.get(name).filter(|mapped| mapped.kind == self.kind) else {
+        let Some(mapped) = world
+            .mapped
+            .get(name)
+            .filter(|mapped| mapped.kind == self.kind)
+        else {
             return Ok(Changed::No);
         };
-        if let Some(mount) = world.mounts.iter().find(|mount| mount.source == mapped.device) {
-            return Err(EngineError::Busy { what: name.to_owned(), by: mount.target.display().to_string() });
+        if let Some(mount) = world
+            .mounts
+            .iter()
+            .find(|mount| mount.source == mapped.device)
+        {
+            return Err(EngineError::Busy {
+                what: name.to_owned(),
+                by: mount.target.display().to_string(),
+            });
         }
         world.change("close mapping", |world| {
             world.mapped.remove(name);
@@ -195,18 +287,26 @@ impl Engine for SimEngine {
     fn find(&self, name: &str) -> Result<Option<Active>, EngineError> {
         let world = self.lock();
         world.alive()?;
-        Ok(world.mapped.get(name).filter(|mapped| mapped.kind == self.kind).map(|mapped| Active {
-            engine: mapped.kind,
-            device: mapped.device.clone(),
-            backing: mapped.backing.clone(),
-            uuid: Some(mapped.uuid),
-            luks: Some(mapped.luks),
-            cipher: Cipher::AesXtsPlain64.to_string(),
-            key_bits: mapped.key_bits,
-            payload: mapped.payload.clone(),
-            sector_size: mapped.sector_size,
-            read_only: mapped.read_only,
-            health: if mapped.dead { Health::Dead("its server was killed".to_owned()) } else { Health::Serving },
-        }))
+        Ok(world
+            .mapped
+            .get(name)
+            .filter(|mapped| mapped.kind == self.kind)
+            .map(|mapped| Active {
+                engine: mapped.kind,
+                device: mapped.device.clone(),
+                backing: mapped.backing.clone(),
+                uuid: Some(mapped.uuid),
+                luks: Some(mapped.luks),
+                cipher: Cipher::AesXtsPlain64.to_string(),
+                key_bits: mapped.key_bits,
+                payload: mapped.payload.clone(),
+                sector_size: mapped.sector_size,
+                read_only: mapped.read_only,
+                health: if mapped.dead {
+                    Health::Dead("its server was killed".to_owned())
+                } else {
+                    Health::Serving
+                },
+            }))
     }
 }

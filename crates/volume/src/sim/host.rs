@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use crate::engine::{Changed, Engine};
 use crate::host::{
-    Access, BackingKind, Device, FileSystem, Host, HostError, Identity, Lock, Mount, SignatureReport, Unmount, Use,
+    Access, BackingKind, Device, FileSystem, Host, HostError, Identity, Lock, Mount,
+    SignatureReport, Unmount, Use,
 };
 use crate::signatures;
 
@@ -20,11 +21,16 @@ const FILE_AT: u64 = 1 << 20;
 const MAGIC: &str = "SIMFS:";
 
 fn not_found(path: &Path) -> HostError {
-    HostError::NotFound { what: path.display().to_string() }
+    HostError::NotFound {
+        what: path.display().to_string(),
+    }
 }
 
 fn io_error(what: &str) -> HostError {
-    HostError::Io { what: what.to_owned(), source: std::io::Error::from_raw_os_error(5) }
+    HostError::Io {
+        what: what.to_owned(),
+        source: std::io::Error::from_raw_os_error(5),
+    }
 }
 
 impl Machine {
@@ -53,20 +59,29 @@ impl Machine {
 
     /// Unmounts without closing, as a person would.
     pub fn umount(&self, mount: &str) {
-        self.lock_world().mounts.retain(|known| known.target != Path::new(mount));
+        self.lock_world()
+            .mounts
+            .retain(|known| known.target != Path::new(mount));
     }
 
     /// Makes a file system of any type on an open mapping, as another program would.
     pub fn mkfs_as(&self, device: &str, file_system: &str) {
         let mut world = self.lock_world();
-        if world.write_view(Path::new(device), 0, &superblock(file_system)).is_ok() {
+        if world
+            .write_view(Path::new(device), 0, &superblock(file_system))
+            .is_ok()
+        {
             world.flush_view(Path::new(device));
         }
     }
 }
 
 fn device_at(world: &World, mount: &str) -> Option<PathBuf> {
-    world.mounts.iter().find(|known| known.target == Path::new(mount)).map(|known| known.source.clone())
+    world
+        .mounts
+        .iter()
+        .find(|known| known.target == Path::new(mount))
+        .map(|known| known.source.clone())
 }
 
 fn superblock(file_system: &str) -> Vec<u8> {
@@ -110,19 +125,28 @@ impl Drop for SimDevice {
 
 impl Device for SimDevice {
     fn size(&self) -> u64 {
-        self.lock().disks.get(&self.path).map_or(0, |backing| backing.disk.size())
+        self.lock()
+            .disks
+            .get(&self.path)
+            .map_or(0, |backing| backing.disk.size())
     }
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), HostError> {
         let mut world = self.lock();
         world.alive()?;
-        if world.backing(&self.path)?.disk.read(offset, buf) { Ok(()) } else { Err(io_error("read past the end")) }
+        if world.backing(&self.path)?.disk.read(offset, buf) {
+            Ok(())
+        } else {
+            Err(io_error("read past the end"))
+        }
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<(), HostError> {
         let mut world = self.lock();
         if self.access == Access::Read {
-            return Err(HostError::ReadOnly { what: self.path.display().to_string() });
+            return Err(HostError::ReadOnly {
+                what: self.path.display().to_string(),
+            });
         }
         let turn = world.turn("write")?;
         world.disk_writes += 1;
@@ -130,19 +154,29 @@ impl Device for SimDevice {
             && at == world.disk_writes
         {
             return Err(match fault {
-                WriteFault::Full => HostError::Full { what: self.path.display().to_string() },
+                WriteFault::Full => HostError::Full {
+                    what: self.path.display().to_string(),
+                },
                 WriteFault::Io => io_error("write"),
             });
         }
         let backing = world.backing(&self.path)?;
-        let written = if turn == Turn::Half { &bytes[..bytes.len() / 2 / 512 * 512] } else { bytes };
+        let written = if turn == Turn::Half {
+            &bytes[..bytes.len() / 2 / 512 * 512]
+        } else {
+            bytes
+        };
         if backing.keeps_old_blocks {
             return Ok(());
         }
         if !backing.disk.write(offset, written) {
             return Err(io_error("write past the end"));
         }
-        if turn == Turn::Whole { Ok(()) } else { Err(killed()) }
+        if turn == Turn::Whole {
+            Ok(())
+        } else {
+            Err(killed())
+        }
     }
 
     fn flush(&self) -> Result<(), HostError> {
@@ -168,7 +202,10 @@ impl Device for SimDevice {
     }
 
     fn next_data(&self, from: u64) -> Option<u64> {
-        self.lock().disks.get(&self.path).and_then(|backing| backing.disk.next_data(from))
+        self.lock()
+            .disks
+            .get(&self.path)
+            .and_then(|backing| backing.disk.next_data(from))
     }
 }
 
@@ -200,7 +237,11 @@ impl Lock for SimLock {}
 
 impl Drop for SimLock {
     fn drop(&mut self) {
-        self.world.lock().unwrap_or_else(PoisonError::into_inner).locked.remove(&self.name);
+        self.world
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .locked
+            .remove(&self.name);
     }
 }
 
@@ -226,12 +267,19 @@ impl Host for Machine {
         let world = self.lock_world();
         world.alive()?;
         let path = world.loops.get(path).map_or(path, PathBuf::as_path);
-        Ok(world.disks.get(path).map(|backing| identity_of(path, backing)))
+        Ok(world
+            .disks
+            .get(path)
+            .map(|backing| identity_of(path, backing)))
     }
 
     fn instance_stores(&self) -> Result<Vec<Identity>, HostError> {
         let world = self.lock_world();
-        Ok(world.instance_stores.iter().filter_map(|path| Some(identity_of(path, world.disks.get(path)?))).collect())
+        Ok(world
+            .instance_stores
+            .iter()
+            .filter_map(|path| Some(identity_of(path, world.disks.get(path)?)))
+            .collect())
     }
 
     fn uses(&self, backing: &Identity) -> Result<Vec<Use>, HostError> {
@@ -255,7 +303,10 @@ impl Host for Machine {
         let mut world = self.lock_world();
         world.alive()?;
         let what = || backing.path.display().to_string();
-        let found = world.disks.get(&backing.path).ok_or_else(|| not_found(&backing.path))?;
+        let found = world
+            .disks
+            .get(&backing.path)
+            .ok_or_else(|| not_found(&backing.path))?;
         if found.token.to_string() != backing.token {
             return Err(HostError::Replaced { what: what() });
         }
@@ -263,12 +314,22 @@ impl Host for Machine {
             return Err(HostError::ReadOnly { what: what() });
         }
         if access == Access::Exclusive {
-            let is_mapped = world.mapped.values().any(|mapped| mapped.backing == backing.path);
+            let is_mapped = world
+                .mapped
+                .values()
+                .any(|mapped| mapped.backing == backing.path);
             if is_mapped || !world.claimed.insert(backing.path.clone()) {
-                return Err(HostError::Busy { what: what(), by: "another program".to_owned() });
+                return Err(HostError::Busy {
+                    what: what(),
+                    by: "another program".to_owned(),
+                });
             }
         }
-        Ok(Box::new(SimDevice { world: Arc::clone(&self.world), path: backing.path.clone(), access }))
+        Ok(Box::new(SimDevice {
+            world: Arc::clone(&self.world),
+            path: backing.path.clone(),
+            access,
+        }))
     }
 
     fn signatures(&self, device: &dyn Device) -> Result<SignatureReport, HostError> {
@@ -287,25 +348,49 @@ impl Host for Machine {
                 found.disk.grow(half);
                 Changed::Yes
             }
-            Some(_) => return Err(HostError::WrongKind { what: path.display().to_string(), wanted: "a file of the configured size" }),
+            Some(_) => {
+                return Err(HostError::WrongKind {
+                    what: path.display().to_string(),
+                    wanted: "a file of the configured size",
+                });
+            }
             None => {
                 let stable_name = path.display().to_string();
                 world.disks.insert(
                     path.to_path_buf(),
-                    Backing { disk: Disk::blank(half), kind: BackingKind::File, stable_name, read_only: false, discards: true, keeps_old_blocks: false, token },
+                    Backing {
+                        disk: Disk::blank(half),
+                        kind: BackingKind::File,
+                        stable_name,
+                        read_only: false,
+                        discards: true,
+                        keeps_old_blocks: false,
+                        token,
+                    },
                 );
                 Changed::Yes
             }
         };
-        if turn == Turn::Whole { Ok(changed) } else { Err(killed()) }
+        if turn == Turn::Whole {
+            Ok(changed)
+        } else {
+            Err(killed())
+        }
     }
 
-    fn attach_loop(&self, file: &Path, _block_size: u32, _read_only: bool) -> Result<PathBuf, HostError> {
+    fn attach_loop(
+        &self,
+        file: &Path,
+        _block_size: u32,
+        _read_only: bool,
+    ) -> Result<PathBuf, HostError> {
         self.lock_world().change("attach loop", |world| {
             if let Some((device, _)) = world.loops.iter().find(|(_, known)| *known == file) {
                 return Ok(device.clone());
             }
-            let device = (0..).map(|n: u32| PathBuf::from(format!("/dev/loop{n}"))).find(|device| !world.loops.contains_key(device));
+            let device = (0..256)
+                .map(|n: u32| PathBuf::from(format!("/dev/loop{n}")))
+                .find(|device| !world.loops.contains_key(device));
             let device = device.ok_or_else(|| io_error("no free loop device"))?;
             world.loops.insert(device.clone(), file.to_path_buf());
             Ok(device)
@@ -314,14 +399,30 @@ impl Host for Machine {
 
     fn detach_loop(&self, file: &Path) -> Result<Changed, HostError> {
         self.lock_world().change("detach loop", |world| {
-            let devices: Vec<PathBuf> = world.loops.iter().filter(|(_, known)| *known == file).map(|(device, _)| device.clone()).collect();
-            if world.mapped.values().any(|mapped| devices.contains(&mapped.backing)) {
-                return Err(HostError::Busy { what: file.display().to_string(), by: "a mapping".to_owned() });
+            let devices: Vec<PathBuf> = world
+                .loops
+                .iter()
+                .filter(|(_, known)| *known == file)
+                .map(|(device, _)| device.clone())
+                .collect();
+            if world
+                .mapped
+                .values()
+                .any(|mapped| devices.contains(&mapped.backing))
+            {
+                return Err(HostError::Busy {
+                    what: file.display().to_string(),
+                    by: "a mapping".to_owned(),
+                });
             }
-            let changed = if devices.is_empty() { Changed::No } else { Changed::Yes };
-            devices.iter().for_each(|device| {
+            let changed = if devices.is_empty() {
+                Changed::No
+            } else {
+                Changed::Yes
+            };
+            for device in &devices {
                 world.loops.remove(device);
-            });
+            }
             Ok(changed)
         })
     }
@@ -329,10 +430,19 @@ impl Host for Machine {
     fn find_loop(&self, file: &Path) -> Result<Option<PathBuf>, HostError> {
         let world = self.lock_world();
         world.alive()?;
-        Ok(world.loops.iter().find(|(_, known)| *known == file).map(|(device, _)| device.clone()))
+        Ok(world
+            .loops
+            .iter()
+            .find(|(_, known)| *known == file)
+            .map(|(device, _)| device.clone()))
     }
 
-    fn make_file_system(&self, device: &Path, kind: FileSystem, _label: &str) -> Result<(), HostError> {
+    fn make_file_system(
+        &self,
+        device: &Path,
+        kind: FileSystem,
+        _label: &str,
+    ) -> Result<(), HostError> {
         let mut world = self.lock_world();
         let turn = world.turn("mkfs")?;
         // A real mkfs clears what was there, file by file, and writes the superblock last.
@@ -342,7 +452,11 @@ impl Host for Machine {
         }
         world.write_view(device, 0, &superblock(kind.name()))?;
         world.flush_view(device);
-        if turn == Turn::Whole { Ok(()) } else { Err(killed()) }
+        if turn == Turn::Whole {
+            Ok(())
+        } else {
+            Err(killed())
+        }
     }
 
     fn file_system_on(&self, device: &Path) -> Result<Option<String>, HostError> {
@@ -351,15 +465,31 @@ impl Host for Machine {
         world.alive()?;
         world.read_view(device, 0, &mut block)?;
         let text = String::from_utf8_lossy(&block);
-        Ok(text.strip_prefix(MAGIC).map(|rest| rest.trim_end_matches('\0').to_owned()))
+        Ok(text
+            .strip_prefix(MAGIC)
+            .map(|rest| rest.trim_end_matches('\0').to_owned()))
     }
 
-    fn mount(&self, device: &Path, target: &Path, file_system: &str, read_only: bool) -> Result<(), HostError> {
+    fn mount(
+        &self,
+        device: &Path,
+        target: &Path,
+        file_system: &str,
+        read_only: bool,
+    ) -> Result<(), HostError> {
         self.lock_world().change("mount", |world| {
             if world.mounts.iter().any(|mount| mount.target == target) {
-                return Err(HostError::Busy { what: target.display().to_string(), by: "another mount".to_owned() });
+                return Err(HostError::Busy {
+                    what: target.display().to_string(),
+                    by: "another mount".to_owned(),
+                });
             }
-            let mount = Mount { source: device.to_path_buf(), target: target.to_path_buf(), file_system: file_system.to_owned(), read_only };
+            let mount = Mount {
+                source: device.to_path_buf(),
+                target: target.to_path_buf(),
+                file_system: file_system.to_owned(),
+                read_only,
+            };
             world.mounts.push(mount);
             Ok(())
         })
@@ -368,11 +498,18 @@ impl Host for Machine {
     fn unmount(&self, target: &Path, how: Unmount) -> Result<Changed, HostError> {
         self.lock_world().change("unmount", |world| {
             if how == Unmount::IfIdle && world.busy_mounts.contains(target) {
-                return Err(HostError::Busy { what: target.display().to_string(), by: "open files".to_owned() });
+                return Err(HostError::Busy {
+                    what: target.display().to_string(),
+                    by: "open files".to_owned(),
+                });
             }
             let before = world.mounts.len();
             world.mounts.retain(|mount| mount.target != target);
-            Ok(if world.mounts.len() < before { Changed::Yes } else { Changed::No })
+            Ok(if world.mounts.len() < before {
+                Changed::Yes
+            } else {
+                Changed::No
+            })
         })
     }
 
@@ -397,15 +534,26 @@ impl Host for Machine {
 
     fn remove_state(&self, name: &str) -> Result<Changed, HostError> {
         self.lock_world().change("remove state", |world| {
-            Ok(if world.state.remove(name).is_some() { Changed::Yes } else { Changed::No })
+            Ok(if world.state.remove(name).is_some() {
+                Changed::Yes
+            } else {
+                Changed::No
+            })
         })
     }
 
     fn read_file(&self, path: &Path, max: u64) -> Result<Vec<u8>, HostError> {
         let world = self.lock_world();
-        let bytes = world.files.get(path).cloned().ok_or_else(|| not_found(path))?;
+        let bytes = world
+            .files
+            .get(path)
+            .cloned()
+            .ok_or_else(|| not_found(path))?;
         if bytes.len() as u64 > max {
-            return Err(HostError::TooLarge { what: path.display().to_string(), max });
+            return Err(HostError::TooLarge {
+                what: path.display().to_string(),
+                max,
+            });
         }
         Ok(bytes)
     }
@@ -413,7 +561,9 @@ impl Host for Machine {
     fn write_new_file(&self, path: &Path, bytes: &[u8]) -> Result<(), HostError> {
         self.lock_world().change("write file", |world| {
             if world.files.contains_key(path) {
-                return Err(HostError::Exists { what: path.display().to_string() });
+                return Err(HostError::Exists {
+                    what: path.display().to_string(),
+                });
             }
             world.files.insert(path.to_path_buf(), bytes.to_vec());
             Ok(())
@@ -423,9 +573,15 @@ impl Host for Machine {
     fn remove_file(&self, path: &Path) -> Result<Changed, HostError> {
         self.lock_world().change("remove file", |world| {
             if world.undeletable.contains(path) {
-                return Err(HostError::Denied { what: path.display().to_string() });
+                return Err(HostError::Denied {
+                    what: path.display().to_string(),
+                });
             }
-            Ok(if world.files.remove(path).is_some() { Changed::Yes } else { Changed::No })
+            Ok(if world.files.remove(path).is_some() {
+                Changed::Yes
+            } else {
+                Changed::No
+            })
         })
     }
 
@@ -433,9 +589,15 @@ impl Host for Machine {
         let mut world = self.lock_world();
         world.alive()?;
         if !world.locked.insert(volume.to_owned()) {
-            return Err(HostError::Busy { what: format!("volume {volume}"), by: "another kluis".to_owned() });
+            return Err(HostError::Busy {
+                what: format!("volume {volume}"),
+                by: "another kluis".to_owned(),
+            });
         }
-        Ok(Box::new(SimLock { world: Arc::clone(&self.world), name: volume.to_owned() }))
+        Ok(Box::new(SimLock {
+            world: Arc::clone(&self.world),
+            name: volume.to_owned(),
+        }))
     }
 
     fn engines(&self) -> Vec<&dyn Engine> {

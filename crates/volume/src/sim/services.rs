@@ -5,7 +5,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crypto::{Secret, SecretBytes};
 
-use crate::ports::{Context, DataKey, KeyService, KeyServiceError, ObjectError, ObjectSource, ObjectUri, Put, Unwrapped, Wrapped};
+use crate::ports::{
+    Context, DataKey, KeyService, KeyServiceError, ObjectError, ObjectSource, ObjectUri, Put,
+    Unwrapped, Wrapped,
+};
 
 /// How a service misbehaves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -128,19 +131,40 @@ impl KeysState {
     }
 
     fn resolve(&self, key: &str) -> Result<String, KeyServiceError> {
-        let found = if key.starts_with("arn:") { key.to_owned() } else { self.aliases.get(key).cloned().unwrap_or_default() };
-        if !self.aliases.values().any(|known| *known == found) && !self.wrapped.values().any(|known| known.arn == found) {
-            return Err(KeyServiceError::NotFound(format!("NotFoundException: {key} is not found")));
+        let found = if key.starts_with("arn:") {
+            key.to_owned()
+        } else {
+            self.aliases.get(key).cloned().unwrap_or_default()
+        };
+        if !self.aliases.values().any(|known| *known == found)
+            && !self.wrapped.values().any(|known| known.arn == found)
+        {
+            return Err(KeyServiceError::NotFound(format!(
+                "NotFoundException: {key} is not found"
+            )));
         }
         if self.disabled.contains(&found) {
-            return Err(KeyServiceError::Invalid(format!("DisabledException: {found} is disabled")));
+            return Err(KeyServiceError::Invalid(format!(
+                "DisabledException: {found} is disabled"
+            )));
         }
         Ok(found)
     }
 
     fn remember(&mut self, arn: String, plaintext: &[u8], context: &Context) -> Vec<u8> {
-        let blob = [b"sim-blob-".as_slice(), format!("{:08}", self.wrapped.len()).as_bytes()].concat();
-        self.wrapped.insert(blob.clone(), Remembered { arn, plaintext: plaintext.to_vec(), context: context.clone() });
+        let blob = [
+            b"sim-blob-".as_slice(),
+            format!("{:08}", self.wrapped.len()).as_bytes(),
+        ]
+        .concat();
+        self.wrapped.insert(
+            blob.clone(),
+            Remembered {
+                arn,
+                plaintext: plaintext.to_vec(),
+                context: context.clone(),
+            },
+        );
         blob
     }
 }
@@ -156,10 +180,19 @@ impl KeyService for Keys {
         let key_arn = state.resolve(key)?;
         let plaintext = Secret::<32>::random().map_err(|error| library(&error))?;
         let blob = state.remember(key_arn.clone(), plaintext.danger_expose(), context);
-        Ok(DataKey { key_arn, plaintext, blob })
+        Ok(DataKey {
+            key_arn,
+            plaintext,
+            blob,
+        })
     }
 
-    fn encrypt(&self, key: &str, plaintext: &SecretBytes, context: &Context) -> Result<Wrapped, KeyServiceError> {
+    fn encrypt(
+        &self,
+        key: &str,
+        plaintext: &SecretBytes,
+        context: &Context,
+    ) -> Result<Wrapped, KeyServiceError> {
         let mut state = lock(&self.0);
         state.begin(Call::Encrypt(key.to_owned()))?;
         let key_arn = state.resolve(key)?;
@@ -167,12 +200,21 @@ impl KeyService for Keys {
         Ok(Wrapped { key_arn, blob })
     }
 
-    fn decrypt(&self, key: Option<&str>, blob: &[u8], context: &Context) -> Result<Unwrapped, KeyServiceError> {
+    fn decrypt(
+        &self,
+        key: Option<&str>,
+        blob: &[u8],
+        context: &Context,
+    ) -> Result<Unwrapped, KeyServiceError> {
         let mut state = lock(&self.0);
         state.begin(Call::Decrypt(key.map(str::to_owned), context.clone()))?;
         let asked = key.map(|key| state.resolve(key)).transpose()?;
         let invalid = || KeyServiceError::Invalid("InvalidCiphertextException".to_owned());
-        let known = state.wrapped.get(blob).filter(|known| known.context == *context).ok_or_else(invalid)?;
+        let known = state
+            .wrapped
+            .get(blob)
+            .filter(|known| known.context == *context)
+            .ok_or_else(invalid)?;
         if asked.is_some_and(|asked| asked != known.arn) {
             return Err(KeyServiceError::Invalid("IncorrectKeyException: The key ID in the request does not identify a CMK that can perform this operation".to_owned()));
         }
@@ -182,8 +224,12 @@ impl KeyService for Keys {
             Fault::WrongLength => plaintext.truncate(plaintext.len() / 2),
             _ => {}
         }
-        let plaintext = SecretBytes::from_slice_wiping(&mut plaintext).map_err(|error| library(&error))?;
-        Ok(Unwrapped { key_arn: known.arn.clone(), plaintext })
+        let plaintext =
+            SecretBytes::from_slice_wiping(&mut plaintext).map_err(|error| library(&error))?;
+        Ok(Unwrapped {
+            key_arn: known.arn.clone(),
+            plaintext,
+        })
     }
 }
 
@@ -239,7 +285,9 @@ impl ObjectsState {
             }
             Fault::Denied => Err(ObjectError::Denied("AccessDenied".to_owned())),
             Fault::NotFound => Err(ObjectError::NotFound("NoSuchBucket".to_owned())),
-            Fault::WrongLength => Err(ObjectError::Invalid("the object has more than 6144 bytes".to_owned())),
+            Fault::WrongLength => Err(ObjectError::Invalid(
+                "the object has more than 6144 bytes".to_owned(),
+            )),
         }
     }
 }
@@ -248,8 +296,16 @@ impl ObjectSource for Objects {
     fn get(&self, uri: &ObjectUri) -> Result<Vec<u8>, ObjectError> {
         let mut state = lock(&self.0);
         state.begin(Call::Get(uri.to_string()))?;
-        let bytes = state.objects.get(uri).cloned().ok_or_else(|| ObjectError::NotFound(format!("NoSuchKey: {uri}")))?;
-        Ok(if state.fault == Fault::Rubbish { b"<html>a login page</html>".to_vec() } else { bytes })
+        let bytes = state
+            .objects
+            .get(uri)
+            .cloned()
+            .ok_or_else(|| ObjectError::NotFound(format!("NoSuchKey: {uri}")))?;
+        Ok(if state.fault == Fault::Rubbish {
+            b"<html>a login page</html>".to_vec()
+        } else {
+            bytes
+        })
     }
 
     fn put_if_absent(&self, uri: &ObjectUri, bytes: &[u8]) -> Result<Put, ObjectError> {

@@ -104,7 +104,11 @@ impl World {
     }
 
     /// A change that cannot be halved: half of it is none of it.
-    pub(super) fn change<T>(&mut self, what: &str, work: impl FnOnce(&mut Self) -> Result<T, HostError>) -> Result<T, HostError> {
+    pub(super) fn change<T>(
+        &mut self,
+        what: &str,
+        work: impl FnOnce(&mut Self) -> Result<T, HostError>,
+    ) -> Result<T, HostError> {
         match self.turn(what)? {
             Turn::Half => Err(killed()),
             Turn::Whole => work(self),
@@ -130,12 +134,17 @@ impl World {
     pub(super) fn backing(&mut self, path: &Path) -> Result<&mut Backing, HostError> {
         let file = self.loops.get(path).cloned();
         let path = file.as_deref().unwrap_or(path);
-        self.disks.get_mut(path).ok_or_else(|| HostError::NotFound { what: path.display().to_string() })
+        self.disks.get_mut(path).ok_or_else(|| HostError::NotFound {
+            what: path.display().to_string(),
+        })
     }
 }
 
 pub(super) fn killed() -> HostError {
-    HostError::Io { what: "the simulated process was killed".to_owned(), source: io::Error::from(io::ErrorKind::Interrupted) }
+    HostError::Io {
+        what: "the simulated process was killed".to_owned(),
+        source: io::Error::from(io::ErrorKind::Interrupted),
+    }
 }
 
 impl Default for Machine {
@@ -147,7 +156,11 @@ impl Default for Machine {
 impl Machine {
     /// A machine without disks, with both engines.
     pub fn new() -> Self {
-        let world = Arc::new(Mutex::new(World { random: 0x9E37_79B9_7F4A_7C15, next_token: 1, ..World::default() }));
+        let world = Arc::new(Mutex::new(World {
+            random: 0x9E37_79B9_7F4A_7C15,
+            next_token: 1,
+            ..World::default()
+        }));
         Self {
             dm: SimEngine::new(EngineKind::DmCrypt, Arc::clone(&world)),
             fuse: SimEngine::new(EngineKind::Fuse, Arc::clone(&world)),
@@ -179,13 +192,24 @@ impl Machine {
         let mut world = self.lock_world();
         let token = world.next_token;
         world.next_token += 1;
-        let backing = Backing { disk, kind, stable_name: path.to_owned(), read_only: false, discards: true, keeps_old_blocks: false, token };
+        let backing = Backing {
+            disk,
+            kind,
+            stable_name: path.to_owned(),
+            read_only: false,
+            discards: true,
+            keeps_old_blocks: false,
+            token,
+        };
         world.disks.insert(path.into(), backing);
     }
 
     /// What is on a disk or in a backing file; `None` when there is none.
     pub fn disk(&self, path: &str) -> Option<Disk> {
-        self.lock_world().disks.get(Path::new(path)).map(|backing| backing.disk.clone())
+        self.lock_world()
+            .disks
+            .get(Path::new(path))
+            .map(|backing| backing.disk.clone())
     }
 
     /// Puts other content on a disk, as somebody with the disk in his hands would.
@@ -206,7 +230,9 @@ impl Machine {
     /// Reads bytes of a disk.
     pub fn peek(&self, path: &str, offset: u64, len: usize) -> Vec<u8> {
         let mut out = vec![0; len];
-        let _ = self.disk(path).is_some_and(|disk| disk.read(offset, &mut out));
+        let _ = self
+            .disk(path)
+            .is_some_and(|disk| disk.read(offset, &mut out));
         out
     }
 
@@ -226,12 +252,18 @@ impl Machine {
 
     /// Says that somebody uses a disk.
     pub fn set_use(&self, path: &str, used: Use) {
-        self.lock_world().uses.entry(path.into()).or_default().push(used);
+        self.lock_world()
+            .uses
+            .entry(path.into())
+            .or_default()
+            .push(used);
     }
 
     /// Makes an engine unavailable.
     pub fn without_engine(&self, kind: EngineKind, missing: &str) {
-        self.lock_world().unavailable.insert(engine_name(kind), missing.to_owned());
+        self.lock_world()
+            .unavailable
+            .insert(engine_name(kind), missing.to_owned());
     }
 
     /// Kills the mapping's server, as `kill -9` of the daemon would.
@@ -331,7 +363,9 @@ impl Machine {
 
     /// Replaces a piece of root-owned state.
     pub fn set_state(&self, name: &str, bytes: &[u8]) {
-        self.lock_world().state.insert(name.to_owned(), bytes.to_vec());
+        self.lock_world()
+            .state
+            .insert(name.to_owned(), bytes.to_vec());
     }
 
     /// A file that a person named (a header backup).
@@ -346,7 +380,11 @@ impl Machine {
 
     /// What is mounted, as (target, file system).
     pub fn mounted(&self) -> Vec<(PathBuf, String)> {
-        self.lock_world().mounts.iter().map(|mount| (mount.target.clone(), mount.file_system.clone())).collect()
+        self.lock_world()
+            .mounts
+            .iter()
+            .map(|mount| (mount.target.clone(), mount.file_system.clone()))
+            .collect()
     }
 }
 

@@ -38,11 +38,19 @@ pub struct Finding {
 
 impl Finding {
     fn new(level: Level, subject: &str, message: impl Into<String>) -> Self {
-        Self { level, subject: subject.to_owned(), message: message.into(), code: None }
+        Self {
+            level,
+            subject: subject.to_owned(),
+            message: message.into(),
+            code: None,
+        }
     }
 
     fn bad(subject: &str, error: &Error) -> Self {
-        Self { code: Some(error.exit_code()), ..Self::new(Level::Bad, subject, error.to_string()) }
+        Self {
+            code: Some(error.exit_code()),
+            ..Self::new(Level::Bad, subject, error.to_string())
+        }
     }
 }
 
@@ -55,21 +63,39 @@ impl Kluis<'_> {
         let mut secrets = self.secrets();
         for volume in self.config.volumes.values() {
             match target::settle(self.host, volume) {
-                Ok(targets) => findings.extend(targets.iter().map(|target| self.check_volume(target, &mut secrets))),
+                Ok(targets) => findings.extend(
+                    targets
+                        .iter()
+                        .map(|target| self.check_volume(target, &mut secrets)),
+                ),
                 Err(error) => findings.push(Finding::bad(&volume.name, &error)),
             }
         }
         if self.config.volumes.is_empty() {
-            findings.push(Finding::new(Level::Bad, "configuration", "there is no volume in it; add a [volume.NAME]"));
+            findings.push(Finding::new(
+                Level::Bad,
+                "configuration",
+                "there is no volume in it; add a [volume.NAME]",
+            ));
         }
         findings
     }
 
     fn check_machine(&self) -> Finding {
         match &self.config.agent.machine {
-            Some(machine) => Finding::new(Level::Good, "machine", format!("this machine is {machine} (from the configuration)")),
+            Some(machine) => Finding::new(
+                Level::Good,
+                "machine",
+                format!("this machine is {machine} (from the configuration)"),
+            ),
             None => match self.host.machine_id() {
-                Ok(machine) => Finding::new(Level::Good, "machine", format!("this machine is {machine}; a key policy ties it with kms:EncryptionContext:kluis:machine")),
+                Ok(machine) => Finding::new(
+                    Level::Good,
+                    "machine",
+                    format!(
+                        "this machine is {machine}; a key policy ties it with kms:EncryptionContext:kluis:machine"
+                    ),
+                ),
                 Err(error) => Finding::bad("machine", &error.into()),
             },
         }
@@ -81,14 +107,25 @@ impl Kluis<'_> {
             .engines()
             .into_iter()
             .map(|engine| match engine.available() {
-                Ok(()) => Finding::new(Level::Good, "engine", format!("{} can run here", engine.kind())),
+                Ok(()) => Finding::new(
+                    Level::Good,
+                    "engine",
+                    format!("{} can run here", engine.kind()),
+                ),
                 Err(error) => Finding::new(Level::Note, "engine", error.to_string()),
             })
             .collect();
         if engines.iter().any(|finding| finding.level == Level::Good) {
             return engines;
         }
-        engines.into_iter().map(|finding| Finding { level: Level::Bad, code: Some(ExitCode::Parameters), ..finding }).collect()
+        engines
+            .into_iter()
+            .map(|finding| Finding {
+                level: Level::Bad,
+                code: Some(ExitCode::Parameters),
+                ..finding
+            })
+            .collect()
     }
 
     fn check_volume(&self, target: &Target, secrets: &mut Secrets<'_>) -> Finding {
@@ -100,7 +137,13 @@ impl Kluis<'_> {
 
     fn examine(&self, target: &Target, secrets: &mut Secrets<'_>) -> Result<Finding, Error> {
         let observed = observe(self.host, target)?;
-        let plan = plan::up(&observed, Wanted { target, wipe: false })?;
+        let plan = plan::up(
+            &observed,
+            Wanted {
+                target,
+                wipe: false,
+            },
+        )?;
         let token: Option<Token> = match &observed.content {
             Content::Luks(facts) => facts.token.clone(),
             _ => None,
@@ -108,23 +151,40 @@ impl Kluis<'_> {
         let secret = match &target.key {
             KeySource::Ephemeral => None,
             KeySource::Seed { key, secret } => Some(secrets.shared_secret(key, secret)?),
-            KeySource::Token { key } => match token.as_ref().and_then(|token| token.blob.as_ref()) {
-                Some(blob) => Some(secrets.machine_secret(&target.name, key, blob)?.secret),
-                None => None,
-            },
+            KeySource::Token { key } => {
+                match token.as_ref().and_then(|token| token.blob.as_ref()) {
+                    Some(blob) => Some(secrets.machine_secret(&target.name, key, blob)?.secret),
+                    None => None,
+                }
+            }
         };
         if let (Some(secret), Some(token), Some(header)) = (&secret, &token, &observed.header)
             && !header.verify(&target.name, secret, token)?
         {
-            return Err(Error::Mac { volume: target.name.clone(), place: plan.device });
+            return Err(Error::Mac {
+                volume: target.name.clone(),
+                place: plan.device,
+            });
         }
         let name = &target.name;
-        let done = if plan.steps.is_empty() { Changed::No } else { Changed::Yes };
+        let done = if plan.steps.is_empty() {
+            Changed::No
+        } else {
+            Changed::Yes
+        };
         let message = match (done, token, &observed.content) {
             (Changed::No, ..) => "up, and its key is within reach".to_owned(),
-            (Changed::Yes, Some(_), _) => format!("closed, and its key is within reach; run: kluis up {name}"),
+            (Changed::Yes, Some(_), _) => {
+                format!("closed, and its key is within reach; run: kluis up {name}")
+            }
             (Changed::Yes, None, Content::Luks(_)) => {
-                return Ok(Finding::new(Level::Note, name, format!("its header is not bound to a key (another program made it); it opens, but a changed header would not be noticed. To bind it: kluis rekey --from s3://bucket/previous {name}")));
+                return Ok(Finding::new(
+                    Level::Note,
+                    name,
+                    format!(
+                        "its header is not bound to a key (another program made it); it opens, but a changed header would not be noticed. To bind it: kluis rekey --from s3://bucket/previous {name}"
+                    ),
+                ));
             }
             (Changed::Yes, None, _) => format!("not made yet; run: kluis up {name}"),
         };

@@ -10,8 +10,22 @@ impl Kluis<'_> {
     ///
     /// # Errors
     /// [`Error::UnknownVolume`]; what fails for one volume is in its [`Outcome`].
-    pub fn down(&self, names: &[String], mode: Mode, progress: &mut dyn Progress) -> Result<Vec<Outcome>, Error> {
+    pub fn down(
+        &self,
+        names: &[String],
+        mode: Mode,
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<Outcome>, Error> {
         let mut secrets = self.secrets();
-        self.each(names, |target| self.run(target, mode, &mut secrets, progress, |observed| Ok(plan::down(observed, target)?), |_| {}))
+        self.each(names, |target| {
+            self.run(
+                target,
+                mode,
+                &mut secrets,
+                progress,
+                |observed| Ok(plan::down(observed, target)?),
+                |_| {},
+            )
+        })
     }
 }

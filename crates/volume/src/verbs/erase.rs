@@ -14,11 +14,23 @@ impl Kluis<'_> {
     ///
     /// # Errors
     /// [`Error::UnknownVolume`]; the rest is in the [`Outcome`], where [`Error::Remains`] names what is not gone.
-    pub fn erase(&self, name: &str, mode: Mode, progress: &mut dyn Progress) -> Result<Outcome, Error> {
+    pub fn erase(
+        &self,
+        name: &str,
+        mode: Mode,
+        progress: &mut dyn Progress,
+    ) -> Result<Outcome, Error> {
         let target = self.one(name)?;
         let backups = self.backups(&target.name)?;
         let mut secrets = self.secrets();
-        Ok(self.run(&target, mode, &mut secrets, progress, |observed| Ok(plan::erase(observed, &target, backups)?), |_| {}))
+        Ok(self.run(
+            &target,
+            mode,
+            &mut secrets,
+            progress,
+            |observed| Ok(plan::erase(observed, &target, backups)?),
+            |_| {},
+        ))
     }
 
     /// The header backups of a volume that are known.
@@ -26,6 +38,9 @@ impl Kluis<'_> {
     /// # Errors
     /// [`Error::State`], [`Error::Host`].
     pub fn backups(&self, name: &str) -> Result<Vec<PathBuf>, Error> {
-        Ok(Place::backups(name).read::<Backups>(self.host)?.unwrap_or_default().files)
+        Ok(Place::backups(name)
+            .read::<Backups>(self.host)?
+            .unwrap_or_default()
+            .files)
     }
 }

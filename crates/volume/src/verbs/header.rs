@@ -43,8 +43,11 @@ impl Kluis<'_> {
         let target = self.one(name)?;
         let identity = there(self, &target)?;
         let device = self.host.open(&identity, Access::Read)?;
-        let refused = header::read(&*device)?.err().map(|problem| problem.to_string());
-        let snapshot = header::read_to_show(&*device)?.map_err(|problem| problem.into_error(identity.stable_name.clone()))?;
+        let refused = header::read(&*device)?
+            .err()
+            .map(|problem| problem.to_string());
+        let snapshot = header::read_to_show(&*device)?
+            .map_err(|problem| problem.into_error(identity.stable_name.clone()))?;
         let json = match snapshot.header() {
             luks::Header::V2(header) => json!({
                 "type": "LUKS2",
@@ -62,7 +65,12 @@ impl Kluis<'_> {
                 "keyslots": header.keyslot_ids(),
             }),
         };
-        Ok(Shown { volume: target.name, device: identity.stable_name, json, refused })
+        Ok(Shown {
+            volume: target.name,
+            device: identity.stable_name,
+            json,
+            refused,
+        })
     }
 
     /// Writes the header and all keyslots of a volume to a new file. Returns its length.
@@ -72,16 +80,24 @@ impl Kluis<'_> {
     /// [`HostError::Exists`].
     pub fn header_backup(&self, name: &str, file: &Path) -> Result<u64, Error> {
         if !file.is_absolute() {
-            return Err(Error::Misuse(format!("{} is not an absolute path; an erase must find the backup again", file.display())));
+            return Err(Error::Misuse(format!(
+                "{} is not an absolute path; an erase must find the backup again",
+                file.display()
+            )));
         }
         let target = self.one(name)?;
         let _lock = self.host.lock(&target.name, LOCK_WAIT)?;
         let identity = there(self, &target)?;
         let device = self.host.open(&identity, Access::Read)?;
-        let snapshot = header::read(&*device)?.map_err(|problem| problem.into_error(identity.stable_name.clone()))?;
+        let snapshot = header::read(&*device)?
+            .map_err(|problem| problem.into_error(identity.stable_name.clone()))?;
         let len = snapshot.header_len();
         if len > BACKUP_MAX {
-            return Err(HostError::TooLarge { what: format!("the header of {}", identity.stable_name), max: BACKUP_MAX }.into());
+            return Err(HostError::TooLarge {
+                what: format!("the header of {}", identity.stable_name),
+                max: BACKUP_MAX,
+            }
+            .into());
         }
         let mut bytes = vec![0; usize::try_from(len).unwrap_or_default()];
         device.read_at(0, &mut bytes)?;
@@ -107,18 +123,31 @@ impl Kluis<'_> {
         let observed = observe(self.host, &target)?;
         let identity = there(self, &target)?;
         if observed.active.is_some() {
-            return Err(Refusal::OpenNotWiped { volume: target.name }.into());
+            return Err(Refusal::OpenNotWiped {
+                volume: target.name,
+            }
+            .into());
         }
         let bytes = self.host.read_file(file, BACKUP_MAX)?;
-        let foreign = |why: String| Error::ForeignBackup { volume: target.name.clone(), file: file.to_path_buf(), why };
-        let backup = header::read_backup(&bytes, identity.size).map_err(|problem| foreign(problem.to_string()))?;
+        let foreign = |why: String| Error::ForeignBackup {
+            volume: target.name.clone(),
+            file: file.to_path_buf(),
+            why,
+        };
+        let backup = header::read_backup(&bytes, identity.size)
+            .map_err(|problem| foreign(problem.to_string()))?;
         if backup.header_len() != bytes.len() as u64 {
-            return Err(foreign(format!("it has {} bytes, and its header {}", bytes.len(), backup.header_len())));
+            return Err(foreign(format!(
+                "it has {} bytes, and its header {}",
+                bytes.len(),
+                backup.header_len()
+            )));
         }
-        self.belongs(&target, &observed, &backup, &bytes).map_err(|why| match why {
-            Why::Foreign(why) => foreign(why),
-            Why::Failed(error) => *error,
-        })?;
+        self.belongs(&target, &observed, &backup, &bytes)
+            .map_err(|why| match why {
+                Why::Foreign(why) => foreign(why),
+                Why::Failed(error) => *error,
+            })?;
         let device = self.host.open(&identity, Access::Exclusive)?;
         restore(&*device, &backup, &bytes)?;
         drop(device);
@@ -126,20 +155,47 @@ impl Kluis<'_> {
         Place::intent(&target.name).remove(self.host)
     }
 
-    fn belongs(&self, target: &Target, observed: &Observed, backup: &Snapshot, bytes: &[u8]) -> Result<(), Why> {
+    fn belongs(
+        &self,
+        target: &Target,
+        observed: &Observed,
+        backup: &Snapshot,
+        bytes: &[u8],
+    ) -> Result<(), Why> {
         if let Some(current) = &observed.header
             && current.uuid() != backup.uuid()
         {
-            return Err(Why::Foreign(format!("its UUID is {}, and the one on the device is {}", backup.uuid(), current.uuid())));
+            return Err(Why::Foreign(format!(
+                "its UUID is {}, and the one on the device is {}",
+                backup.uuid(),
+                current.uuid()
+            )));
         }
         let mut secrets = self.secrets();
         let token = backup.token().map(|(_, token)| token);
-        let secret = match (&target.key, token.as_ref().and_then(|token| token.blob.as_ref())) {
-            (KeySource::Ephemeral, _) => return Err(Why::Foreign("the volume is ephemeral; its key is gone".to_owned())),
-            (KeySource::Token { key }, Some(blob)) => secrets.machine_secret(&target.name, key, blob)?.secret,
-            (KeySource::Token { .. }, None) => return Err(Why::Foreign("it is not bound to a machine's key".to_owned())),
+        let secret = match (
+            &target.key,
+            token.as_ref().and_then(|token| token.blob.as_ref()),
+        ) {
+            (KeySource::Ephemeral, _) => {
+                return Err(Why::Foreign(
+                    "the volume is ephemeral; its key is gone".to_owned(),
+                ));
+            }
+            (KeySource::Token { key }, Some(blob)) => {
+                secrets.machine_secret(&target.name, key, blob)?.secret
+            }
+            (KeySource::Token { .. }, None) => {
+                return Err(Why::Foreign(
+                    "it is not bound to a machine's key".to_owned(),
+                ));
+            }
             (KeySource::Seed { key, secret }, None) => secrets.shared_secret(key, secret)?,
-            (KeySource::Seed { .. }, Some(_)) => return Err(Why::Foreign("it is bound to a machine's key, and the volume has a shared secret".to_owned())),
+            (KeySource::Seed { .. }, Some(_)) => {
+                return Err(Why::Foreign(
+                    "it is bound to a machine's key, and the volume has a shared secret".to_owned(),
+                ));
+            }
         };
         match token {
             Some(token) if backup.verify(&target.name, &secret, &token)? => Ok(()),
@@ -158,8 +214,15 @@ impl Kluis<'_> {
 /// Key material first, then the rest, the start of the device last: a kill in between leaves what a second run mends.
 fn restore(device: &dyn crate::host::Device, backup: &Snapshot, bytes: &[u8]) -> Result<(), Error> {
     // Both binary headers and JSON areas end before the first keyslot area.
-    let first_area = backup.areas().into_iter().map(|area| area.start).min().unwrap_or(0);
-    let split = usize::try_from(first_area).unwrap_or_default().min(bytes.len());
+    let first_area = backup
+        .areas()
+        .into_iter()
+        .map(|area| area.start)
+        .min()
+        .unwrap_or(0);
+    let split = usize::try_from(first_area)
+        .unwrap_or_default()
+        .min(bytes.len());
     let (headers, areas) = bytes.split_at(split);
     device.write_at(split as u64, areas)?;
     device.flush()?;
@@ -176,8 +239,14 @@ fn restore(device: &dyn crate::host::Device, backup: &Snapshot, bytes: &[u8]) ->
 }
 
 fn there(kluis: &Kluis<'_>, target: &Target) -> Result<Identity, Error> {
-    let missing = || Refusal::Missing { volume: target.name.clone(), device: target.backing.path().to_path_buf() };
-    target.backing.identify(kluis.host)?.ok_or_else(|| missing().into())
+    let missing = || Refusal::Missing {
+        volume: target.name.clone(),
+        device: target.backing.path().to_path_buf(),
+    };
+    target
+        .backing
+        .identify(kluis.host)?
+        .ok_or_else(|| missing().into())
 }
 
 enum Why {
@@ -201,14 +270,20 @@ impl crate::host::Device for Memory<'_> {
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), HostError> {
         let start = usize::try_from(offset).unwrap_or(usize::MAX);
-        let bytes = start.checked_add(buf.len()).and_then(|end| self.0.get(start..end));
-        let bytes = bytes.ok_or_else(|| HostError::NotFound { what: "a part of the header backup".to_owned() })?;
+        let bytes = start
+            .checked_add(buf.len())
+            .and_then(|end| self.0.get(start..end));
+        let bytes = bytes.ok_or_else(|| HostError::NotFound {
+            what: "a part of the header backup".to_owned(),
+        })?;
         buf.copy_from_slice(bytes);
         Ok(())
     }
 
     fn write_at(&self, _offset: u64, _bytes: &[u8]) -> Result<(), HostError> {
-        Err(HostError::ReadOnly { what: "a header backup".to_owned() })
+        Err(HostError::ReadOnly {
+            what: "a header backup".to_owned(),
+        })
     }
 
     fn flush(&self) -> Result<(), HostError> {

@@ -31,7 +31,10 @@ use crate::secrets::Secrets;
 use crate::target::{self, Target};
 
 /// How long a volume that another run is working on is waited for.
-const LOCK_WAIT: Duration = Duration::from_secs(60);
+const LOCK_WAIT: Duration = Duration::from_mins(1);
+
+/// What a plan was made from, and the lock that keeps it true; none for a dry run.
+type Planned = (Option<Box<dyn Lock>>, Observed, Plan);
 
 /// Everything that the verbs work with.
 #[derive(Clone, Copy)]
@@ -70,7 +73,13 @@ pub enum Mode {
 impl<'a> Kluis<'a> {
     fn secrets(&self) -> Secrets<'a> {
         let deadline = Deadline::after(self.host, self.config.agent.deadline);
-        Secrets::new(self.host, self.keys, self.objects, self.config.agent.machine.clone(), deadline)
+        Secrets::new(
+            self.host,
+            self.keys,
+            self.objects,
+            self.config.agent.machine.clone(),
+            deadline,
+        )
     }
 
     /// The configured volumes of these names, or all of them.
@@ -83,13 +92,16 @@ impl<'a> Kluis<'a> {
         wanted
             .into_iter()
             .map(|name| {
-                config.volumes.get(name).ok_or_else(|| Error::UnknownVolume {
-                    name: name.clone(),
-                    known: match config.volumes.keys().cloned().collect::<Vec<_>>() {
-                        known if known.is_empty() => "none".to_owned(),
-                        known => known.join(", "),
-                    },
-                })
+                config
+                    .volumes
+                    .get(name)
+                    .ok_or_else(|| Error::UnknownVolume {
+                        name: name.clone(),
+                        known: match config.volumes.keys().cloned().collect::<Vec<_>>() {
+                            known if known.is_empty() => "none".to_owned(),
+                            known => known.join(", "),
+                        },
+                    })
             })
             .collect()
     }
@@ -109,16 +121,28 @@ impl<'a> Kluis<'a> {
         let volume = self.chosen(&[name.to_owned()])?.into_iter().next();
         let volume = volume.ok_or_else(|| Error::Misuse(format!("there is no volume {name}")))?;
         let count = target::settle(self.host, volume)?.len();
-        Err(Refusal::SeveralDisks { volume: name.to_owned(), count }.into())
+        Err(Refusal::SeveralDisks {
+            volume: name.to_owned(),
+            count,
+        }
+        .into())
     }
 
     /// Does the same for each target of each chosen volume; what fails for one does not keep the others.
-    fn each(&self, names: &[String], mut work: impl FnMut(&Target) -> Outcome) -> Result<Vec<Outcome>, Error> {
+    fn each(
+        &self,
+        names: &[String],
+        mut work: impl FnMut(&Target) -> Outcome,
+    ) -> Result<Vec<Outcome>, Error> {
         let mut outcomes = Vec::new();
         for volume in self.chosen(names)? {
             match target::settle(self.host, volume) {
                 Ok(targets) => outcomes.extend(targets.iter().map(&mut work)),
-                Err(error) => outcomes.push(Outcome { volume: volume.name.clone(), plan: None, result: Err(error) }),
+                Err(error) => outcomes.push(Outcome {
+                    volume: volume.name.clone(),
+                    plan: None,
+                    result: Err(error),
+                }),
             }
         }
         Ok(outcomes)
@@ -138,16 +162,34 @@ impl<'a> Kluis<'a> {
         let planned = self.planned(target, mode, plan);
         let (_lock, observed, plan) = match planned {
             Ok(planned) => planned,
-            Err(error) => return Outcome { volume, plan: None, result: Err(error) },
+            Err(error) => {
+                return Outcome {
+                    volume,
+                    plan: None,
+                    result: Err(error),
+                };
+            }
         };
         if mode == Mode::DryRun {
-            let result = Ok(if plan.steps.is_empty() { Changed::No } else { Changed::Yes });
-            return Outcome { volume, plan: Some(plan), result };
+            let result = Ok(if plan.steps.is_empty() {
+                Changed::No
+            } else {
+                Changed::Yes
+            });
+            return Outcome {
+                volume,
+                plan: Some(plan),
+                result,
+            };
         }
         let mut applier = Applier::new(self.host, secrets, target, observed);
         prepare(&mut applier);
         let result = applier.run(&plan, progress);
-        Outcome { volume, plan: Some(plan), result }
+        Outcome {
+            volume,
+            plan: Some(plan),
+            result,
+        }
     }
 
     fn planned(
@@ -155,7 +197,7 @@ impl<'a> Kluis<'a> {
         target: &Target,
         mode: Mode,
         plan: impl FnOnce(&Observed) -> Result<Plan, Error>,
-    ) -> Result<(Option<Box<dyn Lock>>, Observed, Plan), Error> {
+    ) -> Result<Planned, Error> {
         let lock = match mode {
             Mode::Apply => Some(self.host.lock(&target.name, LOCK_WAIT)?),
             Mode::DryRun => None,

@@ -21,34 +21,55 @@ enum Shared {
     Object { key: String, secret: ObjectUri },
 }
 
-impl<'a> Kluis<'a> {
+impl Kluis<'_> {
     /// Wraps volumes anew, all of them if none is named, and with each every other one that shares its secret.
     /// `from` is the previous object of seed mode, which still opens the volumes.
     ///
     /// # Errors
     /// [`Error::UnknownVolume`]; [`Error::Misuse`] for `from` without a volume of seed mode, or a volume of seed mode
     /// without `from`; what fails for one volume is in its [`Outcome`].
-    pub fn rekey(&self, names: &[String], from: Option<&ObjectUri>, mode: Mode, progress: &mut dyn Progress) -> Result<Vec<Outcome>, Error> {
+    pub fn rekey(
+        &self,
+        names: &[String],
+        from: Option<&ObjectUri>,
+        mode: Mode,
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<Outcome>, Error> {
         let mut groups = BTreeSet::new();
         for volume in self.chosen(names)? {
             match (&volume.key, from) {
                 (KeySource::Token { .. }, Some(_)) if !names.is_empty() => {
-                    return Err(Error::Misuse(format!("--from is for volumes with `secret`; volume {} has none", volume.name)));
+                    return Err(Error::Misuse(format!(
+                        "--from is for volumes with `secret`; volume {} has none",
+                        volume.name
+                    )));
                 }
                 (KeySource::Token { key }, None) => {
                     groups.insert(Shared::Machine { key: key.clone() });
                 }
                 (KeySource::Seed { key, secret }, Some(from)) => {
                     if from == secret {
-                        return Err(Error::Misuse(format!("--from names the object that volume {} is configured with; put the new secret at another place first (kluis seal), and --from is the old one", volume.name)));
+                        return Err(Error::Misuse(format!(
+                            "--from names the object that volume {} is configured with; put the new secret at another place first (kluis seal), and --from is the old one",
+                            volume.name
+                        )));
                     }
-                    groups.insert(Shared::Object { key: key.clone(), secret: secret.clone() });
+                    groups.insert(Shared::Object {
+                        key: key.clone(),
+                        secret: secret.clone(),
+                    });
                 }
                 (KeySource::Seed { .. }, None) if !names.is_empty() => {
-                    return Err(Error::Misuse(format!("volume {0} has a shared secret: set `secret` to a new place, run kluis seal {0}, then kluis rekey --from s3://bucket/previous {0}", volume.name)));
+                    return Err(Error::Misuse(format!(
+                        "volume {0} has a shared secret: set `secret` to a new place, run kluis seal {0}, then kluis rekey --from s3://bucket/previous {0}",
+                        volume.name
+                    )));
                 }
                 (KeySource::Ephemeral, _) if !names.is_empty() => {
-                    return Err(plan::Refusal::EphemeralHasNoKey { volume: volume.name.clone() }.into());
+                    return Err(plan::Refusal::EphemeralHasNoKey {
+                        volume: volume.name.clone(),
+                    }
+                    .into());
                 }
                 _ => {}
             }
@@ -60,11 +81,23 @@ impl<'a> Kluis<'a> {
         Ok(outcomes)
     }
 
-    fn rekey_group(&self, group: &Shared, from: Option<&ObjectUri>, mode: Mode, progress: &mut dyn Progress) -> Vec<Outcome> {
+    fn rekey_group(
+        &self,
+        group: &Shared,
+        from: Option<&ObjectUri>,
+        mode: Mode,
+        progress: &mut dyn Progress,
+    ) -> Vec<Outcome> {
         let mut secrets = self.secrets();
         let targets = match self.sharing(group) {
             Ok(targets) => targets,
-            Err((volume, error)) => return vec![Outcome { volume, plan: None, result: Err(error) }],
+            Err((volume, error)) => {
+                return vec![Outcome {
+                    volume,
+                    plan: None,
+                    result: Err(error),
+                }];
+            }
         };
         let mut outcomes = Vec::new();
         for target in &targets {
@@ -73,15 +106,26 @@ impl<'a> Kluis<'a> {
                 Mode::Apply => match adopt(&mut secrets, group, from, &target.name) {
                     Ok((adopt, previous)) => (Some(adopt), previous),
                     Err(error) => {
-                        outcomes.push(Outcome { volume: target.name.clone(), plan: None, result: Err(error) });
+                        outcomes.push(Outcome {
+                            volume: target.name.clone(),
+                            plan: None,
+                            result: Err(error),
+                        });
                         return outcomes;
                     }
                 },
             };
-            outcomes.push(self.run(target, mode, &mut secrets, progress, |observed| Ok(plan::rekey(observed, target)?), |applier| {
-                applier.adopt = adopt;
-                applier.previous = previous;
-            }));
+            outcomes.push(self.run(
+                target,
+                mode,
+                &mut secrets,
+                progress,
+                |observed| Ok(plan::rekey(observed, target)?),
+                |applier| {
+                    applier.adopt = adopt;
+                    applier.previous = previous;
+                },
+            ));
         }
         // Only when every volume has moved is the old wrapping forgotten; until then running it again goes on.
         if let Shared::Machine { key } = group
@@ -101,16 +145,30 @@ impl<'a> Kluis<'a> {
         for volume in self.config.volumes.values() {
             let shares = match (&volume.key, group) {
                 (KeySource::Token { key }, Shared::Machine { key: wanted }) => key == wanted,
-                (KeySource::Seed { key, secret }, Shared::Object { key: wanted, secret: place }) => key == wanted && secret == place,
+                (
+                    KeySource::Seed { key, secret },
+                    Shared::Object {
+                        key: wanted,
+                        secret: place,
+                    },
+                ) => key == wanted && secret == place,
                 _ => false,
             };
             if !shares {
                 continue;
             }
-            for target in target::settle(self.host, volume).map_err(|error| (volume.name.clone(), error))? {
-                let there = target.backing.identify(self.host).map_err(|error: HostError| (target.name.clone(), error.into()))?;
+            for target in
+                target::settle(self.host, volume).map_err(|error| (volume.name.clone(), error))?
+            {
+                let there = target
+                    .backing
+                    .identify(self.host)
+                    .map_err(|error: HostError| (target.name.clone(), error.into()))?;
                 if there.is_none() {
-                    let missing = plan::Refusal::Missing { volume: target.name.clone(), device: target.backing.path().to_path_buf() };
+                    let missing = plan::Refusal::Missing {
+                        volume: target.name.clone(),
+                        device: target.backing.path().to_path_buf(),
+                    };
                     return Err((target.name, missing.into()));
                 }
                 found.insert(target.name.clone(), target);
@@ -122,16 +180,32 @@ impl<'a> Kluis<'a> {
 
 type Adopted = (Adopt, Option<Rc<VolumeSecret>>);
 
-fn adopt(secrets: &mut Secrets<'_>, group: &Shared, from: Option<&ObjectUri>, volume: &str) -> Result<Adopted, Error> {
+fn adopt(
+    secrets: &mut Secrets<'_>,
+    group: &Shared,
+    from: Option<&ObjectUri>,
+    volume: &str,
+) -> Result<Adopted, Error> {
     match group {
         Shared::Machine { key } => {
             let next = secrets.machine_secret_for_rekey(volume, key)?;
-            Ok((Adopt { secret: next.secret, blob: Some(next.blob) }, None))
+            Ok((
+                Adopt {
+                    secret: next.secret,
+                    blob: Some(next.blob),
+                },
+                None,
+            ))
         }
         Shared::Object { key, secret } => {
-            let previous = from.map(|from| secrets.shared_secret(key, from)).transpose()?;
+            let previous = from
+                .map(|from| secrets.shared_secret(key, from))
+                .transpose()?;
             let secret = secrets.shared_secret(key, secret)?;
-            if previous.as_ref().is_some_and(|previous| previous.ct_eq(&secret)) {
+            if previous
+                .as_ref()
+                .is_some_and(|previous| previous.ct_eq(&secret))
+            {
                 return Err(Error::Misuse("the previous object and the configured one hold the same secret; there is nothing to rekey".to_owned()));
             }
             Ok((Adopt { secret, blob: None }, previous))

@@ -29,12 +29,19 @@ impl Kluis<'_> {
         match &volume.key {
             KeySource::Seed { key, secret } => {
                 let put = self.secrets().seal(key, secret)?;
-                Ok(Sealed { volume: name.to_owned(), key: key.clone(), uri: secret.clone(), put })
+                Ok(Sealed {
+                    volume: name.to_owned(),
+                    key: key.clone(),
+                    uri: secret.clone(),
+                    put,
+                })
             }
             KeySource::Token { .. } => Err(Error::Misuse(format!(
                 "volume {name} has no `secret` in the configuration, so there is nothing to seal: its secret is made by kluis up {name} and lies wrapped in its header"
             ))),
-            KeySource::Ephemeral => Err(Error::Misuse(format!("volume {name} is ephemeral; its key is never stored, so there is nothing to seal"))),
+            KeySource::Ephemeral => Err(Error::Misuse(format!(
+                "volume {name} is ephemeral; its key is never stored, so there is nothing to seal"
+            ))),
         }
     }
 }

@@ -136,28 +136,71 @@ impl Kluis<'_> {
         };
         let payload = active.map(|active| active.payload.clone()).or_else(|| {
             let header = observed.header.as_ref()?;
-            header.header().payload(observed.identity.as_ref()?.size).ok().map(|payload| payload.bytes)
+            header
+                .header()
+                .payload(observed.identity.as_ref()?.size)
+                .ok()
+                .map(|payload| payload.bytes)
         });
-        let path = || observed.identity.as_ref().map_or_else(|| target.backing.path().to_path_buf(), |identity| identity.path.clone());
+        let path = || {
+            observed.identity.as_ref().map_or_else(
+                || target.backing.path().to_path_buf(),
+                |identity| identity.path.clone(),
+            )
+        };
         let device = active.map_or_else(path, |active| active.backing.clone());
         let loop_file = (target.backing.kind() == BackingKind::File && device != path()).then(path);
         Ok(Status {
             volume: target.name.clone(),
             stage: stage(&observed),
             mapping: active.map(|active| active.device.clone()),
-            kind: active.and_then(|active| active.luks).or_else(|| observed.header.as_ref().map(Snapshot::kind)).map(|kind: LuksKind| kind.to_string()),
-            cipher: active.map(|active| active.cipher.clone()).or_else(|| observed.header.as_ref().map(|header| header.header().cipher())),
-            keysize: active.map(|active| active.key_bits).or_else(|| observed.header.as_ref().and_then(key_bits)),
+            kind: active
+                .and_then(|active| active.luks)
+                .or_else(|| observed.header.as_ref().map(Snapshot::kind))
+                .map(|kind: LuksKind| kind.to_string()),
+            cipher: active.map(|active| active.cipher.clone()).or_else(|| {
+                observed
+                    .header
+                    .as_ref()
+                    .map(|header| header.header().cipher())
+            }),
+            keysize: active
+                .map(|active| active.key_bits)
+                .or_else(|| observed.header.as_ref().and_then(key_bits)),
             device,
             loop_file,
             offset: payload.as_ref().map(|payload| payload.start / 512),
-            size: payload.as_ref().map(|payload| (payload.end - payload.start) / 512),
-            sector_size: active.map(|active| active.sector_size).or_else(|| observed.header.as_ref().map(Snapshot::sector_size)),
-            mode: active.map(|active| if active.read_only { "readonly" } else { "read/write" }),
+            size: payload
+                .as_ref()
+                .map(|payload| (payload.end - payload.start) / 512),
+            sector_size: active
+                .map(|active| active.sector_size)
+                .or_else(|| observed.header.as_ref().map(Snapshot::sector_size)),
+            mode: active.map(|active| {
+                if active.read_only {
+                    "readonly"
+                } else {
+                    "read/write"
+                }
+            }),
             engine: active.map(|active| active.engine.to_string()),
-            mount: observed.mounted_elsewhere.clone().filter(|_| observed.mount.is_none()).unwrap_or_else(|| target.mount.clone()),
-            file_system: active.and_then(|active| observed.mount.as_ref().filter(|mount| mount.source == active.device)).map(|mount| mount.file_system.clone()),
-            backing: observed.identity.as_ref().map_or_else(|| target.backing.path().display().to_string(), |identity| identity.stable_name.clone()),
+            mount: observed
+                .mounted_elsewhere
+                .clone()
+                .filter(|_| observed.mount.is_none())
+                .unwrap_or_else(|| target.mount.clone()),
+            file_system: active
+                .and_then(|active| {
+                    observed
+                        .mount
+                        .as_ref()
+                        .filter(|mount| mount.source == active.device)
+                })
+                .map(|mount| mount.file_system.clone()),
+            backing: observed.identity.as_ref().map_or_else(
+                || target.backing.path().display().to_string(),
+                |identity| identity.stable_name.clone(),
+            ),
             backing_bytes: observed.identity.as_ref().map(|identity| identity.size),
             key: target.key.key().map(str::to_owned),
             key_arn: record.map(|record| record.current.arn),
@@ -175,14 +218,19 @@ impl Kluis<'_> {
                     None => Binding::NotBound,
                 },
             },
-            generation: facts.and_then(|facts| facts.token.as_ref()).map(|token| token.generation),
+            generation: facts
+                .and_then(|facts| facts.token.as_ref())
+                .map(|token| token.generation),
             note: note(&observed, active),
         })
     }
 }
 
 fn key_bits(header: &Snapshot) -> Option<u32> {
-    header.header().volume_key_len().and_then(|len| u32::try_from(len * 8).ok())
+    header
+        .header()
+        .volume_key_len()
+        .and_then(|len| u32::try_from(len * 8).ok())
 }
 
 fn stage(observed: &Observed) -> Stage {
@@ -196,7 +244,9 @@ fn stage(observed: &Observed) -> Stage {
         (_, _, Content::Missing) => Stage::Missing,
         (_, _, Content::Blank) => Stage::Blank,
         (_, _, Content::Unfinished) => Stage::Provisioning,
-        (_, _, Content::Luks(facts)) if facts.state() == Some(State::Provisioning) => Stage::Provisioning,
+        (_, _, Content::Luks(facts)) if facts.state() == Some(State::Provisioning) => {
+            Stage::Provisioning
+        }
         (_, _, Content::Luks(_)) => Stage::Closed,
         (_, _, Content::Erasing) => Stage::Erased,
         (_, _, Content::BadHeader(_) | Content::Foreign(_)) => Stage::Foreign,
@@ -207,8 +257,15 @@ fn note(observed: &Observed, active: Option<&Active>) -> Option<String> {
     match (active.map(|active| &active.health), &observed.content) {
         (Some(Health::Dead(why)), _) => Some(why.clone()),
         (Some(Health::Serving), _) => None,
-        (None, Content::BadHeader(_) | Content::Foreign(_) | Content::Unfinished) => Some(observed.content.to_string()),
-        (None, Content::Luks(facts)) if facts.needs_repair => Some("one of the header's two copies is damaged; kluis up repairs it".to_owned()),
-        (None, _) => observed.active.as_ref().map(|other| format!("a mapping of this name is over {}", other.backing.display())),
+        (None, Content::BadHeader(_) | Content::Foreign(_) | Content::Unfinished) => {
+            Some(observed.content.to_string())
+        }
+        (None, Content::Luks(facts)) if facts.needs_repair => {
+            Some("one of the header's two copies is damaged; kluis up repairs it".to_owned())
+        }
+        (None, _) => observed
+            .active
+            .as_ref()
+            .map(|other| format!("a mapping of this name is over {}", other.backing.display())),
     }
 }

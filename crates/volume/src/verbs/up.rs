@@ -21,11 +21,26 @@ impl Kluis<'_> {
     ///
     /// # Errors
     /// [`Error::UnknownVolume`]; what fails for one volume is in its [`Outcome`].
-    pub fn up(&self, names: &[String], options: &UpOptions, progress: &mut dyn Progress) -> Result<Vec<Outcome>, Error> {
+    pub fn up(
+        &self,
+        names: &[String],
+        options: &UpOptions,
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<Outcome>, Error> {
         let mut secrets = self.secrets();
         self.each(names, |target| {
-            let wanted = Wanted { target, wipe: options.wipe.contains(&target.name) };
-            self.run(target, options.mode, &mut secrets, progress, |observed| Ok(plan::up(observed, wanted)?), |_| {})
+            let wanted = Wanted {
+                target,
+                wipe: options.wipe.contains(&target.name),
+            };
+            self.run(
+                target,
+                options.mode,
+                &mut secrets,
+                progress,
+                |observed| Ok(plan::up(observed, wanted)?),
+                |_| {},
+            )
         })
     }
 }

@@ -11,7 +11,8 @@ use volume::verbs::{Kluis, Mode, Outcome, Status, UpOptions};
 use volume::{Error, Silent};
 
 pub(crate) const FILE: &str = "/img";
-pub(crate) const TOKEN: &str = "[volume.v]\nfile = \"/img\"\nsize = \"64MiB\"\nmount = \"/mnt/v\"\nkey = \"alias/k\"\n";
+pub(crate) const TOKEN: &str =
+    "[volume.v]\nfile = \"/img\"\nsize = \"64MiB\"\nmount = \"/mnt/v\"\nkey = \"alias/k\"\n";
 pub(crate) const SEED: &str = "[volume.v]\nfile = \"/img\"\nsize = \"64MiB\"\nmount = \"/mnt/v\"\nkey = \"alias/k\"\nsecret = \"s3://bucket/secret\"\n";
 
 pub(crate) struct Stage {
@@ -25,11 +26,19 @@ impl Stage {
     pub(crate) fn new(config: &str) -> Self {
         let keys = Keys::new();
         keys.set_alias("alias/k", 1);
-        Self { machine: Machine::new(), keys, objects: Objects::new(), config: Config::parse(config).unwrap() }
+        Self {
+            machine: Machine::new(),
+            keys,
+            objects: Objects::new(),
+            config: Config::parse(config).unwrap(),
+        }
     }
 
     pub(crate) fn with_config(self, config: &str) -> Self {
-        Self { config: Config::parse(config).unwrap(), ..self }
+        Self {
+            config: Config::parse(config).unwrap(),
+            ..self
+        }
     }
 
     pub(crate) fn with_services_of(self, other: Self) -> Self {
@@ -37,15 +46,29 @@ impl Stage {
             let bytes = other.machine.read_state(&name).unwrap().unwrap();
             self.machine.set_state(&name, &bytes);
         }
-        Self { keys: other.keys, objects: other.objects, ..self }
+        Self {
+            keys: other.keys,
+            objects: other.objects,
+            ..self
+        }
     }
 
     pub(crate) fn kluis<T>(&self, work: impl FnOnce(&Kluis<'_>) -> T) -> T {
-        work(&Kluis { host: &self.machine, keys: &self.keys, objects: &self.objects, config: &self.config })
+        work(&Kluis {
+            host: &self.machine,
+            keys: &self.keys,
+            objects: &self.objects,
+            config: &self.config,
+        })
     }
 
     pub(crate) fn seal_if_shared(&self) {
-        if self.config.volumes.values().any(|volume| matches!(volume.key, volume::config::KeySource::Seed { .. })) {
+        if self
+            .config
+            .volumes
+            .values()
+            .any(|volume| matches!(volume.key, volume::config::KeySource::Seed { .. }))
+        {
             self.kluis(|kluis| kluis.seal("v")).unwrap();
         }
     }
@@ -61,25 +84,42 @@ impl Stage {
     }
 
     pub(crate) fn up_wiping(&self) -> Result<Changed, Error> {
-        let options = UpOptions { wipe: BTreeSet::from(["v".to_owned()]), mode: Mode::Apply };
+        let options = UpOptions {
+            wipe: BTreeSet::from(["v".to_owned()]),
+            mode: Mode::Apply,
+        };
         Self::only(self.kluis(|kluis| kluis.up(&[], &options, &mut Silent)))
     }
 
     /// Whether it is not to be had any other way, and would be that way.
     pub(crate) fn up_wiping_is_needed(&self) -> bool {
-        let options = UpOptions { wipe: BTreeSet::from(["v".to_owned()]), mode: Mode::DryRun };
-        self.up().is_err() && Self::only(self.kluis(|kluis| kluis.up(&[], &options, &mut Silent))).is_ok()
+        let options = UpOptions {
+            wipe: BTreeSet::from(["v".to_owned()]),
+            mode: Mode::DryRun,
+        };
+        self.up().is_err()
+            && Self::only(self.kluis(|kluis| kluis.up(&[], &options, &mut Silent))).is_ok()
     }
 
     pub(crate) fn up_all(&self) {
-        for outcome in self.kluis(|kluis| kluis.up(&[], &UpOptions::default(), &mut Silent)).unwrap() {
-            outcome.result.unwrap_or_else(|error| panic!("{}: {error}", outcome.volume));
+        for outcome in self
+            .kluis(|kluis| kluis.up(&[], &UpOptions::default(), &mut Silent))
+            .unwrap()
+        {
+            outcome
+                .result
+                .unwrap_or_else(|error| panic!("{}: {error}", outcome.volume));
         }
     }
 
     pub(crate) fn dry_run(&self) -> Outcome {
-        let options = UpOptions { mode: Mode::DryRun, ..UpOptions::default() };
-        self.kluis(|kluis| kluis.up(&[], &options, &mut Silent)).unwrap().remove(0)
+        let options = UpOptions {
+            mode: Mode::DryRun,
+            ..UpOptions::default()
+        };
+        self.kluis(|kluis| kluis.up(&[], &options, &mut Silent))
+            .unwrap()
+            .remove(0)
     }
 
     pub(crate) fn down(&self) -> Result<Changed, Error> {
@@ -87,7 +127,8 @@ impl Stage {
     }
 
     pub(crate) fn erase(&self) -> Result<Changed, Error> {
-        self.kluis(|kluis| kluis.erase("v", Mode::Apply, &mut Silent)).and_then(|outcome| outcome.result)
+        self.kluis(|kluis| kluis.erase("v", Mode::Apply, &mut Silent))
+            .and_then(|outcome| outcome.result)
     }
 
     pub(crate) fn rekey(&self, from: Option<&str>) -> Result<Vec<Outcome>, Error> {
@@ -100,7 +141,8 @@ impl Stage {
     }
 
     pub(crate) fn status_or_error(&self) -> Result<Status, Error> {
-        self.kluis(|kluis| kluis.status(&[])).map(|mut all| all.remove(0))
+        self.kluis(|kluis| kluis.status(&[]))
+            .map(|mut all| all.remove(0))
     }
 
     pub(crate) fn status(&self) -> Status {
