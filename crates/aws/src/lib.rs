@@ -12,7 +12,10 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
-use aws_config::default_provider::region::DefaultRegionChain;
+use aws_config::environment::region::EnvironmentVariableRegionProvider;
+use aws_config::imds::region::ImdsRegionProvider;
+use aws_config::meta::region::RegionProviderChain;
+use aws_config::profile::region::ProfileFileRegionProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
@@ -112,14 +115,28 @@ async fn sdk_config(trust: tls::TrustStore) -> SdkConfig {
     let provider = ProviderConfig::without_region()
         .with_http_client(http.clone())
         .with_timeout_config(timeouts.clone());
-    let region = DefaultRegionChain::builder().build().region().await;
-    let provider = provider.with_region(region.clone());
     let metadata = imds::Client::builder()
         .configure(&provider)
         .connect_timeout(METADATA_TIMEOUT)
         .read_timeout(METADATA_TIMEOUT)
         .max_attempts(METADATA_ATTEMPTS)
         .build();
+    // The SDK's own chain, piece by piece: as a whole it cannot be told which HTTP client to use.
+    let region = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
+        .or_else(
+            ProfileFileRegionProvider::builder()
+                .configure(&provider)
+                .build(),
+        )
+        .or_else(
+            ImdsRegionProvider::builder()
+                .configure(&provider)
+                .imds_client(metadata.clone())
+                .build(),
+        )
+        .region()
+        .await;
+    let provider = provider.with_region(region.clone());
     let credentials = DefaultCredentialsChain::builder()
         .configure(provider)
         .imds_client(metadata)
