@@ -30,7 +30,7 @@ if [[ -z $program ]]; then
 fi
 
 work=$(mktemp -d /dev/shm/kluis-bench-XXXXXX)
-declare -A device pid cpu_before
+declare -A device pid
 cleanup() {
     trap - EXIT
     for target in "$work"/mnt/*; do ! mountpoint -q "$target" || umount "$target" || true; done
@@ -38,7 +38,8 @@ cleanup() {
     for target in raw qemu; do [[ -z ${device[$target]:-} ]] || losetup -d "${device[$target]}" || true; done
     if [[ -n ${pid[qemu]:-} ]]; then
         for _ in $(seq 50); do [[ -z $(losetup -j "$work/qemu-view" 2>/dev/null) ]] && break; sleep 0.1; done
-        kill "${pid[qemu]}" 2>/dev/null && wait "${pid[qemu]}" 2>/dev/null || true
+        kill "${pid[qemu]}" 2>/dev/null || true
+        wait "${pid[qemu]}" 2>/dev/null || true
     fi
     rm -rf "$work"
 }
@@ -74,25 +75,32 @@ targets=(raw qemu kluis kluis-4k)
 # job NAME RW BLOCK_SIZE IN_FLIGHT UNIT
 jobs=("sequential write, 1 MiB|write|1M|8|MB/s" "sequential read, 1 MiB|read|1M|8|MB/s" "random read, 4 KiB|randread|4k|16|k IOPS" "random write, 4 KiB|randwrite|4k|16|k IOPS")
 
-# Runs one job on a file and prints MB/s or thousands of I/Os a second.
-measure() { # FILE RW BLOCK_SIZE IN_FLIGHT
-    fio --name=job --filename="$1" --rw="$2" --bs="$3" --iodepth="$4" --ioengine=libaio --direct=1 --size="${5:-$size}M" --time_based \
-        --runtime="$seconds" --ramp_time=0.3 --randrepeat=0 --norandommap --group_reporting --output-format=json |
-        jq -r --arg rw "$2" '.jobs[0] | (if $rw | endswith("write") then .write else .read end) | if $rw | startswith("rand") then .iops / 1000 else .bw_bytes / 1e6 end'
-}
+# Nanoseconds of CPU that a process, all its threads, has had; 0 for the raw loop device, which has none.
+cpu_ns() { [[ -n $1 ]] && cat /proc/"$1"/task/*/schedstat 2>/dev/null | awk '{ sum += $1 } END { printf "%.0f", sum }' || echo 0; }
 
-ticks() { awk '{sub(/.*\) /, ""); print $12, $13}' "/proc/$1/stat"; }
+# Runs one job on a file; prints MB/s or thousands of I/Os a second, and the microseconds of CPU that the daemon spent on each I/O.
+measure() { # FILE RW BLOCK_SIZE IN_FLIGHT MIB PID
+    local before after report
+    before=$(cpu_ns "$6")
+    report=$(fio --name=job --filename="$1" --rw="$2" --bs="$3" --iodepth="$4" --ioengine=libaio --direct=1 --size="$5M" --time_based \
+        --runtime="$seconds" --randrepeat=0 --norandommap --group_reporting --output-format=json)
+    after=$(cpu_ns "$6")
+    jq -r --arg rw "$2" --argjson ns "$((after - before))" \
+        '.jobs[0] | (if $rw | endswith("write") then .write else .read end) | "\(if $rw | startswith("rand") then .iops / 1000 else .bw_bytes / 1e6 end) \($ns / 1000 / .total_ios)"' <<<"$report"
+}
 
 median() { printf '%s\n' "$@" | sort -g | sed -n "$((($# + 1) / 2))p"; }
 
-declare -A results
+declare -A results costs
 table() { # TITLE PATH_FUNCTION SIZE
-    local title=$1 path=$2 span=$3 job target name rw bs depth unit round
+    local title=$1 path=$2 span=$3 job target name rw bs depth unit round value cost
     for ((round = 0; round < rounds; round++)); do
         for job in "${jobs[@]}"; do
             IFS='|' read -r name rw bs depth unit <<<"$job"
             for target in "${targets[@]}"; do
-                results[$job,$target]+=" $(measure "$($path "$target")" "$rw" "$bs" "$depth" "$span")"
+                read -r value cost < <(measure "$($path "$target")" "$rw" "$bs" "$depth" "$span" "${pid[$target]:-}")
+                results[$job,$target]+=" $value"
+                costs[$job,$target]+=" $cost"
             done
         done
     done
@@ -107,7 +115,12 @@ table() { # TITLE PATH_FUNCTION SIZE
         awk -v name="$name ($unit)" -v r="${values[0]}" -v q="${values[1]}" -v k="${values[2]}" -v f="${values[3]}" \
             'BEGIN { printf "| %s | %.0f | %.0f | %.0f | %.0f | %.1f | %.2f | %.1f | %.2f |\n", name, r, q, k, f, k / q, k / r, f / q, f / r }'
     done
-    results=()
+    printf '\nCPU of the daemon for each I/O, in microseconds, which other load on the machine disturbs little:\n\n| | qemu | kluis, same image | kluis, 4 KiB sectors |\n|---|---|---|---|\n'
+    for job in "${jobs[@]}"; do
+        # shellcheck disable=SC2086 # the figures of the rounds, as words
+        printf '| %s | %.1f | %.1f | %.1f |\n' "${job%%|*}" "$(median ${costs[$job,qemu]})" "$(median ${costs[$job,kluis]})" "$(median ${costs[$job,kluis-4k]})"
+    done
+    results=() costs=()
 }
 
 block_device() { echo "${device[$1]}"; }
@@ -120,10 +133,6 @@ done
 
 echo "$(uname -r), $(nproc) × $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1), $(date +%F); $rounds rounds of $seconds s, $size MiB; load $(cut -d' ' -f1 /proc/loadavg)"
 table "The block device" block_device "$((size - 1))"
-
-echo
-echo "CPU time of the daemons in all that, user and system, in ticks of 10 ms:"
-for target in qemu kluis kluis-4k; do echo "- $target: $(ticks "${pid[$target]}")"; done
 
 for kind in ext4 xfs; do
     for target in "${targets[@]}"; do
