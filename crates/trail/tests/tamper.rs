@@ -51,6 +51,8 @@ fn load(folder: &Path) -> Files {
 /// Writes the files of `new` that are not so in `old`.
 fn write_difference(folder: &Path, old: &Files, new: &Files) {
     for (name, bytes) in new.iter().filter(|file| !old.contains(file)) {
+        // Made anew: cutting a file and writing it again makes some file systems flush it.
+        let _ = fs::remove_file(folder.join(name));
         fs::write(folder.join(name), bytes).unwrap();
     }
 }
