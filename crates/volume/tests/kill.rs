@@ -36,35 +36,37 @@ impl Then {
     }
 }
 
-/// Kills `work` at its n-th change for every n, on a stage that `prepare` makes, and hands the stage to `check`.
+/// Kills `work` at its n-th change for every n, on a stage that `prepare` makes, and hands the stage to `check`. Each change
+/// meets one of the four combinations in turn, and all of them when `KLUIS_KILL_ALL` is set.
 fn at_every_change(
     prepare: impl Fn() -> Stage,
     work: impl Fn(&Stage) -> bool,
     check: impl Fn(&Stage, &str),
 ) {
-    for how in WAYS {
-        for then in Then::ALL {
-            let mut finished = false;
-            for n in 1..CHANGES_MAX {
-                let stage = prepare();
-                stage.machine.kill_at(n, how);
-                work(&stage);
-                if !stage.machine.is_killed() {
-                    finished = true;
-                    break;
-                }
-                then.happens(&stage);
-                check(
-                    &stage,
-                    &format!(
-                        "killed {how:?} change {n} ({:?}), then {then:?}",
-                        stage.machine.log().last()
-                    ),
-                );
+    let all = std::env::var_os("KLUIS_KILL_ALL").is_some();
+    let combinations = WAYS
+        .into_iter()
+        .flat_map(|how| Then::ALL.map(|then| (how, then)));
+    for n in 1..CHANGES_MAX {
+        for (number, (how, then)) in (0..).zip(combinations.clone()) {
+            if !all && n % 4 != number {
+                continue;
             }
-            assert!(finished, "the work never ends");
+            let stage = prepare();
+            stage.machine.kill_at(n, how);
+            work(&stage);
+            if !stage.machine.is_killed() {
+                return;
+            }
+            then.happens(&stage);
+            let last = stage.machine.log().pop();
+            check(
+                &stage,
+                &format!("killed {how:?} change {n} ({last:?}), then {then:?}"),
+            );
         }
     }
+    panic!("the work never ends");
 }
 
 fn comes_up(stage: &Stage, when: &str) {
