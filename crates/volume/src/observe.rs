@@ -261,7 +261,7 @@ fn starts_blank(device: &dyn Device, len: u64) -> Result<bool, HostError> {
     each_piece(device, 0..len.min(device.size()), |_, piece| {
         blank &= piece
             .chunks(512)
-            .all(|sector| sector == &ZEROS[..sector.len()])
+            .all(|sector| sector == &ZEROS[..sector.len()]);
     })?;
     Ok(blank)
 }
