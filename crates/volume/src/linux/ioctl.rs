@@ -22,6 +22,8 @@ pub(super) struct Fixed<const N: usize>(libc::Ioctl);
 pub(super) const LOOP_CTL_GET_FREE: Scalar = Scalar(0x4C82);
 /// Detaches a loop device, at once or when its last user goes.
 pub(super) const LOOP_CLR_FD: Scalar = Scalar(0x4C01);
+/// Whether a loop device goes past the page cache of the file beneath.
+pub(super) const LOOP_SET_DIRECT_IO: Scalar = Scalar(0x4C08);
 /// `struct loop_info64`.
 pub(super) const LOOP_GET_STATUS64: Fixed<232> = Fixed(0x4C05);
 /// `struct loop_config`.

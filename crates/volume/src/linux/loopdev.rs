@@ -4,7 +4,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -80,7 +80,11 @@ impl LoopDevice {
             let path = PathBuf::from(format!("/dev/loop{number}"));
             let device = open_node(&path, number.unsigned_abs(), options.read_only)?;
             match ioctl::fixed(device.as_fd(), ioctl::LOOP_CONFIGURE, &mut config) {
-                Ok(()) => return Ok(Self { file: device, path }),
+                Ok(()) => {
+                    settle_direct_io(&device, options)
+                        .map_err(|error| host_error(format!("reading {}", path.display()), error))?;
+                    return Ok(Self { file: device, path });
+                }
                 // Another program was faster, or the device's last user has not quite gone.
                 Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {
                     thread::sleep(PAUSE.min(Duration::from_millis(u64::from(attempt))));
@@ -212,6 +216,22 @@ fn gone(error: &io::Error) -> bool {
         error.raw_os_error(),
         Some(libc::ENXIO | libc::ENOENT | libc::ENODEV)
     )
+}
+
+/// Turns direct I/O off where the file beneath only says that it can do it: an overlay says so whatever it lies on (a
+/// container's root over tmpfs, say), and then every read and write fails.
+fn settle_direct_io(device: &File, options: LoopOptions) -> io::Result<()> {
+    if !options.direct_io {
+        return Ok(());
+    }
+    let mut first = vec![0; options.block_size as usize];
+    match device.read_at(&mut first, 0) {
+        Ok(_) => Ok(()),
+        Err(_) => {
+            ioctl::scalar(device.as_fd(), ioctl::LOOP_SET_DIRECT_IO, 0)?;
+            device.read_at(&mut first, 0).map(drop)
+        }
+    }
 }
 
 fn open_control() -> Result<File, HostError> {
