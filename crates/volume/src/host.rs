@@ -134,7 +134,8 @@ impl fmt::Display for SignatureReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some((first, rest)) = self.found.split_first() {
             write!(f, "{first}")?;
-            rest.iter().try_for_each(|signature| write!(f, ", {signature}"))
+            rest.iter()
+                .try_for_each(|signature| write!(f, ", {signature}"))
         } else if let Some(offset) = self.first_nonzero {
             write!(f, "unknown data at byte {offset}")
         } else {
@@ -414,7 +415,9 @@ pub enum HostError {
         wanted: &'static str,
     },
     /// Another device has taken the path since it was identified.
-    #[error("{what} is no longer the device it was a moment ago; nothing was written; check the hardware and run this again")]
+    #[error(
+        "{what} is no longer the device it was a moment ago; nothing was written; check the hardware and run this again"
+    )]
     Replaced {
         /// The path.
         what: String,
@@ -434,7 +437,9 @@ pub enum HostError {
         what: String,
     },
     /// State that others may have written.
-    #[error("{what} may be written by others than root; it is not believed. Look who did that, then: chown root {what} && chmod go-w {what}")]
+    #[error(
+        "{what} may be written by others than root; it is not believed. Look who did that, then: chown root {what} && chmod go-w {what}"
+    )]
     Insecure {
         /// The path.
         what: String,

@@ -81,8 +81,9 @@ impl LoopDevice {
             let device = open_node(&path, number.unsigned_abs(), options.read_only)?;
             match ioctl::fixed(device.as_fd(), ioctl::LOOP_CONFIGURE, &mut config) {
                 Ok(()) => {
-                    settle_direct_io(&device, options)
-                        .map_err(|error| host_error(format!("reading {}", path.display()), error))?;
+                    settle_direct_io(&device, options).map_err(|error| {
+                        host_error(format!("reading {}", path.display()), error)
+                    })?;
                     return Ok(Self { file: device, path });
                 }
                 // Another program was faster, or the device's last user has not quite gone.
