@@ -4,13 +4,16 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+/// What belongs to every verb.
+const AFTER_HELP: &str = "Credentials, region and endpoints come from AWS's usual configuration: AWS_PROFILE, AWS_REGION, \
+AWS_ENDPOINT_URL, AWS_CA_BUNDLE, credential_process, instance profile.\n\n\
+Exit codes: 1 wrong parameters, 2 no permission or bad key, 3 memory, 4 wrong device, 5 busy, 75 try again later.";
+
 /// Encrypted volumes whose keys only a key service can unwrap.
 ///
-/// Credentials, region and endpoints come from AWS's usual configuration: AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL, AWS_CA_BUNDLE,
-/// credential_process, instance profile. Exit codes: 1 wrong parameters, 2 no permission or bad key, 3 memory, 4 wrong device, 5 busy,
-/// 75 try again later.
+/// Where keys and credentials come from, and what the exit codes mean, is said at the end of the help.
 #[derive(Debug, Parser)]
-#[command(name = "kluis", version, propagate_version = true)]
+#[command(name = "kluis", version, propagate_version = true, about, after_help = AFTER_HELP)]
 pub(crate) struct Cli {
     /// What to do
     #[command(subcommand)]

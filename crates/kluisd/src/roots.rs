@@ -64,11 +64,10 @@ fn derive(root: &Secret<32>, label: &[u8]) -> Result<Secret<32>> {
 }
 
 fn read(mut file: File) -> Result<Secret<32>> {
-    let mode = file.metadata()?.mode();
+    let mode = file.metadata()?.mode() & 0o777;
     ensure!(
-        mode & 0o077 == 0,
-        "others may read it (mode {:03o}); run chmod 600 on it, and think about who may have",
-        mode & 0o777
+        mode & !0o700 == 0,
+        "others may read it (mode {mode:03o}); run chmod 600 on it, and think about who may have"
     );
     let mut magic = [0; MAGIC.len()];
     file.read_exact(&mut magic).context("it is cut short")?;

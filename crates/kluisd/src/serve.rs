@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Write as _;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,7 +39,7 @@ const HOME_REGION: &str = "us-east-1";
 /// The account that the first start made.
 const ACCOUNT_FILE: &str = "account";
 /// How often keys whose waiting time is over are looked for.
-const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Runs the service until it is told to stop.
 pub(crate) fn run(args: &ServeArgs) -> Result<()> {
@@ -155,10 +155,11 @@ async fn serve(args: &ServeArgs) -> Result<()> {
     accept::serve(listener, tls, gate, stop).await?;
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
     sweeper.await.context("the sweeper ended badly")?;
-    match Arc::into_inner(auditor) {
-        Some(auditor) => auditor.close().await,
+    if let Some(auditor) = Arc::into_inner(auditor) {
+        auditor.close().await;
+    } else {
         // A request that was cut off still holds it; what is recorded is durable, and the next start clears the outbox.
-        None => tracing::warn!("requests were cut off; the trail has no last checkpoint"),
+        tracing::warn!("requests were cut off; the trail has no last checkpoint");
     }
     Ok(())
 }
@@ -216,9 +217,10 @@ fn endpoint(address: SocketAddr, tls: bool) -> String {
     let scheme = if tls { "https" } else { "http" };
     // "any address" is not one that a client can use.
     let host = match address.ip() {
-        ip if ip.is_unspecified() => "localhost".to_owned(),
-        std::net::IpAddr::V6(ip) => format!("[{ip}]"),
-        ip @ std::net::IpAddr::V4(_) => ip.to_string(),
+        IpAddr::V4(ip) if ip.is_unspecified() => "localhost".to_owned(),
+        IpAddr::V6(ip) if ip.is_unspecified() => "localhost".to_owned(),
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
     };
     format!("{scheme}://{host}:{}", address.port())
 }

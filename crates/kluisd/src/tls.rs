@@ -22,13 +22,13 @@ use rustls::sign::CertifiedKey;
 use crate::files;
 
 /// How long a server certificate is good for.
-const LEAF_LIFETIME: Duration = Duration::from_secs(90 * 24 * 3600);
-/// How long before its end a server certificate is replaced.
-const LEAF_RENEWAL: Duration = Duration::from_secs(30 * 24 * 3600);
+const LEAF_LIFETIME: Duration = Duration::from_hours(90 * 24);
+/// After how long a server certificate is replaced: well before its end.
+const LEAF_RENEWAL: Duration = Duration::from_hours(60 * 24);
 /// Certificates begin a little in the past, for clients whose clock is behind.
-const CLOCK_ALLOWANCE: Duration = Duration::from_secs(3600);
+const CLOCK_ALLOWANCE: Duration = Duration::from_hours(1);
 /// How long the CA is good for.
-const CA_LIFETIME: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+const CA_LIFETIME: Duration = Duration::from_hours(10 * 365 * 24);
 
 /// The server side of TLS: 1.3 (and 1.2 for clients that have no better), X25519MLKEM768 preferred.
 ///
@@ -133,7 +133,7 @@ impl Authority {
             provider::sign::any_supported_type(&private).context("cannot use the server's key")?;
         Ok(Leaf {
             certified: Arc::new(CertifiedKey::new(vec![cert.der().clone()], signer)),
-            renew_at: Instant::now() + (LEAF_LIFETIME - LEAF_RENEWAL),
+            renew_at: Instant::now() + LEAF_RENEWAL,
         })
     }
 }

@@ -565,9 +565,9 @@ fn a_disk_that_fills_or_fails_is_gone_on_with() {
         for full in [true, false] {
             let stage = Stage::new(TOKEN);
             if full {
-                stage.machine.fill_up_at(n)
+                stage.machine.fill_up_at(n);
             } else {
-                stage.machine.fail_write_at(n)
+                stage.machine.fail_write_at(n);
             }
             match stage.up() {
                 Ok(_) => continue,

@@ -33,7 +33,7 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a client may take over a request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// The largest head, in bytes: a signed request with a session token is under 4 KiB.
-const HEAD_MAX: usize = 64 * 1024;
+const HEAD_MAX: u32 = 64 * 1024;
 /// How long a shutdown waits for requests that are under way.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 /// The pause after a failed accept, which is most often "too many open files".
@@ -175,11 +175,11 @@ async fn converse<S>(
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        .max_buf_size(HEAD_MAX);
+        .max_buf_size(HEAD_MAX as usize);
     builder
         .http2()
         .timer(TokioTimer::new())
-        .max_header_list_size(HEAD_MAX as u32);
+        .max_header_list_size(HEAD_MAX);
     let conversation = builder
         .serve_connection(TokioIo::new(stream), service)
         .into_owned();

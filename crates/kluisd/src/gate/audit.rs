@@ -102,6 +102,10 @@ impl Auditor {
 }
 
 /// The answer where there is no record. The operation may have happened; its record then waits in the store.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it is the shape that map_err wants"
+)]
 fn withheld(error: TrailError) -> ApiError {
     tracing::error!(%error, "the audit trail cannot be written; the answer is withheld");
     ApiError::internal_failure()

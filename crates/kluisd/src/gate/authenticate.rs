@@ -45,7 +45,7 @@ impl Authenticator {
         &self,
         request: Request<B>,
         body_sha256: &[u8; 32],
-    ) -> Result<Authenticated<B>, (Request<B>, ApiError)> {
+    ) -> Result<Authenticated<B>, Box<(Request<B>, ApiError)>> {
         match self.verify(&request, body_sha256) {
             Ok((caller, scope, verified)) => Ok(Authenticated {
                 request,
@@ -53,7 +53,7 @@ impl Authenticator {
                 scope,
                 verified,
             }),
-            Err(error) => Err((request, error)),
+            Err(error) => Err(Box::new((request, error))),
         }
     }
 

@@ -55,7 +55,8 @@ impl Gate {
         let body_sha256 = crypto::sha256(&[&request.body]);
         match self.authenticator.authenticate(request, &body_sha256) {
             Ok(call) => self.dispatch(call).await,
-            Err((request, error)) => {
+            Err(refused) => {
+                let (request, error) = *refused;
                 self.auditor
                     .stranger(request.facts("unknown", "unknown"), &error);
                 error.encode(dialect, &request_id)

@@ -73,7 +73,7 @@ impl Gate {
     ) -> Response<Body> {
         match route::route(arrived, request).await {
             Routed::Control(request) => answer::control(self.control(request).await),
-            Routed::Objects(request) => self.objects(request).await,
+            Routed::Objects(request) => self.objects(*request).await,
             Routed::Health => answer::health(),
             Routed::Refused(answer) => answer::control(answer),
         }

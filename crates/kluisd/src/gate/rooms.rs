@@ -277,11 +277,9 @@ fn event(found: Found) -> cloudtrail::Event {
 }
 
 fn look_up_fault(error: &LookupError) -> ApiError {
-    match error {
-        LookupError::Token => ApiError::sender("InvalidNextTokenException", 400, error.to_string()),
-        _ => {
-            tracing::error!(%error, "a look-up failed");
-            ApiError::internal_failure()
-        }
+    if *error == LookupError::Token {
+        return ApiError::sender("InvalidNextTokenException", 400, error.to_string());
     }
+    tracing::error!(%error, "a look-up failed");
+    ApiError::internal_failure()
 }

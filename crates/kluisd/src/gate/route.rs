@@ -25,7 +25,7 @@ pub(crate) enum Routed {
     /// KMS, STS, IAM or CloudTrail.
     Control(Request<Bytes>),
     /// S3.
-    Objects(Request<(Parts, Incoming)>),
+    Objects(Box<Request<(Parts, Incoming)>>),
     /// A load balancer's question.
     Health,
     /// Nowhere.
@@ -56,12 +56,12 @@ pub(crate) async fn route(arrived: Arrived, request: hyper::Request<Incoming>) -
     let head = head(&parts);
     let protocol = protocol::detect(&head);
     if protocol == Protocol::S3 {
-        return Routed::Objects(Request {
+        return Routed::Objects(Box::new(Request {
             arrived,
             head,
             protocol,
             body: (parts, body),
-        });
+        }));
     }
     let error = match tokio::time::timeout(
         BODY_TIMEOUT,

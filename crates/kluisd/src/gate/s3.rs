@@ -117,7 +117,8 @@ impl Gate {
         // S3's payload is verified as it is read, against what the signature covers.
         let outcome = match self.authenticator.authenticate(request, &[0; 32]) {
             Ok(call) => self.s3.answer(call).await,
-            Err((request, error)) => {
+            Err(refused) => {
+                let (request, error) = *refused;
                 self.auditor
                     .stranger(request.facts(EVENT_SOURCE, "unknown"), &error);
                 Err(error)

@@ -226,13 +226,11 @@ fn settle_direct_io(device: &File, options: LoopOptions) -> io::Result<()> {
         return Ok(());
     }
     let mut first = vec![0; options.block_size as usize];
-    match device.read_at(&mut first, 0) {
-        Ok(_) => Ok(()),
-        Err(_) => {
-            ioctl::scalar(device.as_fd(), ioctl::LOOP_SET_DIRECT_IO, 0)?;
-            device.read_at(&mut first, 0).map(drop)
-        }
+    if device.read_at(&mut first, 0).is_err() {
+        ioctl::scalar(device.as_fd(), ioctl::LOOP_SET_DIRECT_IO, 0)?;
+        device.read_at(&mut first, 0)?;
     }
+    Ok(())
 }
 
 fn open_control() -> Result<File, HostError> {

@@ -159,27 +159,25 @@ impl Call {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        match outcome {
-            Some(outcome) => outcome,
-            None => {
-                let name = self.name.get().map_or(UNKNOWN, String::as_str);
-                let error = match status {
-                    StatusCode::NOT_IMPLEMENTED => ApiError::receiver(
-                        "NotImplemented",
-                        501,
-                        "A header or query you provided requested a function that is not implemented.",
-                    ),
-                    status if status.is_success() => ApiError::internal_failure(),
-                    status => ApiError::sender(
-                        "InvalidRequest",
-                        status.as_u16(),
-                        "The request is not one that this service can read.",
-                    ),
-                };
-                self.auditor
-                    .refused(Draft::new(self.signed.facts(EVENT_SOURCE, name)), error)
-                    .await
-            }
+        if let Some(outcome) = outcome {
+            return outcome;
         }
+        let name = self.name.get().map_or(UNKNOWN, String::as_str);
+        let error = match status {
+            StatusCode::NOT_IMPLEMENTED => ApiError::receiver(
+                "NotImplemented",
+                501,
+                "A header or query you provided requested a function that is not implemented.",
+            ),
+            status if status.is_success() => ApiError::internal_failure(),
+            status => ApiError::sender(
+                "InvalidRequest",
+                status.as_u16(),
+                "The request is not one that this service can read.",
+            ),
+        };
+        self.auditor
+            .refused(Draft::new(self.signed.facts(EVENT_SOURCE, name)), error)
+            .await
     }
 }

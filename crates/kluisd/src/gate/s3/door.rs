@@ -94,7 +94,6 @@ impl S3 for Door {
             name: Some(bucket.name),
             creation_date: Some(time(bucket.created)),
             bucket_region: Some(bucket.region),
-            ..Default::default()
         });
         Ok(S3Response::new(ListBucketsOutput {
             buckets: Some(buckets.collect()),
@@ -123,7 +122,6 @@ impl S3 for Door {
         };
         Ok(S3Response::new(CreateBucketOutput {
             location: Some(location),
-            ..Default::default()
         }))
     }
 

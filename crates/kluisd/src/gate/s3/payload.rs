@@ -13,7 +13,7 @@ use wire::sigv4::Verified;
 use wire::{ApiError, Head};
 
 /// How long a client may be silent in the middle of a body.
-const SILENCE_MAX: Duration = Duration::from_secs(60);
+const SILENCE_MAX: Duration = Duration::from_mins(1);
 
 /// The bytes of a request's payload; that there are no more says that they were right.
 pub(super) struct Payload {
@@ -65,10 +65,11 @@ impl Payload {
             match frame {
                 None => return Ok(None),
                 // HTTP trailers are not those of a signed payload, which stand within the body.
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) => return Ok(Some(data)),
-                    Err(_) => continue,
-                },
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        return Ok(Some(data));
+                    }
+                }
                 Some(Err(_)) => {
                     return Err(ApiError::sender(
                         "IncompleteBody",
