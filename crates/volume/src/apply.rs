@@ -335,7 +335,7 @@ impl<'r, 'a> Applier<'r, 'a> {
         let keyslot = match header.token() {
             Some((_, token)) => {
                 if !header.verify(&volume, &secret, &token)? {
-                    return Err(Error::Mac { volume, place });
+                    return Err(Error::mac(self.target, place));
                 }
                 token.keyslot
             }

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use crate::binding::{SecretError, TokenError};
-use crate::config::ConfigError;
+use crate::config::{ConfigError, KeySource};
 use crate::engine::EngineError;
 use crate::host::HostError;
 use crate::plan::Refusal;
-use crate::ports::{KeyServiceError, ObjectError};
+use crate::ports::{KeyServiceError, ObjectError, ObjectUri};
+use crate::target::Target;
 
 /// Exit codes: cryptsetup's, and `EX_TEMPFAIL` of sysexits for "try again".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +75,18 @@ pub enum Error {
         volume: String,
         /// The device or file.
         place: String,
+    },
+    /// The same in seed mode, where the likelier reason is that the object holds another secret.
+    #[error(
+        "the header of {place} does not verify with the secret at {secret}; it was not opened. Either volume {volume} was sealed with another secret: point `secret` at that one, or run: kluis rekey --from s3://bucket/previous {volume}; or the header was changed, or belongs to another volume: restore a backup: kluis header restore {volume} FILE"
+    )]
+    SharedMac {
+        /// The volume.
+        volume: String,
+        /// The device or file.
+        place: String,
+        /// The object of the secret.
+        secret: ObjectUri,
     },
     /// The secret opens no keyslot.
     #[error(
@@ -162,6 +175,19 @@ pub enum Error {
 }
 
 impl Error {
+    /// The header's mac is not the one of its fields under the secret of `target`.
+    pub(crate) fn mac(target: &Target, place: String) -> Self {
+        let volume = target.name.clone();
+        match &target.key {
+            KeySource::Seed { secret, .. } => Self::SharedMac {
+                volume,
+                place,
+                secret: secret.clone(),
+            },
+            KeySource::Token { .. } | KeySource::Ephemeral => Self::Mac { volume, place },
+        }
+    }
+
     /// The one map from failures to exit codes.
     pub fn exit_code(&self) -> ExitCode {
         match self {
@@ -175,6 +201,7 @@ impl Error {
             | Self::ForeignBackup { .. }
             | Self::State(_) => ExitCode::Device,
             Self::Mac { .. }
+            | Self::SharedMac { .. }
             | Self::WrongSecret { .. }
             | Self::ForeignBlob { .. }
             | Self::Inconsistent

@@ -161,10 +161,7 @@ impl Kluis<'_> {
         if let (Some(secret), Some(token), Some(header)) = (&secret, &token, &observed.header)
             && !header.verify(&target.name, secret, token)?
         {
-            return Err(Error::Mac {
-                volume: target.name.clone(),
-                place: plan.device,
-            });
+            return Err(Error::mac(target, plan.device));
         }
         let name = &target.name;
         let done = if plan.steps.is_empty() {
