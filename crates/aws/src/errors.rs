@@ -52,7 +52,7 @@ where
         SdkError::ResponseError(response) => {
             let status = response.raw().status().as_u16();
             let text = format!(
-                "the answer (HTTP {status}) is not one of this service: {}",
+                "the answer (HTTP {status}) is not one of this service ({}); check AWS_ENDPOINT_URL",
                 chain(error)
             );
             if status >= 500 {
@@ -61,13 +61,27 @@ where
                 Fault::Invalid(text)
             }
         }
-        _ => Fault::Unreachable(chain(error)),
+        _ => Fault::Unreachable(with_advice(chain(error))),
+    }
+}
+
+/// A certificate that is not trusted is mended where the trust comes from.
+fn with_advice(text: String) -> String {
+    if text.contains("invalid peer certificate") {
+        format!(
+            "{text}; if the service is yours, AWS_CA_BUNDLE must name the certificate of its authority"
+        )
+    } else {
+        text
     }
 }
 
 fn by_code(code: Option<&str>, message: Option<&str>, status: u16) -> Fault {
     let text = match (code, message) {
-        (Some(code), Some(message)) if !message.is_empty() => format!("{code}: {message}"),
+        (Some(code), Some(message)) if !message.is_empty() => {
+            // It becomes a part of a sentence.
+            format!("{code}: {}", message.trim_end_matches('.'))
+        }
         (Some(code), _) => code.to_owned(),
         (None, _) => format!("HTTP {status} without a reason"),
     };
@@ -91,19 +105,36 @@ fn by_code(code: Option<&str>, message: Option<&str>, status: u16) -> Fault {
     }
 }
 
-/// An error and all its causes, without what is said twice.
+/// The SDK's and its HTTP client's names for "something below went wrong".
+const EMPTY_WORDS: &[&str] = &[
+    "dispatch failure",
+    "io error",
+    "client error (Connect)",
+    "client error (SendRequest)",
+    "other",
+    "response error",
+    "an error occurred while loading credentials",
+];
+
+/// An error and all its causes, without what is said twice and what says nothing.
 fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
+    let mut text = String::new();
+    let mut next = Some(error);
     while let Some(cause) = next {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
+        let words = cause.to_string();
+        if !text.contains(&words) && !EMPTY_WORDS.contains(&words.as_str()) {
+            if !text.is_empty() {
+                text.push_str(": ");
+            }
+            text.push_str(&words);
         }
         next = cause.source();
     }
-    text
+    if text.is_empty() {
+        error.to_string()
+    } else {
+        text
+    }
 }
 
 #[cfg(test)]

@@ -27,8 +27,10 @@ pub use trust::TrustError;
 
 /// How long to wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long one request may take in all.
+/// How long one request may take in all, if the caller is patient.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
+/// What a request is given however impatient the caller is.
+const REQUEST_TIMEOUT_LEAST: Duration = Duration::from_secs(1);
 /// How long to wait for an instance-metadata service: it is one hop away, or it is not there.
 const METADATA_TIMEOUT: Duration = Duration::from_millis(500);
 /// How often an instance-metadata service is asked.
@@ -42,6 +44,7 @@ pub struct Aws {
     runtime: Runtime,
     clients: OnceLock<Clients>,
     trust: tls::TrustStore,
+    request_timeout: Duration,
 }
 
 struct Clients {
@@ -51,11 +54,12 @@ struct Clients {
 
 impl Aws {
     /// Takes the SDK's usual configuration from the environment: `AWS_PROFILE`, `AWS_REGION`, `AWS_ENDPOINT_URL[_KMS|_S3]`,
-    /// `AWS_CA_BUNDLE`, shared files, `credential_process`, instance profile.
+    /// `AWS_CA_BUNDLE`, shared files, `credential_process`, instance profile. A service that says nothing is waited for no longer
+    /// than `patience`, within bounds of this crate's own.
     ///
     /// # Errors
     /// [`TrustError`] when `AWS_CA_BUNDLE` names a file that is not a bundle of PEM certificates, or no I/O runtime can be had.
-    pub fn from_env() -> Result<Self, TrustError> {
+    pub fn from_env(patience: Duration) -> Result<Self, TrustError> {
         let trust = trust::from_env()?;
         // One thread: the agent makes one request at a time.
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -66,12 +70,15 @@ impl Aws {
             runtime,
             clients: OnceLock::new(),
             trust,
+            request_timeout: patience.clamp(REQUEST_TIMEOUT_LEAST, REQUEST_TIMEOUT),
         })
     }
 
     fn clients(&self) -> &Clients {
-        self.clients
-            .get_or_init(|| self.runtime.block_on(Clients::connect(self.trust.clone())))
+        self.clients.get_or_init(|| {
+            self.runtime
+                .block_on(Clients::connect(self.trust.clone(), self.request_timeout))
+        })
     }
 }
 
@@ -84,8 +91,8 @@ impl std::fmt::Debug for Aws {
 }
 
 impl Clients {
-    async fn connect(trust: tls::TrustStore) -> Self {
-        let config = sdk_config(trust).await;
+    async fn connect(trust: tls::TrustStore, request_timeout: Duration) -> Self {
+        let config = sdk_config(trust, request_timeout).await;
         let mut s3 = aws_sdk_s3::config::Builder::from(&config);
         if has_custom_s3_endpoint(&config) {
             // Bucket names in the host name need DNS and certificates that only AWS has.
@@ -98,7 +105,7 @@ impl Clients {
     }
 }
 
-async fn sdk_config(trust: tls::TrustStore) -> SdkConfig {
+async fn sdk_config(trust: tls::TrustStore, request_timeout: Duration) -> SdkConfig {
     let context = tls::TlsContext::builder().with_trust_store(trust).build();
     let builder = HttpBuilder::new().tls_provider(tls::Provider::Rustls(
         tls::rustls_provider::CryptoMode::AwsLc,
@@ -110,7 +117,7 @@ async fn sdk_config(trust: tls::TrustStore) -> SdkConfig {
     };
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
-        .operation_timeout(REQUEST_TIMEOUT)
+        .operation_timeout(request_timeout)
         .build();
     let provider = ProviderConfig::without_region()
         .with_http_client(http.clone())

@@ -18,7 +18,6 @@ use crate::progress::Steps;
 use crate::services::NoServices;
 use crate::{ask, settings, show};
 
-/// The lowest limit on open files and such that matters here is the system's; locked memory is raised by `crypto`.
 const WRONG_PARAMETERS: u8 = volume::ExitCode::Parameters as u8;
 
 /// Runs a command and reports what went wrong.
@@ -41,7 +40,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
     let config = match settings::read(&cli.config) {
         Ok(config) => config,
         Err(error) => {
-            eprintln!("kluis: {:?}", miette::Report::new(error));
+            eprintln!("kluis: {error}");
             return WRONG_PARAMETERS.into();
         }
     };
@@ -61,7 +60,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         vec![Box::new(engine)],
     );
     if asks_services(&cli.verb) {
-        match Aws::from_env() {
+        match Aws::from_env(config.agent.deadline) {
             Ok(aws) => verb(&cli, &host, &aws, &aws, &config),
             Err(error) => fail(&error.into(), WRONG_PARAMETERS),
         }

@@ -1,8 +1,9 @@
 //! The configuration file, and how a mistake in it is shown.
 
+use std::fmt;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
 use volume::config::{Config, ConfigError};
 
 /// Why there is no configuration.
@@ -17,34 +18,15 @@ pub(crate) enum SettingsError {
         error: std::io::Error,
     },
     /// The file is wrong.
-    #[error("{error}")]
+    #[error("{}{}", path.display(), Shown { error, text })]
     Wrong {
+        /// The file.
+        path: PathBuf,
         /// Where and what.
         error: ConfigError,
-        /// The whole file, for the caret.
-        file: Box<NamedSource<String>>,
+        /// What the file holds.
+        text: String,
     },
-}
-
-impl Diagnostic for SettingsError {
-    fn source_code(&self) -> Option<&dyn SourceCode> {
-        match self {
-            Self::Unreadable { .. } => None,
-            Self::Wrong { file, .. } => Some(file.as_ref()),
-        }
-    }
-
-    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        let Self::Wrong { error, .. } = self else {
-            return None;
-        };
-        let span = error.span.clone()?;
-        Some(Box::new(std::iter::once(LabeledSpan::new(
-            Some("here".to_owned()),
-            span.start,
-            span.len(),
-        ))))
-    }
 }
 
 /// Reads the configuration.
@@ -54,7 +36,103 @@ pub(crate) fn read(path: &Path) -> Result<Config, SettingsError> {
         error,
     })?;
     Config::parse(&text).map_err(|error| SettingsError::Wrong {
+        path: path.to_owned(),
         error,
-        file: Box::new(NamedSource::new(path.display().to_string(), text)),
+        text,
     })
+}
+
+/// A mistake as compilers show theirs: `:LINE:COLUMN: MESSAGE`, so that editors find it, then the line and carets.
+struct Shown<'a> {
+    error: &'a ConfigError,
+    text: &'a str,
+}
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The TOML reader's messages may have several lines.
+        let message = self.error.message.trim_end().replace('\n', "; ");
+        let Some(place) = self
+            .error
+            .span
+            .clone()
+            .and_then(|span| place(self.text, span))
+        else {
+            return write!(f, ": {message}");
+        };
+        let number = place.number.to_string();
+        let margin = " ".repeat(number.len());
+        let carets = "^".repeat(place.carets);
+        writeln!(f, ":{number}:{}: {message}", place.column)?;
+        writeln!(f, " {margin} |")?;
+        writeln!(f, " {number} | {}", place.line)?;
+        write!(f, " {margin} | {}{carets}", place.before)
+    }
+}
+
+/// A line of the file, and the part of it that is meant.
+struct Place<'a> {
+    number: usize,
+    column: usize,
+    line: &'a str,
+    /// Blanks as wide as what precedes the carets, tabs kept.
+    before: String,
+    carets: usize,
+}
+
+fn place(text: &str, span: Range<usize>) -> Option<Place<'_>> {
+    let before = text.get(..span.start)?;
+    let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let line = text.get(start..)?.lines().next().unwrap_or_default();
+    let before_on_line = text.get(start..span.start)?;
+    let meant = text.get(span)?.lines().next().unwrap_or_default();
+    Some(Place {
+        number: before.matches('\n').count() + 1,
+        column: before_on_line.chars().count() + 1,
+        line,
+        before: before_on_line
+            .chars()
+            .map(|c| if c == '\t' { c } else { ' ' })
+            .collect(),
+        carets: meant.chars().count().max(1),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(text: &str, span: Option<Range<usize>>) -> String {
+        let error = ConfigError {
+            message: "no".to_owned(),
+            span,
+        };
+        Shown {
+            error: &error,
+            text,
+        }
+        .to_string()
+    }
+
+    #[test]
+    fn the_carets_stand_below_what_is_meant() {
+        let text = "[agent]\nsécret = \"x\"\n";
+        let at = text.find("\"x\"").unwrap();
+        assert_eq!(
+            shown(text, Some(at..at + 3)),
+            ":2:10: no\n   |\n 2 | sécret = \"x\"\n   |          ^^^"
+        );
+    }
+
+    #[test]
+    fn any_span_is_shown_somehow() {
+        for text in ["", "\n", "a", "é\n\ttab", "a\r\nb"] {
+            for start in 0..=text.len() + 1 {
+                for end in 0..=text.len() + 1 {
+                    assert!(shown(text, Some(start..end)).contains(": no"));
+                }
+            }
+        }
+        assert_eq!(shown("", None), ": no");
+    }
 }

@@ -100,7 +100,7 @@ fn a_shared_secret_is_replaced_by_the_next_one() {
     let before = volume.digest();
     stage
         .kluis(["up"])
-        .refused(2, &["opens no keyslot", "rekey --from"]);
+        .refused(2, &["was sealed with another secret", "rekey --from"]);
     assert_eq!(volume.digest(), before);
 }
 

@@ -180,8 +180,9 @@ fn file_system(stage: &Stage, size: u64) -> std::path::PathBuf {
     fs::create_dir_all(&content).unwrap();
     fs::write(content.join("recipe"), "of another kitchen\n").unwrap();
     fs::File::create(&plain).unwrap().set_len(size).unwrap();
-    let paths = [Path::new("-qFd"), &content, &plain];
-    let made = run("mkfs.ext4", paths);
+    // Blocks of the largest sector, or the disk that the view becomes is not mounted.
+    let arguments = [Path::new("-qFb4096"), Path::new("-d"), &content, &plain];
+    let made = run("mkfs.ext4", arguments);
     assert_eq!(made.code, 0, "{}", made.err);
     plain
 }

@@ -20,6 +20,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use service::Service;
+#[allow(unused_imports, reason = "each test program uses a part of it")]
 pub(crate) use service::{answering, silent, workspace};
 
 /// Some of Debian's tools lie where a user's PATH does not.
@@ -284,6 +285,7 @@ fn take_away(volume: &Volume) {
     }
     let _ = run("umount", [OsStr::new("-l"), view.as_os_str()]);
     let _ = fs::remove_dir_all(view.with_file_name(""));
+    let _ = fs::remove_file(format!("/run/kluis/{}.lock", volume.name));
 }
 
 impl Volume {
