@@ -1,6 +1,5 @@
 //! Desired and observed to a plan. Pure: no I/O, no secrets, no clock. What may be written to a disk, and when, is decided here.
 
-use std::fmt;
 use std::path::PathBuf;
 
 use crate::binding::State;
@@ -11,118 +10,13 @@ use crate::observe::{Content, HeaderFacts, Observed};
 use crate::target::{BackingPath, Target};
 
 mod refusal;
+mod step;
 
 pub use refusal::Refusal;
+pub use step::Step;
 
 /// The subsystem of a volume whose key is never stored.
 pub const EPHEMERAL_SUBSYSTEM: &str = "kluis-ephemeral";
-
-/// One thing to do. Each is idempotent: done again after a kill, it finds or makes the same.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Have the key service unwrap (or make) the secret. First, so that a service that fails never leads to a write.
-    FetchSecret,
-    /// Make the sparse file.
-    CreateFile {
-        /// Where.
-        path: PathBuf,
-        /// Bytes.
-        size: u64,
-    },
-    /// Zero what the operator said may go.
-    Wipe {
-        /// What is there.
-        found: String,
-    },
-    /// Zero what a killed run had begun to write.
-    ClearUnfinished,
-    /// Write a header in state provisioning.
-    Format,
-    /// Verify the header and open a keyslot.
-    Unlock,
-    /// Write the header's damaged copy anew from the good one.
-    RepairHeader,
-    /// Put a loop device over the file.
-    AttachLoop,
-    /// Make the decrypted view.
-    Map {
-        /// By which engine.
-        engine: EngineKind,
-    },
-    /// Make the file system and sync it.
-    MakeFileSystem {
-        /// Which.
-        kind: FileSystem,
-    },
-    /// Write into the header that the file system is whole.
-    MarkReady,
-    /// Mount it.
-    Mount {
-        /// Where.
-        at: PathBuf,
-    },
-    /// Unmount it.
-    Unmount {
-        /// Where.
-        at: PathBuf,
-        /// Whether the device below has died.
-        dead: bool,
-    },
-    /// Remove the decrypted view and forget the key.
-    Unmap {
-        /// By which engine.
-        engine: EngineKind,
-    },
-    /// Take the loop device away.
-    DetachLoop,
-    /// Overwrite every keyslot and the header.
-    DestroyHeader,
-    /// Discard the whole device.
-    Discard,
-    /// Read the header's place back.
-    ReadBack,
-    /// Delete the header backups that are known.
-    DeleteBackups {
-        /// Them.
-        files: Vec<PathBuf>,
-    },
-    /// New keyslot and token, reopened through them, old keyslots destroyed.
-    Rewrap,
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::FetchSecret => f.write_str("fetch the secret"),
-            Self::CreateFile { path, size } => {
-                write!(f, "make the file {} of {size} bytes", path.display())
-            }
-            Self::Wipe { found } => write!(f, "wipe what is there: {found}"),
-            Self::ClearUnfinished => f.write_str("clear what an interrupted run had begun"),
-            Self::Format => f.write_str("write a LUKS2 header"),
-            Self::Unlock => f.write_str("verify the header and unlock it"),
-            Self::RepairHeader => f.write_str("repair the header's damaged copy"),
-            Self::AttachLoop => f.write_str("attach a loop device"),
-            Self::Map { engine } => write!(f, "open with {engine}"),
-            Self::MakeFileSystem { kind } => write!(f, "make {kind}"),
-            Self::MarkReady => f.write_str("mark the volume ready"),
-            Self::Mount { at } => write!(f, "mount at {}", at.display()),
-            Self::Unmount { at, dead: false } => write!(f, "unmount {}", at.display()),
-            Self::Unmount { at, dead: true } => {
-                write!(f, "detach {}, whose device has died", at.display())
-            }
-            Self::Unmap { engine } => write!(f, "close with {engine}, forget the key"),
-            Self::DetachLoop => f.write_str("detach the loop device"),
-            Self::DestroyHeader => f.write_str("overwrite all keyslots and the header"),
-            Self::Discard => f.write_str("discard the whole device"),
-            Self::ReadBack => f.write_str("read back that the header is gone"),
-            Self::DeleteBackups { files } => {
-                write!(f, "delete {} known header backup(s)", files.len())
-            }
-            Self::Rewrap => f.write_str("new keyslot and token, then destroy the old keyslots"),
-        }
-    }
-}
 
 /// What will be done, to which device, and what was found there: what `--dry-run` prints.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::Method;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use policy::Context;
 use serde_json::{Value, json};
 use trail::DraftFacts;
@@ -63,6 +63,10 @@ pub(crate) async fn route(arrived: Arrived, request: hyper::Request<Incoming>) -
             body: (parts, body),
         }));
     }
+    // Said at once where the length is known: a client that waits to be asked for the body would wait in vain.
+    if body.size_hint().lower() > wire::json::BODY_MAX as u64 {
+        return Routed::Refused(too_large().encode(protocol.dialect(), &arrived.request_id));
+    }
     let error = match tokio::time::timeout(
         BODY_TIMEOUT,
         Limited::new(body, wire::json::BODY_MAX).collect(),
@@ -77,11 +81,7 @@ pub(crate) async fn route(arrived: Arrived, request: hyper::Request<Incoming>) -
                 body: body.to_bytes(),
             });
         }
-        Ok(Err(error)) if error.is::<LengthLimitError>() => ApiError::sender(
-            "RequestEntityTooLarge",
-            413,
-            format!("The request is larger than {} bytes.", wire::json::BODY_MAX),
-        ),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => too_large(),
         Ok(Err(_)) => ApiError::sender("IncompleteBody", 400, "The request broke off."),
         Err(_) => ApiError::sender(
             "RequestTimeout",
@@ -90,6 +90,14 @@ pub(crate) async fn route(arrived: Arrived, request: hyper::Request<Incoming>) -
         ),
     };
     Routed::Refused(error.encode(protocol.dialect(), &arrived.request_id))
+}
+
+fn too_large() -> ApiError {
+    ApiError::sender(
+        "RequestEntityTooLarge",
+        413,
+        format!("The request is larger than {} bytes.", wire::json::BODY_MAX),
+    )
 }
 
 fn head(parts: &Parts) -> Head {

@@ -5,7 +5,9 @@
 
 mod call;
 mod door;
+mod listing;
 mod payload;
+mod time;
 
 use std::sync::Arc;
 
@@ -16,6 +18,7 @@ use hyper::Response;
 use hyper::body::Incoming;
 use objects::Objects;
 use s3s::service::{S3Service, S3ServiceBuilder};
+use trail::Draft;
 use wire::ApiError;
 use wire::protocol::Dialect;
 
@@ -58,7 +61,10 @@ impl Service {
         &self,
         call: Authenticated<(Parts, Incoming)>,
     ) -> Result<Response<Body>, ApiError> {
-        call.for_service(SERVICE)?;
+        if let Err(error) = call.for_service(SERVICE) {
+            let draft = Draft::new(call.facts(EVENT_SOURCE, call::UNKNOWN));
+            return self.auditor.refused(draft, error).await;
+        }
         let Authenticated {
             request,
             caller,
@@ -71,12 +77,17 @@ impl Service {
             protocol,
             body: (parts, incoming),
         } = request;
-        let payload = Payload::new(&verified, &head, incoming)?;
+        let payload = Payload::new(&verified, &head, incoming);
         // A new object's bytes go past s3s, straight to the room; every other body is a small document.
-        let (payload, document) = if is_object_body(&parts.method, &parts.uri) {
-            (Some(payload), s3s::Body::empty())
-        } else {
-            (None, s3s::Body::from(payload.collect(DOCUMENT_MAX).await?))
+        let payload = match payload {
+            Ok(payload) if is_object_body(&parts.method, &parts.uri) => {
+                Ok((Some(payload), s3s::Body::empty()))
+            }
+            Ok(payload) => payload
+                .collect(DOCUMENT_MAX)
+                .await
+                .map(|document| (None, s3s::Body::from(document))),
+            Err(error) => Err(error),
         };
         let request_id = arrived.request_id.clone();
         let request = Request {
@@ -85,13 +96,21 @@ impl Service {
             protocol,
             body: (),
         };
+        let signed = Authenticated {
+            request,
+            caller,
+            scope,
+            verified,
+        };
+        let (payload, document) = match payload {
+            Ok(payload) => payload,
+            Err(error) => {
+                let draft = Draft::new(signed.facts(EVENT_SOURCE, call::UNKNOWN));
+                return self.auditor.refused(draft, error).await;
+            }
+        };
         let call = Arc::new(Call::new(
-            Authenticated {
-                request,
-                caller,
-                scope,
-                verified,
-            },
+            signed,
             payload,
             Arc::clone(&self.objects),
             Arc::clone(&self.auditor),
@@ -105,7 +124,8 @@ impl Service {
             tracing::error!(?error, "S3's codec failed");
             ApiError::internal_failure()
         })?;
-        call.settle(response.status()).await?;
+        call.settle(response.status(), response.body().bytes())
+            .await?;
         Ok(answer::streamed(response, &request_id))
     }
 }
@@ -128,14 +148,33 @@ impl Gate {
     }
 }
 
-/// `PUT /bucket/key`, without a subresource.
+/// `PUT /bucket/key`, whole or a part of one, without a subresource.
 fn is_object_body(method: &Method, uri: &Uri) -> bool {
     let key = uri
         .path()
         .trim_start_matches('/')
         .split_once('/')
         .map(|(_, key)| key);
-    method == Method::PUT && key.is_some_and(|key| !key.is_empty())
+    let is_plain = |name: &str| {
+        matches!(name, "x-id" | "partNumber" | "uploadId") || is_signature_parameter(name)
+    };
+    method == Method::PUT
+        && key.is_some_and(|key| !key.is_empty())
+        && parameters(uri.query().unwrap_or_default()).all(is_plain)
+}
+
+/// The names of a query's parameters.
+fn parameters(query: &str) -> impl Iterator<Item = &str> {
+    query
+        .split('&')
+        .map(|pair| pair.split_once('=').map_or(pair, |(name, _)| name))
+        .filter(|name| !name.is_empty())
+}
+
+/// Whether a query's parameter is of a presigned signature.
+fn is_signature_parameter(name: &str) -> bool {
+    name.get(..6)
+        .is_some_and(|start| start.eq_ignore_ascii_case("x-amz-"))
 }
 
 /// The URI without a presigned signature, which is verified already.
@@ -145,11 +184,7 @@ fn unsigned_uri(uri: &Uri) -> Uri {
     };
     let kept: Vec<&str> = query
         .split('&')
-        .filter(|pair| {
-            !pair
-                .get(..6)
-                .is_some_and(|start| start.eq_ignore_ascii_case("x-amz-"))
-        })
+        .filter(|pair| !is_signature_parameter(pair))
         .collect();
     let path_and_query = if kept.is_empty() {
         uri.path().to_owned()

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use bytes::Bytes;
 use http::StatusCode;
 use objects::{Body, Conditions, Objects, Operation, Response};
 use policy::{Decision, evaluate};
@@ -11,11 +12,11 @@ use wire::ApiError;
 use wire::protocol::Dialect;
 
 use super::payload::Payload;
-use super::{Auditor, Authenticated, EVENT_SOURCE};
+use super::{Auditor, Authenticated, EVENT_SOURCE, is_signature_parameter, parameters};
 use crate::gate::execute::refusal;
 
 /// The operation's name of a request that `s3s` knows no operation for.
-const UNKNOWN: &str = "Unknown";
+pub(super) const UNKNOWN: &str = "Unknown";
 
 /// See the module.
 pub(super) struct Call {
@@ -119,6 +120,11 @@ impl Call {
         facts.management = operation.is_management();
         facts.request_parameters = Some(Objects::request_parameters(&operation));
         let draft = Draft::new(facts);
+        let known = known_parameters(&operation);
+        let is_known = |name| known.contains(&name) || is_signature_parameter(name);
+        if !parameters(&request.head.query).all(is_known) {
+            return self.auditor.refused(draft, not_implemented()).await;
+        }
         let ambient = request.ambient(scope);
         let asks = match self.objects.asks(&operation, scope) {
             Ok(asks) => asks,
@@ -153,31 +159,102 @@ impl Call {
     }
 
     /// After `s3s`: our own error if there was one; and a record of a request that never came to [`Call::carry_out`].
-    pub(super) async fn settle(&self, status: StatusCode) -> Result<(), ApiError> {
+    pub(super) async fn settle(
+        &self,
+        status: StatusCode,
+        document: Option<Bytes>,
+    ) -> Result<(), ApiError> {
         let outcome = self
             .outcome
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        if let Some(outcome) = outcome {
-            return outcome;
+        match outcome {
+            Some(outcome) => outcome,
+            None => {
+                let name = self.name.get().map_or(UNKNOWN, String::as_str);
+                let error = match status {
+                    StatusCode::NOT_IMPLEMENTED => not_implemented(),
+                    status if status.is_success() => ApiError::internal_failure(),
+                    status => unreadable(status, document.as_deref().unwrap_or_default()),
+                };
+                self.auditor
+                    .refused(Draft::new(self.signed.facts(EVENT_SOURCE, name)), error)
+                    .await
+            }
         }
-        let name = self.name.get().map_or(UNKNOWN, String::as_str);
-        let error = match status {
-            StatusCode::NOT_IMPLEMENTED => ApiError::receiver(
-                "NotImplemented",
-                501,
-                "A header or query you provided requested a function that is not implemented.",
-            ),
-            status if status.is_success() => ApiError::internal_failure(),
-            status => ApiError::sender(
-                "InvalidRequest",
-                status.as_u16(),
-                "The request is not one that this service can read.",
-            ),
-        };
-        self.auditor
-            .refused(Draft::new(self.signed.facts(EVENT_SOURCE, name)), error)
-            .await
     }
+}
+
+/// What an operation's query may hold. `s3s` takes a request with a subresource that it has never heard of for the one without, and to
+/// carry that out would do something that nobody asked for: `PUT /bucket/key?encryption` would replace the object.
+fn known_parameters(operation: &Operation) -> &'static [&'static str] {
+    match operation {
+        Operation::ListBuckets => &[
+            "x-id",
+            "max-buckets",
+            "continuation-token",
+            "prefix",
+            "bucket-region",
+        ],
+        Operation::CreateBucket { .. }
+        | Operation::HeadBucket { .. }
+        | Operation::DeleteBucket { .. }
+        | Operation::PutObject(_)
+        | Operation::GetObject(_)
+        | Operation::HeadObject(_)
+        | Operation::DeleteObject { .. } => &["x-id"],
+        Operation::GetBucketLocation { .. } => &["x-id", "location"],
+        Operation::DeleteObjects(_) => &["x-id", "delete"],
+        Operation::ListObjects(_) => &[
+            "x-id",
+            "list-type",
+            "prefix",
+            "delimiter",
+            "marker",
+            "max-keys",
+            "encoding-type",
+            "start-after",
+            "continuation-token",
+            "fetch-owner",
+        ],
+    }
+}
+
+fn not_implemented() -> ApiError {
+    ApiError::receiver(
+        "NotImplemented",
+        501,
+        "A header or query you provided requested a function that is not implemented.",
+    )
+}
+
+/// What `s3s` could not read, with its code where that is one that clients know.
+fn unreadable(status: StatusCode, document: &[u8]) -> ApiError {
+    const CODES: [(&str, &str); 5] = [
+        ("InvalidBucketName", "The specified bucket is not valid."),
+        ("InvalidArgument", "Invalid Argument"),
+        ("KeyTooLongError", "Your key is too long"),
+        (
+            "MalformedXML",
+            "The XML you provided was not well-formed or did not validate against our published schema",
+        ),
+        (
+            "MethodNotAllowed",
+            "The specified method is not allowed against this resource.",
+        ),
+    ];
+    let document = String::from_utf8_lossy(document);
+    let code = document
+        .split_once("<Code>")
+        .and_then(|(_, rest)| rest.split_once("</Code>"))
+        .map(|(code, _)| code);
+    let (code, message) = CODES
+        .into_iter()
+        .find(|(known, _)| Some(*known) == code)
+        .unwrap_or((
+            "InvalidRequest",
+            "The request is not one that this service can read.",
+        ));
+    ApiError::sender(code, status.as_u16(), message)
 }

@@ -8,25 +8,25 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
-use jiff::Timestamp as Instant;
 use objects::{
-    ContentRange, DeleteObjects, GetObject, ListObjects, ListVersion, Listed, Listing, ObjectHead,
+    ContentRange, DeleteObjects, GetObject, ListObjects, ListVersion, Listing, ObjectHead,
     Operation, PutObject, RangeRequest, Response,
 };
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
 use s3s::dto::{
-    Bucket, BucketLocationConstraint, CommonPrefix, CreateBucketInput, CreateBucketOutput,
-    DeleteBucketInput, DeleteBucketOutput, DeleteObjectInput, DeleteObjectOutput,
-    DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, ETag, GetBucketLocationInput,
-    GetBucketLocationOutput, GetObjectInput, GetObjectOutput, HeadBucketInput, HeadBucketOutput,
-    HeadObjectInput, HeadObjectOutput, ListBucketsInput, ListBucketsOutput, ListObjectsInput,
-    ListObjectsOutput, ListObjectsV2Input, ListObjectsV2Output, Object, PutObjectInput,
-    PutObjectOutput, StreamingBlob, Timestamp,
+    Bucket, BucketLocationConstraint, CreateBucketInput, CreateBucketOutput, DeleteBucketInput,
+    DeleteBucketOutput, DeleteObjectInput, DeleteObjectOutput, DeleteObjectsInput,
+    DeleteObjectsOutput, DeletedObject, GetBucketLocationInput, GetBucketLocationOutput,
+    GetObjectInput, GetObjectOutput, HeadBucketInput, HeadBucketOutput, HeadObjectInput,
+    HeadObjectOutput, ListBucketsInput, ListBucketsOutput, ListObjectsInput, ListObjectsOutput,
+    ListObjectsV2Input, ListObjectsV2Output, PutObjectInput, PutObjectOutput, StreamingBlob,
 };
 use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 
 use super::call::Call;
+use super::listing::{Encoding, object, prefixes};
+use super::time::{http_date, time};
 
 /// Headers that are kept with an object and come back with it.
 const KEPT: &[&str] = &[
@@ -440,57 +440,6 @@ impl S3 for Door {
     }
 }
 
-/// `encoding-type=url`: keys that XML cannot carry are percent-encoded.
-#[derive(Clone, Copy)]
-enum Encoding {
-    Plain,
-    Url,
-}
-
-impl Encoding {
-    fn of(name: Option<&str>) -> Self {
-        if name == Some("url") {
-            Self::Url
-        } else {
-            Self::Plain
-        }
-    }
-
-    fn text(self, text: String) -> String {
-        /// What S3 leaves as it is.
-        const ESCAPED: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
-            .remove(b'-')
-            .remove(b'_')
-            .remove(b'.')
-            .remove(b'*')
-            .remove(b'/');
-        match self {
-            Self::Plain => text,
-            Self::Url => percent_encoding::utf8_percent_encode(&text, ESCAPED).to_string(),
-        }
-    }
-}
-
-fn object(listed: Listed, encode: Encoding) -> Object {
-    Object {
-        key: Some(encode.text(listed.key)),
-        last_modified: Some(time(listed.last_modified)),
-        e_tag: ETag::parse_http_header(listed.etag.as_bytes()).ok(),
-        size: i64::try_from(listed.size).ok(),
-        storage_class: Some(s3s::dto::ObjectStorageClass::from_static("STANDARD")),
-        ..Default::default()
-    }
-}
-
-fn prefixes(prefixes: Vec<String>, encode: Encoding) -> Vec<CommonPrefix> {
-    prefixes
-        .into_iter()
-        .map(|prefix| CommonPrefix {
-            prefix: Some(encode.text(prefix)),
-        })
-        .collect()
-}
-
 fn get_of(call: &Call, bucket: String, key: String) -> GetObject {
     GetObject {
         bucket,
@@ -562,12 +511,4 @@ fn insert(headers: &mut HeaderMap, name: &str, value: &str) {
     ) {
         headers.insert(name, value);
     }
-}
-
-fn http_date(at: Instant) -> String {
-    at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
-}
-
-fn time(at: Instant) -> Timestamp {
-    Timestamp::from(std::time::SystemTime::from(at))
 }
