@@ -43,26 +43,24 @@ where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
     match error {
+        SdkError::ServiceError(service) if service.raw().status().is_success() => {
+            stranger(service.raw().status().as_u16())
+        }
         SdkError::ServiceError(service) => by_code(
             service.err().code(),
             service.err().message(),
             service.raw().status().as_u16(),
         ),
-        // A 200 that does not parse: whoever answered is not the service.
-        SdkError::ResponseError(response) => {
-            let status = response.raw().status().as_u16();
-            let text = format!(
-                "the answer (HTTP {status}) is not one of this service ({}); check AWS_ENDPOINT_URL",
-                chain(error)
-            );
-            if status >= 500 {
-                Fault::Unreachable(text)
-            } else {
-                Fault::Invalid(text)
-            }
-        }
+        SdkError::ResponseError(response) => stranger(response.raw().status().as_u16()),
         _ => Fault::Unreachable(with_advice(chain(error))),
     }
+}
+
+/// An answer that does not parse: a proxy's or a guest network's page, which may be gone when this is run again.
+fn stranger(status: u16) -> Fault {
+    Fault::Unreachable(format!(
+        "whoever answered (HTTP {status}) is not this service"
+    ))
 }
 
 /// A certificate that is not trusted is mended where the trust comes from.
@@ -114,6 +112,7 @@ const EMPTY_WORDS: &[&str] = &[
     "other",
     "response error",
     "an error occurred while loading credentials",
+    "the credential provider was not enabled",
 ];
 
 /// An error and all its causes, without what is said twice and what says nothing.
@@ -122,11 +121,14 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut next = Some(error);
     while let Some(cause) = next {
         let words = cause.to_string();
-        if !text.contains(&words) && !EMPTY_WORDS.contains(&words.as_str()) {
+        // Of a list, its title.
+        let words = words.lines().next().unwrap_or_default();
+        let words = words.trim_end_matches(". Attempted:");
+        if !text.contains(words) && !EMPTY_WORDS.contains(&words) {
             if !text.is_empty() {
                 text.push_str(": ");
             }
-            text.push_str(&words);
+            text.push_str(words);
         }
         next = cause.source();
     }

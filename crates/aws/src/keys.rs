@@ -125,7 +125,7 @@ fn named(key_id: Option<String>) -> Result<String, KeyServiceError> {
 }
 
 fn missing(member: &str) -> KeyServiceError {
-    KeyServiceError::Invalid(format!(
+    KeyServiceError::Unreachable(format!(
         "the answer has no {member}: whoever answered is not a key service"
     ))
 }

@@ -106,7 +106,7 @@ fn verb(
     let done = match &cli.verb {
         Verb::Seal { name, output } => kluis
             .seal(name)
-            .map(|sealed| show::sealed(&sealed, *output)),
+            .map(|sealed| show::sealed(&sealed, cli.quiet, *output)),
         Verb::Up {
             names,
             wipe,

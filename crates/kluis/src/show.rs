@@ -34,12 +34,13 @@ pub(crate) fn bytes(count: u64) -> String {
 }
 
 /// `kluis seal`.
-pub(crate) fn sealed(sealed: &Sealed, output: Output) -> u8 {
+pub(crate) fn sealed(sealed: &Sealed, quiet: bool, output: Output) -> u8 {
     let changed = sealed.put == Put::Created;
     if output.json {
         print(
             &json!({ "volume": sealed.volume, "key": sealed.key, "secret": sealed.uri.to_string(), "changed": changed }),
         );
+    } else if quiet {
     } else if changed {
         println!(
             "{}: a new secret, wrapped by {}, is at {}",

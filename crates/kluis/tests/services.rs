@@ -105,25 +105,19 @@ fn rubbish_is_not_taken_for_a_key() {
         "text/html",
         "<html>Please log in to the guest network</html>",
     );
-    refuses(
-        &[("AWS_ENDPOINT_URL_KMS", &answering(page))],
-        2,
-        &["not one of this service", "AWS_ENDPOINT_URL"],
-    );
     let empty = http("200 OK", "application/x-amz-json-1.1", "{}");
-    refuses(
-        &[("AWS_ENDPOINT_URL_KMS", &answering(empty))],
-        2,
-        &["is not a key service", "AWS_ENDPOINT_URL"],
-    );
-    refuses(
-        &[(
-            "AWS_ENDPOINT_URL_KMS",
-            &answering("SSH-2.0-OpenSSH_9.2\r\n"),
-        )],
-        75,
-        &["cannot be reached"],
-    );
+    for (rubbish, said) in [
+        (page.as_str(), "is not this service"),
+        (&empty, "is not a key service"),
+        ("SSH-2.0-OpenSSH_9.2\r\n", "cannot be reached"),
+    ] {
+        let url = answering(rubbish);
+        refuses(
+            &[("AWS_ENDPOINT_URL_KMS", &url)],
+            75,
+            &[said, "check AWS_ENDPOINT_URL"],
+        );
+    }
 }
 
 #[test]
@@ -159,7 +153,7 @@ fn a_machine_without_credentials_is_told_so() {
     refuses(
         &[("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")],
         75,
-        &["credentials"],
+        &["no credentials found in chain", "check"],
     );
 }
 
