@@ -178,7 +178,14 @@ pub(super) fn mount(
             what: format!("the file system {file_system}"),
             why: format!("the kernel has none of that type; modprobe {file_system} may bring it"),
         },
-        // EINVAL and EUCLEAN: the superblock is not what it should be. The kernel's words are in its log.
+        // The superblock is not what it should be. The kernel's words are in its log.
+        bad @ (rustix::io::Errno::INVAL | rustix::io::Errno::UCLEAN) => host_error(
+            format!(
+                "{}, where the file system is damaged or larger than its device (dmesg says which)",
+                what()
+            ),
+            bad.into(),
+        ),
         other => host_error(what(), other.into()),
     })
 }
