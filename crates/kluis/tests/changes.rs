@@ -49,7 +49,7 @@ fn a_volume_in_use_is_rekeyed() {
             let mut blocks = 0_usize;
             while !stop.load(Ordering::Relaxed) && blocks < 4096 {
                 file.write_all(&[0x5a; 4096]).unwrap();
-                if blocks % 16 == 0 {
+                if blocks.is_multiple_of(16) {
                     file.sync_data().unwrap();
                 }
                 blocks += 1;
@@ -174,7 +174,7 @@ fn a_header_is_shown_backed_up_and_restored() {
         .write(true)
         .open(&volume.image)
         .unwrap();
-    std::os::unix::fs::FileExt::write_all_at(&image, &[0xff; 1 << 20], 0).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&image, &vec![0xff; 1 << 20], 0).unwrap();
     let before = volume.digest();
     stage
         .kluis(["up"])

@@ -109,7 +109,7 @@ fn a_volume_that_opens_and_holds_no_file_system_is_not_formatted() {
     let secret = stage.secret("s3://vault/secret");
     format_with_cryptsetup(&stage, &volume, &["--type", "luks2"], &secret);
     let image = OpenOptions::new().write(true).open(&volume.image).unwrap();
-    image.write_all_at(&[0x5a; 1 << 20], OFFSET).unwrap();
+    image.write_all_at(&vec![0x5a; 1 << 20], OFFSET).unwrap();
     let before = volume.digest();
 
     stage

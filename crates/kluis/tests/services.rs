@@ -1,8 +1,6 @@
 //! A key service that is down, slow, throttling, denying or answering rubbish, one whose certificate is not to be trusted, and objects
 //! that are missing or the wrong ones. Whatever it is: a message that says what to do, the right exit code, and the disk as it was.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
-
 mod stage;
 
 use std::fs;
