@@ -181,8 +181,16 @@ equal(s3.get_object(Bucket=B, Key="presigned")["Body"].read(), b"by url")
 # What is not there is said to be so.
 outcome = refused("NotImplemented", 501, s3.create_multipart_upload, Bucket=B, Key="multi")
 equal((recorded(outcome.request_id)["eventName"], recorded(outcome.request_id)["errorCode"]), ("CreateMultipartUpload", "NotImplemented"))
-for name, subresource in (("PutObjectTagging", "tagging"), ("PutObjectAcl", "acl")):
-    refused("NotImplemented", 501, lambda **p: s3._make_api_call(name, p), Bucket=B, Key="top", Tagging={"TagSet": [{"Key": "a", "Value": "b"}]}, ACL="private")
+refused("NotImplemented", 501, s3.put_object_tagging, Bucket=B, Key="top", Tagging={"TagSet": [{"Key": "a", "Value": "b"}]})
+refused("NotImplemented", 501, s3.put_object_acl, Bucket=B, Key="top", ACL="private")
+refused("NotImplemented", 501, s3.get_object, Bucket=B, Key="top", VersionId="1")
+refused("NotImplemented", 501, s3.delete_object, Bucket=B, Key="top", VersionId="1")
+# A subresource that nobody has heard of is not the object itself.
+for verb in ("PUT", "DELETE", "GET"):
+    path = f"/{B}/top?unheard-of"
+    answer = send(verb, path, signed(login, "s3", verb, ENDPOINT + path, {"host": urllib.parse.urlsplit(ENDPOINT).netloc}, b""))
+    equal((verb, answer.code, answer.status), (verb, "NotImplemented", 501))
+    equal(recorded(answer.request_id)["errorCode"], "NotImplemented")
 equal(s3.get_object(Bucket=B, Key="top")["Body"].read(), b"x")
 
 # Empty, and gone.

@@ -120,12 +120,15 @@ impl Service {
         *inner.uri_mut() = unsigned_uri(&parts.uri);
         *inner.headers_mut() = unsigned_headers(parts.headers);
         inner.extensions_mut().insert(Arc::clone(&call));
-        let response = self.s3s.call(inner).await.map_err(|error| {
+        let mut response = self.s3s.call(inner).await.map_err(|error| {
             tracing::error!(?error, "S3's codec failed");
             ApiError::internal_failure()
         })?;
         call.settle(response.status(), response.body().bytes())
             .await?;
+        if let Some(status) = call.status() {
+            *response.status_mut() = status;
+        }
         Ok(answer::streamed(response, &request_id))
     }
 }

@@ -27,6 +27,7 @@ pub(super) struct Call {
     name: OnceLock<String>,
     /// How it ended on our side of `s3s`: with a record, or not at all.
     outcome: Mutex<Option<Result<(), ApiError>>>,
+    status: OnceLock<StatusCode>,
 }
 
 impl Call {
@@ -44,6 +45,7 @@ impl Call {
             auditor,
             name: OnceLock::new(),
             outcome: Mutex::new(None),
+            status: OnceLock::new(),
         }
     }
 
@@ -101,7 +103,12 @@ impl Call {
     /// Authorizes, executes and audits. An error waits here in its own words; what `s3s` is told stands for it.
     pub(super) async fn carry_out(&self, operation: Operation) -> S3Result<Response> {
         let (outcome, response) = match self.try_carry_out(operation).await {
-            Ok(response) => (Ok(()), Ok(response)),
+            Ok(response) => {
+                if let Some(status) = status(&response) {
+                    let _ = self.status.set(status);
+                }
+                (Ok(()), Ok(response))
+            }
             Err(error) => (Err(error), Err(S3Error::new(S3ErrorCode::InternalError))),
         };
         *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
@@ -158,6 +165,11 @@ impl Call {
         self.auditor.settle(executed).await?
     }
 
+    /// The answer's status where it is not the one that `s3s` gives to every answer of its kind: it looks at no status of ours.
+    pub(super) fn status(&self) -> Option<StatusCode> {
+        self.status.get().copied()
+    }
+
     /// After `s3s`: our own error if there was one; and a record of a request that never came to [`Call::carry_out`].
     pub(super) async fn settle(
         &self,
@@ -169,20 +181,27 @@ impl Call {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        match outcome {
-            Some(outcome) => outcome,
-            None => {
-                let name = self.name.get().map_or(UNKNOWN, String::as_str);
-                let error = match status {
-                    StatusCode::NOT_IMPLEMENTED => not_implemented(),
-                    status if status.is_success() => ApiError::internal_failure(),
-                    status => unreadable(status, document.as_deref().unwrap_or_default()),
-                };
-                self.auditor
-                    .refused(Draft::new(self.signed.facts(EVENT_SOURCE, name)), error)
-                    .await
-            }
+        if let Some(outcome) = outcome {
+            return outcome;
         }
+        let name = self.name.get().map_or(UNKNOWN, String::as_str);
+        let error = match status {
+            StatusCode::NOT_IMPLEMENTED => not_implemented(),
+            status if status.is_success() => ApiError::internal_failure(),
+            status => unreadable(status, document.as_deref().unwrap_or_default()),
+        };
+        self.auditor
+            .refused(Draft::new(self.signed.facts(EVENT_SOURCE, name)), error)
+            .await
+    }
+}
+
+fn status(response: &Response) -> Option<StatusCode> {
+    match response {
+        Response::GetObject(got) if got.range.is_some() => Some(StatusCode::PARTIAL_CONTENT),
+        Response::HeadObject(_, Some(_)) => Some(StatusCode::PARTIAL_CONTENT),
+        Response::NotModified(_) => Some(StatusCode::NOT_MODIFIED),
+        _ => None,
     }
 }
 

@@ -232,7 +232,6 @@ impl S3 for Door {
                 };
                 let mut response = S3Response::new(output);
                 describe(&mut response.headers, &got.head, got.range);
-                response.status = got.range.map(|_| StatusCode::PARTIAL_CONTENT);
                 Ok(response)
             }
             Response::NotModified(head) => Ok(not_modified(GetObjectOutput::default(), &head)),
@@ -255,7 +254,6 @@ impl S3 for Door {
                 };
                 let mut response = S3Response::new(output);
                 describe(&mut response.headers, &head, range);
-                response.status = range.map(|_| StatusCode::PARTIAL_CONTENT);
                 Ok(response)
             }
             Response::NotModified(head) => Ok(not_modified(HeadObjectOutput::default(), &head)),
@@ -493,7 +491,7 @@ fn describe(headers: &mut HeaderMap, head: &ObjectHead, range: Option<ContentRan
 }
 
 fn not_modified<T>(output: T, head: &ObjectHead) -> S3Response<T> {
-    let mut response = S3Response::with_status(output, StatusCode::NOT_MODIFIED);
+    let mut response = S3Response::new(output);
     insert(&mut response.headers, "etag", &head.etag);
     insert(
         &mut response.headers,
