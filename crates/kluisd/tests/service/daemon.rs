@@ -109,9 +109,8 @@ impl Daemon {
             endpoint: String::new(),
         };
         let endpoint = line.trim_end().strip_prefix(READY);
-        daemon.endpoint = endpoint
-            .unwrap_or_else(|| panic!("the service does not start: {line:?}"))
-            .to_owned();
+        let endpoint = endpoint.unwrap_or_else(|| panic!("the service does not start: {line:?}"));
+        endpoint.clone_into(&mut daemon.endpoint);
         daemon
     }
 

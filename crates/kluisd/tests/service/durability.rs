@@ -40,7 +40,7 @@ fn whatever_was_acknowledged_before_a_kill_is_there_after_it_and_recorded_once()
     succeed(daemon.client("survivors.py").arg(&notes));
     assert_eq!(daemon.terminate(), Some(0));
     verify(&folder.data());
-    let store = Sqlite::open(&folder.data().join("kluisd.db")).unwrap();
+    let store = Sqlite::open(folder.data().join("kluisd.db")).unwrap();
     let waiting = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap()

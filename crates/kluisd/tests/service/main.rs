@@ -2,7 +2,6 @@
 //! and by hand-made requests. What a test says over the wire is in `tests/clients`, one script a test.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
     reason = "a test stops at what it does not expect"
 )]

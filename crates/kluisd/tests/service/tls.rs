@@ -82,7 +82,7 @@ fn openssl_verifies_the_chain_and_the_name() {
             .arg(ca)
             .stdin(Stdio::null())
             .output()
-            .expect("openssl is not installed; run: make test");
+            .unwrap_or_else(|error| panic!("openssl: {error}; run: make test"));
         (
             output.status.success(),
             String::from_utf8_lossy(&output.stderr).into_owned(),
