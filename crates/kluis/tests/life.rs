@@ -109,10 +109,9 @@ fn status_reads_as_cryptsetups() {
     let first = text.lines().next().unwrap();
     assert!(first.ends_with(" is active and is in use."), "{first}");
     let value = |label: &str| {
-        let line = text
-            .lines()
-            .find(|line| line.trim_start().starts_with(label));
-        line.and_then(|line| line.split_once(':'))
+        text.lines()
+            .filter_map(|line| line.trim_start().split_once(':'))
+            .find(|(found, _)| *found == label)
             .map(|(_, value)| value.trim().to_owned())
     };
     for (label, expected) in [
