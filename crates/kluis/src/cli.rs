@@ -10,8 +10,6 @@ AWS_ENDPOINT_URL, AWS_CA_BUNDLE, credential_process, instance profile.\n\n\
 Exit codes: 1 wrong parameters, 2 no permission or bad key, 3 memory, 4 wrong device, 5 busy, 75 try again later.";
 
 /// Encrypted volumes whose keys only a key service can unwrap.
-///
-/// Where keys and credentials come from, and what the exit codes mean, is said at the end of the help.
 #[derive(Debug, Parser)]
 #[command(name = "kluis", version, propagate_version = true, about, after_help = AFTER_HELP)]
 pub(crate) struct Cli {
