@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 import urllib.parse
 
 from kluis_client import ACCOUNT, ENDPOINT, Login, attempt, client, connect, equal, recorded, refused, send, signed, strangers, trail
@@ -83,6 +84,33 @@ for length, statuses in ((64 << 20, {413}), (2**64, {400, 413})):
     answer = connection.getresponse().status
     assert answer in statuses, (length, answer)
     connection.close()
+
+# A body that a refusal did not wait for: the connection goes on behind a short one, and an answer before a long one says that it does not.
+def stranger_puts(connection, length, body=b"", pause=0, **headers):
+    connection.putrequest("PUT", "/there/object", skip_accept_encoding=True)
+    for name, value in {"content-length": str(length), **headers}.items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    time.sleep(pause)
+    if body:
+        connection.send(body)
+    answer = connection.getresponse()
+    answer.read()
+    return answer.status, answer.getheader("connection")
+
+
+connection = connect()
+for pause in (0, 0.2):
+    equal(stranger_puts(connection, 100_000, b"x" * 100_000, pause), (403, None))
+    first = connection.sock
+    connection.request("GET", "/health")
+    equal(connection.getresponse().read(), b"ok\n")
+    assert connection.sock is first, "the connection was kept"
+connection.close()
+equal(stranger_puts(connect(), 64 << 20), (403, "close"))
+start = time.monotonic()
+equal(stranger_puts(connect(), 5, expect="100-continue"), (403, "close"))
+assert time.monotonic() - start < 0.9, "who waits to be asked for the body is not waited for"
 
 # The signature: whose, when, where, for what.
 told(ask(forge=json.dumps({"KeyId": key, "a": 1}).encode()), "InvalidSignatureException", audited=False)

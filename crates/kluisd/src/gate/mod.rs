@@ -19,6 +19,7 @@ mod execute;
 mod rooms;
 mod route;
 mod s3;
+mod upload;
 
 use std::sync::Arc;
 
@@ -71,11 +72,13 @@ impl Gate {
         arrived: Arrived,
         request: HttpRequest<Incoming>,
     ) -> Response<Body> {
-        match route::route(arrived, request).await {
+        let (request, remainder) = upload::watched(request);
+        let response = match route::route(arrived, request).await {
             Routed::Control(request) => answer::control(self.control(request).await),
             Routed::Objects(request) => self.objects(*request).await,
             Routed::Health => answer::health(),
             Routed::Refused(answer) => answer::control(answer),
-        }
+        };
+        remainder.settle(response).await
     }
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::Method;
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Body as _;
 use policy::Context;
 use serde_json::{Value, json};
 use trail::DraftFacts;
@@ -14,6 +14,7 @@ use wire::protocol::{self, Protocol};
 use wire::{Answer, ApiError, Head, Scope};
 
 use super::accept::Arrived;
+use super::upload::Upload;
 
 /// How long a client may take to send a control request.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -25,7 +26,7 @@ pub(crate) enum Routed {
     /// KMS, STS, IAM or CloudTrail.
     Control(Request<Bytes>),
     /// S3.
-    Objects(Box<Request<(Parts, Incoming)>>),
+    Objects(Box<Request<(Parts, Upload)>>),
     /// A load balancer's question.
     Health,
     /// Nowhere.
@@ -45,7 +46,7 @@ pub(crate) struct Request<B> {
 }
 
 /// Finds a request's way.
-pub(crate) async fn route(arrived: Arrived, request: hyper::Request<Incoming>) -> Routed {
+pub(crate) async fn route(arrived: Arrived, request: hyper::Request<Upload>) -> Routed {
     let (parts, body) = request.into_parts();
     if parts.method == Method::GET
         && parts.uri.path() == HEALTH_PATH

@@ -15,7 +15,6 @@ use http::header::{AUTHORIZATION, CONTENT_ENCODING, HeaderMap, HeaderName, TRANS
 use http::request::Parts;
 use http::{Method, Uri};
 use hyper::Response;
-use hyper::body::Incoming;
 use objects::Objects;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use trail::Draft;
@@ -25,6 +24,7 @@ use wire::protocol::Dialect;
 use super::accept::Body;
 use super::authenticate::Authenticated;
 use super::route::Request;
+use super::upload::Upload;
 use super::{Auditor, Gate, answer};
 use call::Call;
 use payload::Payload;
@@ -59,7 +59,7 @@ impl Service {
     /// A request whose caller is known, to its answer.
     async fn answer(
         &self,
-        call: Authenticated<(Parts, Incoming)>,
+        call: Authenticated<(Parts, Upload)>,
     ) -> Result<Response<Body>, ApiError> {
         if let Err(error) = call.for_service(SERVICE) {
             let draft = Draft::new(call.facts(EVENT_SOURCE, call::UNKNOWN));
@@ -135,7 +135,7 @@ impl Service {
 
 impl Gate {
     /// A request of S3, from its signature to its answer.
-    pub(super) async fn objects(&self, request: Request<(Parts, Incoming)>) -> Response<Body> {
+    pub(super) async fn objects(&self, request: Request<(Parts, Upload)>) -> Response<Body> {
         let request_id = request.arrived.request_id.clone();
         // S3's payload is verified as it is read, against what the signature covers.
         let outcome = match self.authenticator.authenticate(request, &[0; 32]) {

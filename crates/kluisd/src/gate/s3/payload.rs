@@ -5,19 +5,20 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
 use objects::BodySource;
 use wire::checksum::ChecksumAlgorithm;
 use wire::payload::{PayloadDecoder, Received};
 use wire::sigv4::Verified;
 use wire::{ApiError, Head};
 
+use crate::gate::upload::Upload;
+
 /// How long a client may be silent in the middle of a body.
 const SILENCE_MAX: Duration = Duration::from_mins(1);
 
 /// The bytes of a request's payload; that there are no more says that they were right.
 pub(super) struct Payload {
-    incoming: Incoming,
+    incoming: Upload,
     decoder: Option<PayloadDecoder>,
     received: Option<Received>,
 }
@@ -27,7 +28,7 @@ impl Payload {
     pub(super) fn new(
         verified: &Verified,
         head: &Head,
-        incoming: Incoming,
+        incoming: Upload,
     ) -> Result<Self, ApiError> {
         let decoder = PayloadDecoder::new(verified, head).map_err(|error| error.to_api_error())?;
         Ok(Self {
