@@ -9,7 +9,6 @@ import os
 import ssl
 import urllib.parse
 
-import awscli.botocore  # makes the CLI's own botocore importable as `botocore`
 import botocore.session
 from botocore import UNSIGNED
 from botocore.auth import S3SigV4Auth, SigV4Auth

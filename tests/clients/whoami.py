@@ -1,6 +1,5 @@
 """Says who the caller is, with nothing but the environment's word for where and how."""
 
-import awscli.botocore  # makes the CLI's own botocore importable as `botocore`
 import botocore.session
 
 sts = botocore.session.get_session().create_client("sts")

@@ -1,7 +1,7 @@
 # A shared secret in the clear, as the seed post's machine gets it: fetched from the bucket, decrypted by the key service.
 import sys
 
-from awscli.botocore.session import get_session
+from botocore.session import get_session
 
 session = get_session()
 bucket, key = sys.argv[1].removeprefix("s3://").split("/", 1)

@@ -1,7 +1,7 @@
 # What an administrator has made before a test begins: two keys, a bucket, and a user without any right.
 import sys
 
-from awscli.botocore.session import get_session
+from botocore.session import get_session
 
 session = get_session()
 kms, s3, iam = (session.create_client(name) for name in ("kms", "s3", "iam"))
