@@ -11,6 +11,7 @@
 //! | `service` | one request's way through |
 //! | `operation` | the frame of an operation, and the table of all of them |
 //! | `create`, `describe`, `aliases`, `encrypt`, `data_keys`, `random`, `policies`, `lifecycle`, `grants` | the operations, by family |
+//! | `unserved` | the operations that are not served, and the answer to them |
 //! | `states` | the table of key states |
 //! | `desk` | what one request sees |
 //! | `names`, `context`, `ciphertext` | what callers write and get: ARNs, encryption contexts, blobs |
@@ -46,6 +47,7 @@ mod record;
 mod service;
 mod states;
 mod sweep;
+mod unserved;
 
 pub use load::OpenError;
 pub use service::Kms;

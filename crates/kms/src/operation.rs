@@ -87,5 +87,43 @@ pub(crate) fn kind(operation: &Operation) -> Kind<'_> {
         O::PutKeyPolicy(request) => Kind::Mutation(request),
         O::ScheduleKeyDeletion(request) => Kind::Mutation(request),
         O::UpdateAlias(request) => Kind::Mutation(request),
+
+        O::ConnectCustomKeyStore(_)
+        | O::CreateCustomKeyStore(_)
+        | O::CreateGrant(_)
+        | O::Decapsulate(_)
+        | O::DeleteCustomKeyStore(_)
+        | O::DeleteImportedKeyMaterial(_)
+        | O::DeriveSharedSecret(_)
+        | O::DescribeCustomKeyStores(_)
+        | O::DisableKeyRotation(_)
+        | O::DisconnectCustomKeyStore(_)
+        | O::EnableKeyRotation(_)
+        | O::Encapsulate(_)
+        | O::GenerateDataKeyPair(_)
+        | O::GenerateDataKeyPairWithoutPlaintext(_)
+        | O::GenerateMac(_)
+        | O::GetKeyLastUsage(_)
+        | O::GetKeyRotationStatus(_)
+        | O::GetParametersForImport(_)
+        | O::GetPublicKey(_)
+        | O::ImportKeyMaterial(_)
+        | O::ListGrants(_)
+        | O::ListKeyRotations(_)
+        | O::ListResourceTags(_)
+        | O::ListRetirableGrants(_)
+        | O::ReEncrypt(_)
+        | O::ReplicateKey(_)
+        | O::RetireGrant(_)
+        | O::RevokeGrant(_)
+        | O::RotateKeyOnDemand(_)
+        | O::Sign(_)
+        | O::TagResource(_)
+        | O::UntagResource(_)
+        | O::UpdateCustomKeyStore(_)
+        | O::UpdateKeyDescription(_)
+        | O::UpdatePrimaryRegion(_)
+        | O::Verify(_)
+        | O::VerifyMac(_) => Kind::Read(operation),
     }
 }

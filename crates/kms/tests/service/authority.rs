@@ -4,40 +4,128 @@ use serde_json::{Value, json};
 
 use crate::support::*;
 
-/// Every operation with a request that the root user may make, on a fresh key with an alias.
+/// Every operation with a request that is about a fresh key, where it is about one.
+#[expect(
+    clippy::too_many_lines,
+    reason = "a table with a line for every operation"
+)]
 fn requests(key: &str, blob: &str) -> Vec<(&'static str, Value)> {
     let policy = json!({ "Version": "2012-10-17", "Statement": [delegates()] }).to_string();
+    let user = format!("arn:aws:iam::{ACCOUNT}:user/mallory");
+    let of_key = || json!({ "KeyId": key });
+    let of_store = || json!({ "CustomKeyStoreId": "cks-1234567890abcdef0" });
+    let data_key = || json!({ "KeyId": key, "KeySpec": "AES_256" });
+    let pair = || json!({ "KeyId": key, "KeyPairSpec": "ECC_NIST_P256" });
+    let mac = "HMAC_SHA_256";
+    let grant = || json!({ "KeyId": key, "GrantId": "0".repeat(64) });
+    let tags = json!([{ "TagKey": "a", "TagValue": "b" }]);
     vec![
-        ("CancelKeyDeletion", json!({ "KeyId": key })),
+        ("CancelKeyDeletion", of_key()),
+        ("ConnectCustomKeyStore", of_store()),
         (
             "CreateAlias",
             json!({ "AliasName": "alias/new", "TargetKeyId": key }),
         ),
+        (
+            "CreateCustomKeyStore",
+            json!({ "CustomKeyStoreName": "store" }),
+        ),
+        (
+            "CreateGrant",
+            json!({ "KeyId": key, "GranteePrincipal": user, "Operations": ["Decrypt"] }),
+        ),
         ("CreateKey", json!({})),
+        (
+            "Decapsulate",
+            json!({ "KeyId": key, "SharedSecretCiphertextBlob": "eA==", "EncapsulationAlgorithm": "ML_KEM" }),
+        ),
         ("Decrypt", json!({ "CiphertextBlob": blob })),
         ("DeleteAlias", json!({ "AliasName": "alias/a" })),
-        ("DescribeKey", json!({ "KeyId": key })),
-        ("DisableKey", json!({ "KeyId": key })),
-        ("EnableKey", json!({ "KeyId": key })),
-        ("Encrypt", json!({ "KeyId": key, "Plaintext": "eA==" })),
+        ("DeleteCustomKeyStore", of_store()),
+        ("DeleteImportedKeyMaterial", of_key()),
         (
-            "GenerateDataKey",
-            json!({ "KeyId": key, "KeySpec": "AES_256" }),
+            "DeriveSharedSecret",
+            json!({ "KeyId": key, "KeyAgreementAlgorithm": "ECDH", "PublicKey": "eA==" }),
         ),
+        ("DescribeCustomKeyStores", json!({})),
+        ("DescribeKey", of_key()),
+        ("DisableKey", of_key()),
+        ("DisableKeyRotation", of_key()),
+        ("DisconnectCustomKeyStore", of_store()),
+        ("EnableKey", of_key()),
+        ("EnableKeyRotation", of_key()),
         (
-            "GenerateDataKeyWithoutPlaintext",
-            json!({ "KeyId": key, "KeySpec": "AES_256" }),
+            "Encapsulate",
+            json!({ "KeyId": key, "EncapsulationAlgorithm": "ML_KEM" }),
+        ),
+        ("Encrypt", json!({ "KeyId": key, "Plaintext": "eA==" })),
+        ("GenerateDataKey", data_key()),
+        ("GenerateDataKeyPair", pair()),
+        ("GenerateDataKeyPairWithoutPlaintext", pair()),
+        ("GenerateDataKeyWithoutPlaintext", data_key()),
+        (
+            "GenerateMac",
+            json!({ "KeyId": key, "Message": "eA==", "MacAlgorithm": mac }),
         ),
         ("GenerateRandom", json!({ "NumberOfBytes": 1 })),
-        ("GetKeyPolicy", json!({ "KeyId": key })),
+        ("GetKeyLastUsage", of_key()),
+        ("GetKeyPolicy", of_key()),
+        ("GetKeyRotationStatus", of_key()),
+        (
+            "GetParametersForImport",
+            json!({ "KeyId": key, "WrappingAlgorithm": "RSAES_OAEP_SHA_256", "WrappingKeySpec": "RSA_2048" }),
+        ),
+        ("GetPublicKey", of_key()),
+        (
+            "ImportKeyMaterial",
+            json!({ "KeyId": key, "ImportToken": "eA==", "EncryptedKeyMaterial": "eA==" }),
+        ),
         ("ListAliases", json!({})),
-        ("ListKeyPolicies", json!({ "KeyId": key })),
+        ("ListGrants", of_key()),
+        ("ListKeyPolicies", of_key()),
+        ("ListKeyRotations", of_key()),
         ("ListKeys", json!({})),
+        ("ListResourceTags", of_key()),
+        ("ListRetirableGrants", json!({ "RetiringPrincipal": user })),
         ("PutKeyPolicy", json!({ "KeyId": key, "Policy": policy })),
-        ("ScheduleKeyDeletion", json!({ "KeyId": key })),
+        (
+            "ReEncrypt",
+            json!({ "CiphertextBlob": blob, "DestinationKeyId": key }),
+        ),
+        (
+            "ReplicateKey",
+            json!({ "KeyId": key, "ReplicaRegion": THERE }),
+        ),
+        ("RetireGrant", grant()),
+        ("RevokeGrant", grant()),
+        ("RotateKeyOnDemand", of_key()),
+        ("ScheduleKeyDeletion", of_key()),
+        (
+            "Sign",
+            json!({ "KeyId": key, "Message": "eA==", "SigningAlgorithm": "ECDSA_SHA_256" }),
+        ),
+        ("TagResource", json!({ "KeyId": key, "Tags": tags })),
+        ("UntagResource", json!({ "KeyId": key, "TagKeys": ["a"] })),
         (
             "UpdateAlias",
             json!({ "AliasName": "alias/a", "TargetKeyId": key }),
+        ),
+        ("UpdateCustomKeyStore", of_store()),
+        (
+            "UpdateKeyDescription",
+            json!({ "KeyId": key, "Description": "other" }),
+        ),
+        (
+            "UpdatePrimaryRegion",
+            json!({ "KeyId": key, "PrimaryRegion": THERE }),
+        ),
+        (
+            "Verify",
+            json!({ "KeyId": key, "Message": "eA==", "Signature": "eA==", "SigningAlgorithm": "ECDSA_SHA_256" }),
+        ),
+        (
+            "VerifyMac",
+            json!({ "KeyId": key, "Message": "eA==", "Mac": "eA==", "MacAlgorithm": mac }),
         ),
     ]
 }

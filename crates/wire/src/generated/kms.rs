@@ -22,6 +22,7 @@ use crate::{
     call,
     error::ApiError,
     sensitive::SensitiveBlob,
+    sensitive::SensitiveString,
     shape::{OperationShape, Service, ServiceProtocol},
     time::EpochSeconds,
 };
@@ -37,24 +38,61 @@ pub static SERVICE: Service = Service {
     },
     operations: &[
         &operations::CANCEL_KEY_DELETION,
+        &operations::CONNECT_CUSTOM_KEY_STORE,
         &operations::CREATE_ALIAS,
+        &operations::CREATE_CUSTOM_KEY_STORE,
+        &operations::CREATE_GRANT,
         &operations::CREATE_KEY,
+        &operations::DECAPSULATE,
         &operations::DECRYPT,
         &operations::DELETE_ALIAS,
+        &operations::DELETE_CUSTOM_KEY_STORE,
+        &operations::DELETE_IMPORTED_KEY_MATERIAL,
+        &operations::DERIVE_SHARED_SECRET,
+        &operations::DESCRIBE_CUSTOM_KEY_STORES,
         &operations::DESCRIBE_KEY,
         &operations::DISABLE_KEY,
+        &operations::DISABLE_KEY_ROTATION,
+        &operations::DISCONNECT_CUSTOM_KEY_STORE,
         &operations::ENABLE_KEY,
+        &operations::ENABLE_KEY_ROTATION,
+        &operations::ENCAPSULATE,
         &operations::ENCRYPT,
         &operations::GENERATE_DATA_KEY,
+        &operations::GENERATE_DATA_KEY_PAIR,
+        &operations::GENERATE_DATA_KEY_PAIR_WITHOUT_PLAINTEXT,
         &operations::GENERATE_DATA_KEY_WITHOUT_PLAINTEXT,
+        &operations::GENERATE_MAC,
         &operations::GENERATE_RANDOM,
+        &operations::GET_KEY_LAST_USAGE,
         &operations::GET_KEY_POLICY,
+        &operations::GET_KEY_ROTATION_STATUS,
+        &operations::GET_PARAMETERS_FOR_IMPORT,
+        &operations::GET_PUBLIC_KEY,
+        &operations::IMPORT_KEY_MATERIAL,
         &operations::LIST_ALIASES,
+        &operations::LIST_GRANTS,
         &operations::LIST_KEY_POLICIES,
+        &operations::LIST_KEY_ROTATIONS,
         &operations::LIST_KEYS,
+        &operations::LIST_RESOURCE_TAGS,
+        &operations::LIST_RETIRABLE_GRANTS,
         &operations::PUT_KEY_POLICY,
+        &operations::RE_ENCRYPT,
+        &operations::REPLICATE_KEY,
+        &operations::RETIRE_GRANT,
+        &operations::REVOKE_GRANT,
+        &operations::ROTATE_KEY_ON_DEMAND,
         &operations::SCHEDULE_KEY_DELETION,
+        &operations::SIGN,
+        &operations::TAG_RESOURCE,
+        &operations::UNTAG_RESOURCE,
         &operations::UPDATE_ALIAS,
+        &operations::UPDATE_CUSTOM_KEY_STORE,
+        &operations::UPDATE_KEY_DESCRIPTION,
+        &operations::UPDATE_PRIMARY_REGION,
+        &operations::VERIFY,
+        &operations::VERIFY_MAC,
     ],
 };
 
@@ -64,42 +102,116 @@ pub static SERVICE: Service = Service {
 pub enum Operation {
     /// `CancelKeyDeletion`.
     CancelKeyDeletion(CancelKeyDeletionRequest),
+    /// `ConnectCustomKeyStore`.
+    ConnectCustomKeyStore(ConnectCustomKeyStoreRequest),
     /// `CreateAlias`.
     CreateAlias(CreateAliasRequest),
+    /// `CreateCustomKeyStore`.
+    CreateCustomKeyStore(CreateCustomKeyStoreRequest),
+    /// `CreateGrant`.
+    CreateGrant(CreateGrantRequest),
     /// `CreateKey`.
     CreateKey(CreateKeyRequest),
+    /// `Decapsulate`.
+    Decapsulate(DecapsulateRequest),
     /// `Decrypt`.
     Decrypt(DecryptRequest),
     /// `DeleteAlias`.
     DeleteAlias(DeleteAliasRequest),
+    /// `DeleteCustomKeyStore`.
+    DeleteCustomKeyStore(DeleteCustomKeyStoreRequest),
+    /// `DeleteImportedKeyMaterial`.
+    DeleteImportedKeyMaterial(DeleteImportedKeyMaterialRequest),
+    /// `DeriveSharedSecret`.
+    DeriveSharedSecret(DeriveSharedSecretRequest),
+    /// `DescribeCustomKeyStores`.
+    DescribeCustomKeyStores(DescribeCustomKeyStoresRequest),
     /// `DescribeKey`.
     DescribeKey(DescribeKeyRequest),
     /// `DisableKey`.
     DisableKey(DisableKeyRequest),
+    /// `DisableKeyRotation`.
+    DisableKeyRotation(DisableKeyRotationRequest),
+    /// `DisconnectCustomKeyStore`.
+    DisconnectCustomKeyStore(DisconnectCustomKeyStoreRequest),
     /// `EnableKey`.
     EnableKey(EnableKeyRequest),
+    /// `EnableKeyRotation`.
+    EnableKeyRotation(EnableKeyRotationRequest),
+    /// `Encapsulate`.
+    Encapsulate(EncapsulateRequest),
     /// `Encrypt`.
     Encrypt(EncryptRequest),
     /// `GenerateDataKey`.
     GenerateDataKey(GenerateDataKeyRequest),
+    /// `GenerateDataKeyPair`.
+    GenerateDataKeyPair(GenerateDataKeyPairRequest),
+    /// `GenerateDataKeyPairWithoutPlaintext`.
+    GenerateDataKeyPairWithoutPlaintext(GenerateDataKeyPairWithoutPlaintextRequest),
     /// `GenerateDataKeyWithoutPlaintext`.
     GenerateDataKeyWithoutPlaintext(GenerateDataKeyWithoutPlaintextRequest),
+    /// `GenerateMac`.
+    GenerateMac(GenerateMacRequest),
     /// `GenerateRandom`.
     GenerateRandom(GenerateRandomRequest),
+    /// `GetKeyLastUsage`.
+    GetKeyLastUsage(GetKeyLastUsageRequest),
     /// `GetKeyPolicy`.
     GetKeyPolicy(GetKeyPolicyRequest),
+    /// `GetKeyRotationStatus`.
+    GetKeyRotationStatus(GetKeyRotationStatusRequest),
+    /// `GetParametersForImport`.
+    GetParametersForImport(GetParametersForImportRequest),
+    /// `GetPublicKey`.
+    GetPublicKey(GetPublicKeyRequest),
+    /// `ImportKeyMaterial`.
+    ImportKeyMaterial(ImportKeyMaterialRequest),
     /// `ListAliases`.
     ListAliases(ListAliasesRequest),
+    /// `ListGrants`.
+    ListGrants(ListGrantsRequest),
     /// `ListKeyPolicies`.
     ListKeyPolicies(ListKeyPoliciesRequest),
+    /// `ListKeyRotations`.
+    ListKeyRotations(ListKeyRotationsRequest),
     /// `ListKeys`.
     ListKeys(ListKeysRequest),
+    /// `ListResourceTags`.
+    ListResourceTags(ListResourceTagsRequest),
+    /// `ListRetirableGrants`.
+    ListRetirableGrants(ListRetirableGrantsRequest),
     /// `PutKeyPolicy`.
     PutKeyPolicy(PutKeyPolicyRequest),
+    /// `ReEncrypt`.
+    ReEncrypt(ReEncryptRequest),
+    /// `ReplicateKey`.
+    ReplicateKey(ReplicateKeyRequest),
+    /// `RetireGrant`.
+    RetireGrant(RetireGrantRequest),
+    /// `RevokeGrant`.
+    RevokeGrant(RevokeGrantRequest),
+    /// `RotateKeyOnDemand`.
+    RotateKeyOnDemand(RotateKeyOnDemandRequest),
     /// `ScheduleKeyDeletion`.
     ScheduleKeyDeletion(ScheduleKeyDeletionRequest),
+    /// `Sign`.
+    Sign(SignRequest),
+    /// `TagResource`.
+    TagResource(TagResourceRequest),
+    /// `UntagResource`.
+    UntagResource(UntagResourceRequest),
     /// `UpdateAlias`.
     UpdateAlias(UpdateAliasRequest),
+    /// `UpdateCustomKeyStore`.
+    UpdateCustomKeyStore(UpdateCustomKeyStoreRequest),
+    /// `UpdateKeyDescription`.
+    UpdateKeyDescription(UpdateKeyDescriptionRequest),
+    /// `UpdatePrimaryRegion`.
+    UpdatePrimaryRegion(UpdatePrimaryRegionRequest),
+    /// `Verify`.
+    Verify(VerifyRequest),
+    /// `VerifyMac`.
+    VerifyMac(VerifyMacRequest),
 }
 
 impl Operation {
@@ -114,54 +226,186 @@ impl Operation {
                 call::typed(&SERVICE, operations::CANCEL_KEY_DELETION.input, value)
                     .map(Self::CancelKeyDeletion)
             }
+            "ConnectCustomKeyStore" => {
+                call::typed(&SERVICE, operations::CONNECT_CUSTOM_KEY_STORE.input, value)
+                    .map(Self::ConnectCustomKeyStore)
+            }
             "CreateAlias" => {
                 call::typed(&SERVICE, operations::CREATE_ALIAS.input, value).map(Self::CreateAlias)
             }
+            "CreateCustomKeyStore" => {
+                call::typed(&SERVICE, operations::CREATE_CUSTOM_KEY_STORE.input, value)
+                    .map(Self::CreateCustomKeyStore)
+            }
+            "CreateGrant" => {
+                call::typed(&SERVICE, operations::CREATE_GRANT.input, value).map(Self::CreateGrant)
+            }
             "CreateKey" => {
                 call::typed(&SERVICE, operations::CREATE_KEY.input, value).map(Self::CreateKey)
+            }
+            "Decapsulate" => {
+                call::typed(&SERVICE, operations::DECAPSULATE.input, value).map(Self::Decapsulate)
             }
             "Decrypt" => call::typed(&SERVICE, operations::DECRYPT.input, value).map(Self::Decrypt),
             "DeleteAlias" => {
                 call::typed(&SERVICE, operations::DELETE_ALIAS.input, value).map(Self::DeleteAlias)
             }
+            "DeleteCustomKeyStore" => {
+                call::typed(&SERVICE, operations::DELETE_CUSTOM_KEY_STORE.input, value)
+                    .map(Self::DeleteCustomKeyStore)
+            }
+            "DeleteImportedKeyMaterial" => call::typed(
+                &SERVICE,
+                operations::DELETE_IMPORTED_KEY_MATERIAL.input,
+                value,
+            )
+            .map(Self::DeleteImportedKeyMaterial),
+            "DeriveSharedSecret" => {
+                call::typed(&SERVICE, operations::DERIVE_SHARED_SECRET.input, value)
+                    .map(Self::DeriveSharedSecret)
+            }
+            "DescribeCustomKeyStores" => call::typed(
+                &SERVICE,
+                operations::DESCRIBE_CUSTOM_KEY_STORES.input,
+                value,
+            )
+            .map(Self::DescribeCustomKeyStores),
             "DescribeKey" => {
                 call::typed(&SERVICE, operations::DESCRIBE_KEY.input, value).map(Self::DescribeKey)
             }
             "DisableKey" => {
                 call::typed(&SERVICE, operations::DISABLE_KEY.input, value).map(Self::DisableKey)
             }
+            "DisableKeyRotation" => {
+                call::typed(&SERVICE, operations::DISABLE_KEY_ROTATION.input, value)
+                    .map(Self::DisableKeyRotation)
+            }
+            "DisconnectCustomKeyStore" => call::typed(
+                &SERVICE,
+                operations::DISCONNECT_CUSTOM_KEY_STORE.input,
+                value,
+            )
+            .map(Self::DisconnectCustomKeyStore),
             "EnableKey" => {
                 call::typed(&SERVICE, operations::ENABLE_KEY.input, value).map(Self::EnableKey)
+            }
+            "EnableKeyRotation" => {
+                call::typed(&SERVICE, operations::ENABLE_KEY_ROTATION.input, value)
+                    .map(Self::EnableKeyRotation)
+            }
+            "Encapsulate" => {
+                call::typed(&SERVICE, operations::ENCAPSULATE.input, value).map(Self::Encapsulate)
             }
             "Encrypt" => call::typed(&SERVICE, operations::ENCRYPT.input, value).map(Self::Encrypt),
             "GenerateDataKey" => call::typed(&SERVICE, operations::GENERATE_DATA_KEY.input, value)
                 .map(Self::GenerateDataKey),
+            "GenerateDataKeyPair" => {
+                call::typed(&SERVICE, operations::GENERATE_DATA_KEY_PAIR.input, value)
+                    .map(Self::GenerateDataKeyPair)
+            }
+            "GenerateDataKeyPairWithoutPlaintext" => call::typed(
+                &SERVICE,
+                operations::GENERATE_DATA_KEY_PAIR_WITHOUT_PLAINTEXT.input,
+                value,
+            )
+            .map(Self::GenerateDataKeyPairWithoutPlaintext),
             "GenerateDataKeyWithoutPlaintext" => call::typed(
                 &SERVICE,
                 operations::GENERATE_DATA_KEY_WITHOUT_PLAINTEXT.input,
                 value,
             )
             .map(Self::GenerateDataKeyWithoutPlaintext),
+            "GenerateMac" => {
+                call::typed(&SERVICE, operations::GENERATE_MAC.input, value).map(Self::GenerateMac)
+            }
             "GenerateRandom" => call::typed(&SERVICE, operations::GENERATE_RANDOM.input, value)
                 .map(Self::GenerateRandom),
+            "GetKeyLastUsage" => call::typed(&SERVICE, operations::GET_KEY_LAST_USAGE.input, value)
+                .map(Self::GetKeyLastUsage),
             "GetKeyPolicy" => call::typed(&SERVICE, operations::GET_KEY_POLICY.input, value)
                 .map(Self::GetKeyPolicy),
+            "GetKeyRotationStatus" => {
+                call::typed(&SERVICE, operations::GET_KEY_ROTATION_STATUS.input, value)
+                    .map(Self::GetKeyRotationStatus)
+            }
+            "GetParametersForImport" => {
+                call::typed(&SERVICE, operations::GET_PARAMETERS_FOR_IMPORT.input, value)
+                    .map(Self::GetParametersForImport)
+            }
+            "GetPublicKey" => call::typed(&SERVICE, operations::GET_PUBLIC_KEY.input, value)
+                .map(Self::GetPublicKey),
+            "ImportKeyMaterial" => {
+                call::typed(&SERVICE, operations::IMPORT_KEY_MATERIAL.input, value)
+                    .map(Self::ImportKeyMaterial)
+            }
             "ListAliases" => {
                 call::typed(&SERVICE, operations::LIST_ALIASES.input, value).map(Self::ListAliases)
             }
+            "ListGrants" => {
+                call::typed(&SERVICE, operations::LIST_GRANTS.input, value).map(Self::ListGrants)
+            }
             "ListKeyPolicies" => call::typed(&SERVICE, operations::LIST_KEY_POLICIES.input, value)
                 .map(Self::ListKeyPolicies),
+            "ListKeyRotations" => {
+                call::typed(&SERVICE, operations::LIST_KEY_ROTATIONS.input, value)
+                    .map(Self::ListKeyRotations)
+            }
             "ListKeys" => {
                 call::typed(&SERVICE, operations::LIST_KEYS.input, value).map(Self::ListKeys)
             }
+            "ListResourceTags" => {
+                call::typed(&SERVICE, operations::LIST_RESOURCE_TAGS.input, value)
+                    .map(Self::ListResourceTags)
+            }
+            "ListRetirableGrants" => {
+                call::typed(&SERVICE, operations::LIST_RETIRABLE_GRANTS.input, value)
+                    .map(Self::ListRetirableGrants)
+            }
             "PutKeyPolicy" => call::typed(&SERVICE, operations::PUT_KEY_POLICY.input, value)
                 .map(Self::PutKeyPolicy),
+            "ReEncrypt" => {
+                call::typed(&SERVICE, operations::RE_ENCRYPT.input, value).map(Self::ReEncrypt)
+            }
+            "ReplicateKey" => call::typed(&SERVICE, operations::REPLICATE_KEY.input, value)
+                .map(Self::ReplicateKey),
+            "RetireGrant" => {
+                call::typed(&SERVICE, operations::RETIRE_GRANT.input, value).map(Self::RetireGrant)
+            }
+            "RevokeGrant" => {
+                call::typed(&SERVICE, operations::REVOKE_GRANT.input, value).map(Self::RevokeGrant)
+            }
+            "RotateKeyOnDemand" => {
+                call::typed(&SERVICE, operations::ROTATE_KEY_ON_DEMAND.input, value)
+                    .map(Self::RotateKeyOnDemand)
+            }
             "ScheduleKeyDeletion" => {
                 call::typed(&SERVICE, operations::SCHEDULE_KEY_DELETION.input, value)
                     .map(Self::ScheduleKeyDeletion)
             }
+            "Sign" => call::typed(&SERVICE, operations::SIGN.input, value).map(Self::Sign),
+            "TagResource" => {
+                call::typed(&SERVICE, operations::TAG_RESOURCE.input, value).map(Self::TagResource)
+            }
+            "UntagResource" => call::typed(&SERVICE, operations::UNTAG_RESOURCE.input, value)
+                .map(Self::UntagResource),
             "UpdateAlias" => {
                 call::typed(&SERVICE, operations::UPDATE_ALIAS.input, value).map(Self::UpdateAlias)
+            }
+            "UpdateCustomKeyStore" => {
+                call::typed(&SERVICE, operations::UPDATE_CUSTOM_KEY_STORE.input, value)
+                    .map(Self::UpdateCustomKeyStore)
+            }
+            "UpdateKeyDescription" => {
+                call::typed(&SERVICE, operations::UPDATE_KEY_DESCRIPTION.input, value)
+                    .map(Self::UpdateKeyDescription)
+            }
+            "UpdatePrimaryRegion" => {
+                call::typed(&SERVICE, operations::UPDATE_PRIMARY_REGION.input, value)
+                    .map(Self::UpdatePrimaryRegion)
+            }
+            "Verify" => call::typed(&SERVICE, operations::VERIFY.input, value).map(Self::Verify),
+            "VerifyMac" => {
+                call::typed(&SERVICE, operations::VERIFY_MAC.input, value).map(Self::VerifyMac)
             }
             _ => Err(call::unknown_operation(&SERVICE, name)),
         }
@@ -176,26 +420,65 @@ impl Operation {
     pub fn shape(&self) -> &'static OperationShape {
         match self {
             Self::CancelKeyDeletion(_) => &operations::CANCEL_KEY_DELETION,
+            Self::ConnectCustomKeyStore(_) => &operations::CONNECT_CUSTOM_KEY_STORE,
             Self::CreateAlias(_) => &operations::CREATE_ALIAS,
+            Self::CreateCustomKeyStore(_) => &operations::CREATE_CUSTOM_KEY_STORE,
+            Self::CreateGrant(_) => &operations::CREATE_GRANT,
             Self::CreateKey(_) => &operations::CREATE_KEY,
+            Self::Decapsulate(_) => &operations::DECAPSULATE,
             Self::Decrypt(_) => &operations::DECRYPT,
             Self::DeleteAlias(_) => &operations::DELETE_ALIAS,
+            Self::DeleteCustomKeyStore(_) => &operations::DELETE_CUSTOM_KEY_STORE,
+            Self::DeleteImportedKeyMaterial(_) => &operations::DELETE_IMPORTED_KEY_MATERIAL,
+            Self::DeriveSharedSecret(_) => &operations::DERIVE_SHARED_SECRET,
+            Self::DescribeCustomKeyStores(_) => &operations::DESCRIBE_CUSTOM_KEY_STORES,
             Self::DescribeKey(_) => &operations::DESCRIBE_KEY,
             Self::DisableKey(_) => &operations::DISABLE_KEY,
+            Self::DisableKeyRotation(_) => &operations::DISABLE_KEY_ROTATION,
+            Self::DisconnectCustomKeyStore(_) => &operations::DISCONNECT_CUSTOM_KEY_STORE,
             Self::EnableKey(_) => &operations::ENABLE_KEY,
+            Self::EnableKeyRotation(_) => &operations::ENABLE_KEY_ROTATION,
+            Self::Encapsulate(_) => &operations::ENCAPSULATE,
             Self::Encrypt(_) => &operations::ENCRYPT,
             Self::GenerateDataKey(_) => &operations::GENERATE_DATA_KEY,
+            Self::GenerateDataKeyPair(_) => &operations::GENERATE_DATA_KEY_PAIR,
+            Self::GenerateDataKeyPairWithoutPlaintext(_) => {
+                &operations::GENERATE_DATA_KEY_PAIR_WITHOUT_PLAINTEXT
+            }
             Self::GenerateDataKeyWithoutPlaintext(_) => {
                 &operations::GENERATE_DATA_KEY_WITHOUT_PLAINTEXT
             }
+            Self::GenerateMac(_) => &operations::GENERATE_MAC,
             Self::GenerateRandom(_) => &operations::GENERATE_RANDOM,
+            Self::GetKeyLastUsage(_) => &operations::GET_KEY_LAST_USAGE,
             Self::GetKeyPolicy(_) => &operations::GET_KEY_POLICY,
+            Self::GetKeyRotationStatus(_) => &operations::GET_KEY_ROTATION_STATUS,
+            Self::GetParametersForImport(_) => &operations::GET_PARAMETERS_FOR_IMPORT,
+            Self::GetPublicKey(_) => &operations::GET_PUBLIC_KEY,
+            Self::ImportKeyMaterial(_) => &operations::IMPORT_KEY_MATERIAL,
             Self::ListAliases(_) => &operations::LIST_ALIASES,
+            Self::ListGrants(_) => &operations::LIST_GRANTS,
             Self::ListKeyPolicies(_) => &operations::LIST_KEY_POLICIES,
+            Self::ListKeyRotations(_) => &operations::LIST_KEY_ROTATIONS,
             Self::ListKeys(_) => &operations::LIST_KEYS,
+            Self::ListResourceTags(_) => &operations::LIST_RESOURCE_TAGS,
+            Self::ListRetirableGrants(_) => &operations::LIST_RETIRABLE_GRANTS,
             Self::PutKeyPolicy(_) => &operations::PUT_KEY_POLICY,
+            Self::ReEncrypt(_) => &operations::RE_ENCRYPT,
+            Self::ReplicateKey(_) => &operations::REPLICATE_KEY,
+            Self::RetireGrant(_) => &operations::RETIRE_GRANT,
+            Self::RevokeGrant(_) => &operations::REVOKE_GRANT,
+            Self::RotateKeyOnDemand(_) => &operations::ROTATE_KEY_ON_DEMAND,
             Self::ScheduleKeyDeletion(_) => &operations::SCHEDULE_KEY_DELETION,
+            Self::Sign(_) => &operations::SIGN,
+            Self::TagResource(_) => &operations::TAG_RESOURCE,
+            Self::UntagResource(_) => &operations::UNTAG_RESOURCE,
             Self::UpdateAlias(_) => &operations::UPDATE_ALIAS,
+            Self::UpdateCustomKeyStore(_) => &operations::UPDATE_CUSTOM_KEY_STORE,
+            Self::UpdateKeyDescription(_) => &operations::UPDATE_KEY_DESCRIPTION,
+            Self::UpdatePrimaryRegion(_) => &operations::UPDATE_PRIMARY_REGION,
+            Self::Verify(_) => &operations::VERIFY,
+            Self::VerifyMac(_) => &operations::VERIFY_MAC,
         }
     }
 
@@ -211,42 +494,116 @@ impl Operation {
 pub enum Response {
     /// `CancelKeyDeletion`.
     CancelKeyDeletion(CancelKeyDeletionResponse),
+    /// `ConnectCustomKeyStore`.
+    ConnectCustomKeyStore(ConnectCustomKeyStoreResponse),
     /// `CreateAlias`.
     CreateAlias,
+    /// `CreateCustomKeyStore`.
+    CreateCustomKeyStore(CreateCustomKeyStoreResponse),
+    /// `CreateGrant`.
+    CreateGrant(CreateGrantResponse),
     /// `CreateKey`.
     CreateKey(CreateKeyResponse),
+    /// `Decapsulate`.
+    Decapsulate(DecapsulateResponse),
     /// `Decrypt`.
     Decrypt(DecryptResponse),
     /// `DeleteAlias`.
     DeleteAlias,
+    /// `DeleteCustomKeyStore`.
+    DeleteCustomKeyStore(DeleteCustomKeyStoreResponse),
+    /// `DeleteImportedKeyMaterial`.
+    DeleteImportedKeyMaterial(DeleteImportedKeyMaterialResponse),
+    /// `DeriveSharedSecret`.
+    DeriveSharedSecret(DeriveSharedSecretResponse),
+    /// `DescribeCustomKeyStores`.
+    DescribeCustomKeyStores(DescribeCustomKeyStoresResponse),
     /// `DescribeKey`.
     DescribeKey(DescribeKeyResponse),
     /// `DisableKey`.
     DisableKey,
+    /// `DisableKeyRotation`.
+    DisableKeyRotation,
+    /// `DisconnectCustomKeyStore`.
+    DisconnectCustomKeyStore(DisconnectCustomKeyStoreResponse),
     /// `EnableKey`.
     EnableKey,
+    /// `EnableKeyRotation`.
+    EnableKeyRotation,
+    /// `Encapsulate`.
+    Encapsulate(EncapsulateResponse),
     /// `Encrypt`.
     Encrypt(EncryptResponse),
     /// `GenerateDataKey`.
     GenerateDataKey(GenerateDataKeyResponse),
+    /// `GenerateDataKeyPair`.
+    GenerateDataKeyPair(GenerateDataKeyPairResponse),
+    /// `GenerateDataKeyPairWithoutPlaintext`.
+    GenerateDataKeyPairWithoutPlaintext(GenerateDataKeyPairWithoutPlaintextResponse),
     /// `GenerateDataKeyWithoutPlaintext`.
     GenerateDataKeyWithoutPlaintext(GenerateDataKeyWithoutPlaintextResponse),
+    /// `GenerateMac`.
+    GenerateMac(GenerateMacResponse),
     /// `GenerateRandom`.
     GenerateRandom(GenerateRandomResponse),
+    /// `GetKeyLastUsage`.
+    GetKeyLastUsage(GetKeyLastUsageResponse),
     /// `GetKeyPolicy`.
     GetKeyPolicy(GetKeyPolicyResponse),
+    /// `GetKeyRotationStatus`.
+    GetKeyRotationStatus(GetKeyRotationStatusResponse),
+    /// `GetParametersForImport`.
+    GetParametersForImport(GetParametersForImportResponse),
+    /// `GetPublicKey`.
+    GetPublicKey(GetPublicKeyResponse),
+    /// `ImportKeyMaterial`.
+    ImportKeyMaterial(ImportKeyMaterialResponse),
     /// `ListAliases`.
     ListAliases(ListAliasesResponse),
+    /// `ListGrants`.
+    ListGrants(ListGrantsResponse),
     /// `ListKeyPolicies`.
     ListKeyPolicies(ListKeyPoliciesResponse),
+    /// `ListKeyRotations`.
+    ListKeyRotations(ListKeyRotationsResponse),
     /// `ListKeys`.
     ListKeys(ListKeysResponse),
+    /// `ListResourceTags`.
+    ListResourceTags(ListResourceTagsResponse),
+    /// `ListRetirableGrants`.
+    ListRetirableGrants(ListGrantsResponse),
     /// `PutKeyPolicy`.
     PutKeyPolicy,
+    /// `ReEncrypt`.
+    ReEncrypt(ReEncryptResponse),
+    /// `ReplicateKey`.
+    ReplicateKey(ReplicateKeyResponse),
+    /// `RetireGrant`.
+    RetireGrant,
+    /// `RevokeGrant`.
+    RevokeGrant,
+    /// `RotateKeyOnDemand`.
+    RotateKeyOnDemand(RotateKeyOnDemandResponse),
     /// `ScheduleKeyDeletion`.
     ScheduleKeyDeletion(ScheduleKeyDeletionResponse),
+    /// `Sign`.
+    Sign(SignResponse),
+    /// `TagResource`.
+    TagResource,
+    /// `UntagResource`.
+    UntagResource,
     /// `UpdateAlias`.
     UpdateAlias,
+    /// `UpdateCustomKeyStore`.
+    UpdateCustomKeyStore(UpdateCustomKeyStoreResponse),
+    /// `UpdateKeyDescription`.
+    UpdateKeyDescription,
+    /// `UpdatePrimaryRegion`.
+    UpdatePrimaryRegion,
+    /// `Verify`.
+    Verify(VerifyResponse),
+    /// `VerifyMac`.
+    VerifyMac(VerifyMacResponse),
 }
 
 impl Response {
@@ -261,44 +618,155 @@ impl Response {
                 call::typed(&SERVICE, &shapes::CANCEL_KEY_DELETION_RESPONSE, value)
                     .map(Self::CancelKeyDeletion)
             }
+            "ConnectCustomKeyStore" => {
+                call::typed(&SERVICE, &shapes::CONNECT_CUSTOM_KEY_STORE_RESPONSE, value)
+                    .map(Self::ConnectCustomKeyStore)
+            }
             "CreateAlias" => Ok(Self::CreateAlias),
+            "CreateCustomKeyStore" => {
+                call::typed(&SERVICE, &shapes::CREATE_CUSTOM_KEY_STORE_RESPONSE, value)
+                    .map(Self::CreateCustomKeyStore)
+            }
+            "CreateGrant" => {
+                call::typed(&SERVICE, &shapes::CREATE_GRANT_RESPONSE, value).map(Self::CreateGrant)
+            }
             "CreateKey" => {
                 call::typed(&SERVICE, &shapes::CREATE_KEY_RESPONSE, value).map(Self::CreateKey)
             }
+            "Decapsulate" => {
+                call::typed(&SERVICE, &shapes::DECAPSULATE_RESPONSE, value).map(Self::Decapsulate)
+            }
             "Decrypt" => call::typed(&SERVICE, &shapes::DECRYPT_RESPONSE, value).map(Self::Decrypt),
             "DeleteAlias" => Ok(Self::DeleteAlias),
+            "DeleteCustomKeyStore" => {
+                call::typed(&SERVICE, &shapes::DELETE_CUSTOM_KEY_STORE_RESPONSE, value)
+                    .map(Self::DeleteCustomKeyStore)
+            }
+            "DeleteImportedKeyMaterial" => call::typed(
+                &SERVICE,
+                &shapes::DELETE_IMPORTED_KEY_MATERIAL_RESPONSE,
+                value,
+            )
+            .map(Self::DeleteImportedKeyMaterial),
+            "DeriveSharedSecret" => {
+                call::typed(&SERVICE, &shapes::DERIVE_SHARED_SECRET_RESPONSE, value)
+                    .map(Self::DeriveSharedSecret)
+            }
+            "DescribeCustomKeyStores" => call::typed(
+                &SERVICE,
+                &shapes::DESCRIBE_CUSTOM_KEY_STORES_RESPONSE,
+                value,
+            )
+            .map(Self::DescribeCustomKeyStores),
             "DescribeKey" => {
                 call::typed(&SERVICE, &shapes::DESCRIBE_KEY_RESPONSE, value).map(Self::DescribeKey)
             }
             "DisableKey" => Ok(Self::DisableKey),
+            "DisableKeyRotation" => Ok(Self::DisableKeyRotation),
+            "DisconnectCustomKeyStore" => call::typed(
+                &SERVICE,
+                &shapes::DISCONNECT_CUSTOM_KEY_STORE_RESPONSE,
+                value,
+            )
+            .map(Self::DisconnectCustomKeyStore),
             "EnableKey" => Ok(Self::EnableKey),
+            "EnableKeyRotation" => Ok(Self::EnableKeyRotation),
+            "Encapsulate" => {
+                call::typed(&SERVICE, &shapes::ENCAPSULATE_RESPONSE, value).map(Self::Encapsulate)
+            }
             "Encrypt" => call::typed(&SERVICE, &shapes::ENCRYPT_RESPONSE, value).map(Self::Encrypt),
             "GenerateDataKey" => call::typed(&SERVICE, &shapes::GENERATE_DATA_KEY_RESPONSE, value)
                 .map(Self::GenerateDataKey),
+            "GenerateDataKeyPair" => {
+                call::typed(&SERVICE, &shapes::GENERATE_DATA_KEY_PAIR_RESPONSE, value)
+                    .map(Self::GenerateDataKeyPair)
+            }
+            "GenerateDataKeyPairWithoutPlaintext" => call::typed(
+                &SERVICE,
+                &shapes::GENERATE_DATA_KEY_PAIR_WITHOUT_PLAINTEXT_RESPONSE,
+                value,
+            )
+            .map(Self::GenerateDataKeyPairWithoutPlaintext),
             "GenerateDataKeyWithoutPlaintext" => call::typed(
                 &SERVICE,
                 &shapes::GENERATE_DATA_KEY_WITHOUT_PLAINTEXT_RESPONSE,
                 value,
             )
             .map(Self::GenerateDataKeyWithoutPlaintext),
+            "GenerateMac" => {
+                call::typed(&SERVICE, &shapes::GENERATE_MAC_RESPONSE, value).map(Self::GenerateMac)
+            }
             "GenerateRandom" => call::typed(&SERVICE, &shapes::GENERATE_RANDOM_RESPONSE, value)
                 .map(Self::GenerateRandom),
+            "GetKeyLastUsage" => call::typed(&SERVICE, &shapes::GET_KEY_LAST_USAGE_RESPONSE, value)
+                .map(Self::GetKeyLastUsage),
             "GetKeyPolicy" => call::typed(&SERVICE, &shapes::GET_KEY_POLICY_RESPONSE, value)
                 .map(Self::GetKeyPolicy),
+            "GetKeyRotationStatus" => {
+                call::typed(&SERVICE, &shapes::GET_KEY_ROTATION_STATUS_RESPONSE, value)
+                    .map(Self::GetKeyRotationStatus)
+            }
+            "GetParametersForImport" => {
+                call::typed(&SERVICE, &shapes::GET_PARAMETERS_FOR_IMPORT_RESPONSE, value)
+                    .map(Self::GetParametersForImport)
+            }
+            "GetPublicKey" => call::typed(&SERVICE, &shapes::GET_PUBLIC_KEY_RESPONSE, value)
+                .map(Self::GetPublicKey),
+            "ImportKeyMaterial" => {
+                call::typed(&SERVICE, &shapes::IMPORT_KEY_MATERIAL_RESPONSE, value)
+                    .map(Self::ImportKeyMaterial)
+            }
             "ListAliases" => {
                 call::typed(&SERVICE, &shapes::LIST_ALIASES_RESPONSE, value).map(Self::ListAliases)
             }
+            "ListGrants" => {
+                call::typed(&SERVICE, &shapes::LIST_GRANTS_RESPONSE, value).map(Self::ListGrants)
+            }
             "ListKeyPolicies" => call::typed(&SERVICE, &shapes::LIST_KEY_POLICIES_RESPONSE, value)
                 .map(Self::ListKeyPolicies),
+            "ListKeyRotations" => {
+                call::typed(&SERVICE, &shapes::LIST_KEY_ROTATIONS_RESPONSE, value)
+                    .map(Self::ListKeyRotations)
+            }
             "ListKeys" => {
                 call::typed(&SERVICE, &shapes::LIST_KEYS_RESPONSE, value).map(Self::ListKeys)
             }
+            "ListResourceTags" => {
+                call::typed(&SERVICE, &shapes::LIST_RESOURCE_TAGS_RESPONSE, value)
+                    .map(Self::ListResourceTags)
+            }
+            "ListRetirableGrants" => call::typed(&SERVICE, &shapes::LIST_GRANTS_RESPONSE, value)
+                .map(Self::ListRetirableGrants),
             "PutKeyPolicy" => Ok(Self::PutKeyPolicy),
+            "ReEncrypt" => {
+                call::typed(&SERVICE, &shapes::RE_ENCRYPT_RESPONSE, value).map(Self::ReEncrypt)
+            }
+            "ReplicateKey" => call::typed(&SERVICE, &shapes::REPLICATE_KEY_RESPONSE, value)
+                .map(Self::ReplicateKey),
+            "RetireGrant" => Ok(Self::RetireGrant),
+            "RevokeGrant" => Ok(Self::RevokeGrant),
+            "RotateKeyOnDemand" => {
+                call::typed(&SERVICE, &shapes::ROTATE_KEY_ON_DEMAND_RESPONSE, value)
+                    .map(Self::RotateKeyOnDemand)
+            }
             "ScheduleKeyDeletion" => {
                 call::typed(&SERVICE, &shapes::SCHEDULE_KEY_DELETION_RESPONSE, value)
                     .map(Self::ScheduleKeyDeletion)
             }
+            "Sign" => call::typed(&SERVICE, &shapes::SIGN_RESPONSE, value).map(Self::Sign),
+            "TagResource" => Ok(Self::TagResource),
+            "UntagResource" => Ok(Self::UntagResource),
             "UpdateAlias" => Ok(Self::UpdateAlias),
+            "UpdateCustomKeyStore" => {
+                call::typed(&SERVICE, &shapes::UPDATE_CUSTOM_KEY_STORE_RESPONSE, value)
+                    .map(Self::UpdateCustomKeyStore)
+            }
+            "UpdateKeyDescription" => Ok(Self::UpdateKeyDescription),
+            "UpdatePrimaryRegion" => Ok(Self::UpdatePrimaryRegion),
+            "Verify" => call::typed(&SERVICE, &shapes::VERIFY_RESPONSE, value).map(Self::Verify),
+            "VerifyMac" => {
+                call::typed(&SERVICE, &shapes::VERIFY_MAC_RESPONSE, value).map(Self::VerifyMac)
+            }
             _ => Err(call::unknown_operation(&SERVICE, name)),
         }
     }
@@ -312,26 +780,65 @@ impl Response {
     pub fn shape(&self) -> &'static OperationShape {
         match self {
             Self::CancelKeyDeletion(_) => &operations::CANCEL_KEY_DELETION,
+            Self::ConnectCustomKeyStore(_) => &operations::CONNECT_CUSTOM_KEY_STORE,
             Self::CreateAlias => &operations::CREATE_ALIAS,
+            Self::CreateCustomKeyStore(_) => &operations::CREATE_CUSTOM_KEY_STORE,
+            Self::CreateGrant(_) => &operations::CREATE_GRANT,
             Self::CreateKey(_) => &operations::CREATE_KEY,
+            Self::Decapsulate(_) => &operations::DECAPSULATE,
             Self::Decrypt(_) => &operations::DECRYPT,
             Self::DeleteAlias => &operations::DELETE_ALIAS,
+            Self::DeleteCustomKeyStore(_) => &operations::DELETE_CUSTOM_KEY_STORE,
+            Self::DeleteImportedKeyMaterial(_) => &operations::DELETE_IMPORTED_KEY_MATERIAL,
+            Self::DeriveSharedSecret(_) => &operations::DERIVE_SHARED_SECRET,
+            Self::DescribeCustomKeyStores(_) => &operations::DESCRIBE_CUSTOM_KEY_STORES,
             Self::DescribeKey(_) => &operations::DESCRIBE_KEY,
             Self::DisableKey => &operations::DISABLE_KEY,
+            Self::DisableKeyRotation => &operations::DISABLE_KEY_ROTATION,
+            Self::DisconnectCustomKeyStore(_) => &operations::DISCONNECT_CUSTOM_KEY_STORE,
             Self::EnableKey => &operations::ENABLE_KEY,
+            Self::EnableKeyRotation => &operations::ENABLE_KEY_ROTATION,
+            Self::Encapsulate(_) => &operations::ENCAPSULATE,
             Self::Encrypt(_) => &operations::ENCRYPT,
             Self::GenerateDataKey(_) => &operations::GENERATE_DATA_KEY,
+            Self::GenerateDataKeyPair(_) => &operations::GENERATE_DATA_KEY_PAIR,
+            Self::GenerateDataKeyPairWithoutPlaintext(_) => {
+                &operations::GENERATE_DATA_KEY_PAIR_WITHOUT_PLAINTEXT
+            }
             Self::GenerateDataKeyWithoutPlaintext(_) => {
                 &operations::GENERATE_DATA_KEY_WITHOUT_PLAINTEXT
             }
+            Self::GenerateMac(_) => &operations::GENERATE_MAC,
             Self::GenerateRandom(_) => &operations::GENERATE_RANDOM,
+            Self::GetKeyLastUsage(_) => &operations::GET_KEY_LAST_USAGE,
             Self::GetKeyPolicy(_) => &operations::GET_KEY_POLICY,
+            Self::GetKeyRotationStatus(_) => &operations::GET_KEY_ROTATION_STATUS,
+            Self::GetParametersForImport(_) => &operations::GET_PARAMETERS_FOR_IMPORT,
+            Self::GetPublicKey(_) => &operations::GET_PUBLIC_KEY,
+            Self::ImportKeyMaterial(_) => &operations::IMPORT_KEY_MATERIAL,
             Self::ListAliases(_) => &operations::LIST_ALIASES,
+            Self::ListGrants(_) => &operations::LIST_GRANTS,
             Self::ListKeyPolicies(_) => &operations::LIST_KEY_POLICIES,
+            Self::ListKeyRotations(_) => &operations::LIST_KEY_ROTATIONS,
             Self::ListKeys(_) => &operations::LIST_KEYS,
+            Self::ListResourceTags(_) => &operations::LIST_RESOURCE_TAGS,
+            Self::ListRetirableGrants(_) => &operations::LIST_RETIRABLE_GRANTS,
             Self::PutKeyPolicy => &operations::PUT_KEY_POLICY,
+            Self::ReEncrypt(_) => &operations::RE_ENCRYPT,
+            Self::ReplicateKey(_) => &operations::REPLICATE_KEY,
+            Self::RetireGrant => &operations::RETIRE_GRANT,
+            Self::RevokeGrant => &operations::REVOKE_GRANT,
+            Self::RotateKeyOnDemand(_) => &operations::ROTATE_KEY_ON_DEMAND,
             Self::ScheduleKeyDeletion(_) => &operations::SCHEDULE_KEY_DELETION,
+            Self::Sign(_) => &operations::SIGN,
+            Self::TagResource => &operations::TAG_RESOURCE,
+            Self::UntagResource => &operations::UNTAG_RESOURCE,
             Self::UpdateAlias => &operations::UPDATE_ALIAS,
+            Self::UpdateCustomKeyStore(_) => &operations::UPDATE_CUSTOM_KEY_STORE,
+            Self::UpdateKeyDescription => &operations::UPDATE_KEY_DESCRIPTION,
+            Self::UpdatePrimaryRegion => &operations::UPDATE_PRIMARY_REGION,
+            Self::Verify(_) => &operations::VERIFY,
+            Self::VerifyMac(_) => &operations::VERIFY_MAC,
         }
     }
 
@@ -342,6 +849,53 @@ impl Response {
     /// `InternalFailure` when the value cannot be written, which no value of these types is known to cause.
     pub fn encode(&self, request_id: &str) -> Result<crate::Answer, ApiError> {
         call::answer(&SERVICE, self.shape(), self, request_id)
+    }
+}
+
+/// The model's enumeration `AlgorithmSpec`.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub enum AlgorithmSpec {
+    /// `RSAES_PKCS1_V1_5`.
+    #[serde(rename = "RSAES_PKCS1_V1_5")]
+    RsaesPkcs1V15,
+    /// `RSAES_OAEP_SHA_1`.
+    #[serde(rename = "RSAES_OAEP_SHA_1")]
+    RsaesOaepSha1,
+    /// `RSAES_OAEP_SHA_256`.
+    #[serde(rename = "RSAES_OAEP_SHA_256")]
+    RsaesOaepSha256,
+    /// `RSA_AES_KEY_WRAP_SHA_1`.
+    #[serde(rename = "RSA_AES_KEY_WRAP_SHA_1")]
+    RsaAesKeyWrapSha1,
+    /// `RSA_AES_KEY_WRAP_SHA_256`.
+    #[serde(rename = "RSA_AES_KEY_WRAP_SHA_256")]
+    RsaAesKeyWrapSha256,
+    /// `SM2PKE`.
+    #[serde(rename = "SM2PKE")]
+    Sm2pke,
+}
+
+impl AlgorithmSpec {
+    /// Every value, in the model's order.
+    pub const ALL: &[Self] = &[
+        Self::RsaesPkcs1V15,
+        Self::RsaesOaepSha1,
+        Self::RsaesOaepSha256,
+        Self::RsaAesKeyWrapSha1,
+        Self::RsaAesKeyWrapSha256,
+        Self::Sm2pke,
+    ];
+
+    /// The value as it is on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RsaesPkcs1V15 => "RSAES_PKCS1_V1_5",
+            Self::RsaesOaepSha1 => "RSAES_OAEP_SHA_1",
+            Self::RsaesOaepSha256 => "RSAES_OAEP_SHA_256",
+            Self::RsaAesKeyWrapSha1 => "RSA_AES_KEY_WRAP_SHA_1",
+            Self::RsaAesKeyWrapSha256 => "RSA_AES_KEY_WRAP_SHA_256",
+            Self::Sm2pke => "SM2PKE",
+        }
     }
 }
 
@@ -393,6 +947,169 @@ pub struct CancelKeyDeletionResponse {
     pub key_id: Option<String>,
 }
 
+/// The model's structure `ConnectCustomKeyStoreRequest`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct ConnectCustomKeyStoreRequest {
+    /// `CustomKeyStoreId`, required.
+    #[serde(rename = "CustomKeyStoreId")]
+    pub custom_key_store_id: String,
+}
+
+/// The model's structure `ConnectCustomKeyStoreResponse`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct ConnectCustomKeyStoreResponse {}
+
+/// The model's enumeration `ConnectionErrorCodeType`.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub enum ConnectionErrorCodeType {
+    /// `INVALID_CREDENTIALS`.
+    #[serde(rename = "INVALID_CREDENTIALS")]
+    InvalidCredentials,
+    /// `CLUSTER_NOT_FOUND`.
+    #[serde(rename = "CLUSTER_NOT_FOUND")]
+    ClusterNotFound,
+    /// `NETWORK_ERRORS`.
+    #[serde(rename = "NETWORK_ERRORS")]
+    NetworkErrors,
+    /// `INTERNAL_ERROR`.
+    #[serde(rename = "INTERNAL_ERROR")]
+    InternalError,
+    /// `INSUFFICIENT_CLOUDHSM_HSMS`.
+    #[serde(rename = "INSUFFICIENT_CLOUDHSM_HSMS")]
+    InsufficientCloudhsmHsms,
+    /// `USER_LOCKED_OUT`.
+    #[serde(rename = "USER_LOCKED_OUT")]
+    UserLockedOut,
+    /// `USER_NOT_FOUND`.
+    #[serde(rename = "USER_NOT_FOUND")]
+    UserNotFound,
+    /// `USER_LOGGED_IN`.
+    #[serde(rename = "USER_LOGGED_IN")]
+    UserLoggedIn,
+    /// `SUBNET_NOT_FOUND`.
+    #[serde(rename = "SUBNET_NOT_FOUND")]
+    SubnetNotFound,
+    /// `INSUFFICIENT_FREE_ADDRESSES_IN_SUBNET`.
+    #[serde(rename = "INSUFFICIENT_FREE_ADDRESSES_IN_SUBNET")]
+    InsufficientFreeAddressesInSubnet,
+    /// `XKS_PROXY_ACCESS_DENIED`.
+    #[serde(rename = "XKS_PROXY_ACCESS_DENIED")]
+    XksProxyAccessDenied,
+    /// `XKS_PROXY_NOT_REACHABLE`.
+    #[serde(rename = "XKS_PROXY_NOT_REACHABLE")]
+    XksProxyNotReachable,
+    /// `XKS_VPC_ENDPOINT_SERVICE_NOT_FOUND`.
+    #[serde(rename = "XKS_VPC_ENDPOINT_SERVICE_NOT_FOUND")]
+    XksVpcEndpointServiceNotFound,
+    /// `XKS_PROXY_INVALID_RESPONSE`.
+    #[serde(rename = "XKS_PROXY_INVALID_RESPONSE")]
+    XksProxyInvalidResponse,
+    /// `XKS_PROXY_INVALID_CONFIGURATION`.
+    #[serde(rename = "XKS_PROXY_INVALID_CONFIGURATION")]
+    XksProxyInvalidConfiguration,
+    /// `XKS_VPC_ENDPOINT_SERVICE_INVALID_CONFIGURATION`.
+    #[serde(rename = "XKS_VPC_ENDPOINT_SERVICE_INVALID_CONFIGURATION")]
+    XksVpcEndpointServiceInvalidConfiguration,
+    /// `XKS_PROXY_TIMED_OUT`.
+    #[serde(rename = "XKS_PROXY_TIMED_OUT")]
+    XksProxyTimedOut,
+    /// `XKS_PROXY_INVALID_TLS_CONFIGURATION`.
+    #[serde(rename = "XKS_PROXY_INVALID_TLS_CONFIGURATION")]
+    XksProxyInvalidTlsConfiguration,
+}
+
+impl ConnectionErrorCodeType {
+    /// Every value, in the model's order.
+    pub const ALL: &[Self] = &[
+        Self::InvalidCredentials,
+        Self::ClusterNotFound,
+        Self::NetworkErrors,
+        Self::InternalError,
+        Self::InsufficientCloudhsmHsms,
+        Self::UserLockedOut,
+        Self::UserNotFound,
+        Self::UserLoggedIn,
+        Self::SubnetNotFound,
+        Self::InsufficientFreeAddressesInSubnet,
+        Self::XksProxyAccessDenied,
+        Self::XksProxyNotReachable,
+        Self::XksVpcEndpointServiceNotFound,
+        Self::XksProxyInvalidResponse,
+        Self::XksProxyInvalidConfiguration,
+        Self::XksVpcEndpointServiceInvalidConfiguration,
+        Self::XksProxyTimedOut,
+        Self::XksProxyInvalidTlsConfiguration,
+    ];
+
+    /// The value as it is on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidCredentials => "INVALID_CREDENTIALS",
+            Self::ClusterNotFound => "CLUSTER_NOT_FOUND",
+            Self::NetworkErrors => "NETWORK_ERRORS",
+            Self::InternalError => "INTERNAL_ERROR",
+            Self::InsufficientCloudhsmHsms => "INSUFFICIENT_CLOUDHSM_HSMS",
+            Self::UserLockedOut => "USER_LOCKED_OUT",
+            Self::UserNotFound => "USER_NOT_FOUND",
+            Self::UserLoggedIn => "USER_LOGGED_IN",
+            Self::SubnetNotFound => "SUBNET_NOT_FOUND",
+            Self::InsufficientFreeAddressesInSubnet => "INSUFFICIENT_FREE_ADDRESSES_IN_SUBNET",
+            Self::XksProxyAccessDenied => "XKS_PROXY_ACCESS_DENIED",
+            Self::XksProxyNotReachable => "XKS_PROXY_NOT_REACHABLE",
+            Self::XksVpcEndpointServiceNotFound => "XKS_VPC_ENDPOINT_SERVICE_NOT_FOUND",
+            Self::XksProxyInvalidResponse => "XKS_PROXY_INVALID_RESPONSE",
+            Self::XksProxyInvalidConfiguration => "XKS_PROXY_INVALID_CONFIGURATION",
+            Self::XksVpcEndpointServiceInvalidConfiguration => {
+                "XKS_VPC_ENDPOINT_SERVICE_INVALID_CONFIGURATION"
+            }
+            Self::XksProxyTimedOut => "XKS_PROXY_TIMED_OUT",
+            Self::XksProxyInvalidTlsConfiguration => "XKS_PROXY_INVALID_TLS_CONFIGURATION",
+        }
+    }
+}
+
+/// The model's enumeration `ConnectionStateType`.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub enum ConnectionStateType {
+    /// `CONNECTED`.
+    #[serde(rename = "CONNECTED")]
+    Connected,
+    /// `CONNECTING`.
+    #[serde(rename = "CONNECTING")]
+    Connecting,
+    /// `FAILED`.
+    #[serde(rename = "FAILED")]
+    Failed,
+    /// `DISCONNECTED`.
+    #[serde(rename = "DISCONNECTED")]
+    Disconnected,
+    /// `DISCONNECTING`.
+    #[serde(rename = "DISCONNECTING")]
+    Disconnecting,
+}
+
+impl ConnectionStateType {
+    /// Every value, in the model's order.
+    pub const ALL: &[Self] = &[
+        Self::Connected,
+        Self::Connecting,
+        Self::Failed,
+        Self::Disconnected,
+        Self::Disconnecting,
+    ];
+
+    /// The value as it is on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Connected => "CONNECTED",
+            Self::Connecting => "CONNECTING",
+            Self::Failed => "FAILED",
+            Self::Disconnected => "DISCONNECTED",
+            Self::Disconnecting => "DISCONNECTING",
+        }
+    }
+}
+
 /// The model's structure `CreateAliasRequest`.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct CreateAliasRequest {
@@ -402,6 +1119,170 @@ pub struct CreateAliasRequest {
     /// `TargetKeyId`, required.
     #[serde(rename = "TargetKeyId")]
     pub target_key_id: String,
+}
+
+/// The model's structure `CreateCustomKeyStoreRequest`.
+#[derive(Debug, Default, Deserialize, Serialize)]
+pub struct CreateCustomKeyStoreRequest {
+    /// `CustomKeyStoreName`, required.
+    #[serde(rename = "CustomKeyStoreName")]
+    pub custom_key_store_name: String,
+    /// `CloudHsmClusterId`.
+    #[serde(
+        rename = "CloudHsmClusterId",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub cloud_hsm_cluster_id: Option<String>,
+    /// `TrustAnchorCertificate`.
+    #[serde(
+        rename = "TrustAnchorCertificate",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub trust_anchor_certificate: Option<String>,
+    /// `KeyStorePassword`.
+    #[serde(
+        rename = "KeyStorePassword",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub key_store_password: Option<SensitiveString>,
+    /// `CustomKeyStoreType`.
+    #[serde(
+        rename = "CustomKeyStoreType",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub custom_key_store_type: Option<CustomKeyStoreType>,
+    /// `XksProxyUriEndpoint`.
+    #[serde(
+        rename = "XksProxyUriEndpoint",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub xks_proxy_uri_endpoint: Option<String>,
+    /// `XksProxyUriPath`.
+    #[serde(
+        rename = "XksProxyUriPath",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub xks_proxy_uri_path: Option<String>,
+    /// `XksProxyVpcEndpointServiceName`.
+    #[serde(
+        rename = "XksProxyVpcEndpointServiceName",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub xks_proxy_vpc_endpoint_service_name: Option<String>,
+    /// `XksProxyVpcEndpointServiceOwner`.
+    #[serde(
+        rename = "XksProxyVpcEndpointServiceOwner",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub xks_proxy_vpc_endpoint_service_owner: Option<String>,
+    /// `XksProxyAuthenticationCredential`.
+    #[serde(
+        rename = "XksProxyAuthenticationCredential",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub xks_proxy_authentication_credential: Option<XksProxyAuthenticationCredentialType>,
+    /// `XksProxyConnectivity`.
+    #[serde(
+        rename = "XksProxyConnectivity",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub xks_proxy_connectivity: Option<XksProxyConnectivityType>,
+}
+
+/// The model's structure `CreateCustomKeyStoreResponse`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct CreateCustomKeyStoreResponse {
+    /// `CustomKeyStoreId`.
+    #[serde(
+        rename = "CustomKeyStoreId",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub custom_key_store_id: Option<String>,
+}
+
+/// The model's structure `CreateGrantRequest`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct CreateGrantRequest {
+    /// `KeyId`, required.
+    #[serde(rename = "KeyId")]
+    pub key_id: String,
+    /// `GranteePrincipal`.
+    #[serde(
+        rename = "GranteePrincipal",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub grantee_principal: Option<String>,
+    /// `RetiringPrincipal`.
+    #[serde(
+        rename = "RetiringPrincipal",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub retiring_principal: Option<String>,
+    /// `Operations`, required.
+    #[serde(rename = "Operations")]
+    pub operations: Vec<GrantOperation>,
+    /// `Constraints`.
+    #[serde(
+        rename = "Constraints",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub constraints: Option<GrantConstraints>,
+    /// `GrantTokens`.
+    #[serde(
+        rename = "GrantTokens",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub grant_tokens: Option<Vec<String>>,
+    /// `Name`.
+    #[serde(rename = "Name", default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// `DryRun`.
+    #[serde(rename = "DryRun", default, skip_serializing_if = "Option::is_none")]
+    pub dry_run: Option<bool>,
+    /// `GranteeServicePrincipal`.
+    #[serde(
+        rename = "GranteeServicePrincipal",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub grantee_service_principal: Option<String>,
+    /// `RetiringServicePrincipal`.
+    #[serde(
+        rename = "RetiringServicePrincipal",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub retiring_service_principal: Option<String>,
+}
+
+/// The model's structure `CreateGrantResponse`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct CreateGrantResponse {
+    /// `GrantToken`.
+    #[serde(
+        rename = "GrantToken",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub grant_token: Option<String>,
+    /// `GrantId`.
+    #[serde(rename = "GrantId", default, skip_serializing_if = "Option::is_none")]
+    pub grant_id: Option<String>,
 }
 
 /// The model's structure `CreateKeyRequest`.
@@ -472,6 +1353,98 @@ pub struct CreateKeyResponse {
         skip_serializing_if = "Option::is_none"
     )]
     pub key_metadata: Option<KeyMetadata>,
+}
+
+/// The model's enumeration `CustomKeyStoreType`.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub enum CustomKeyStoreType {
+    /// `AWS_CLOUDHSM`.
+    #[serde(rename = "AWS_CLOUDHSM")]
+    AwsCloudhsm,
+    /// `EXTERNAL_KEY_STORE`.
+    #[serde(rename = "EXTERNAL_KEY_STORE")]
+    ExternalKeyStore,
+}
+
+impl CustomKeyStoreType {
+    /// Every value, in the model's order.
+    pub const ALL: &[Self] = &[Self::AwsCloudhsm, Self::ExternalKeyStore];
+
+    /// The value as it is on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AwsCloudhsm => "AWS_CLOUDHSM",
+            Self::ExternalKeyStore => "EXTERNAL_KEY_STORE",
+        }
+    }
+}
+
+/// The model's structure `CustomKeyStoresListEntry`.
+#[derive(Debug, Default, Deserialize, Serialize)]
+pub struct CustomKeyStoresListEntry {
+    /// `CustomKeyStoreId`.
+    #[serde(
+        rename = "CustomKeyStoreId",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub custom_key_store_id: Option<String>,
+    /// `CustomKeyStoreName`.
+    #[serde(
+        rename = "CustomKeyStoreName",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub custom_key_store_name: Option<String>,
+    /// `CloudHsmClusterId`.
+    #[serde(
+        rename = "CloudHsmClusterId",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub cloud_hsm_cluster_id: Option<String>,
+    /// `TrustAnchorCertificate`.
+    #[serde(
+        rename = "TrustAnchorCertificate",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub trust_anchor_certificate: Option<String>,
+    /// `ConnectionState`.
+    #[serde(
+        rename = "ConnectionState",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub connection_state: Option<ConnectionStateType>,
+    /// `ConnectionErrorCode`.
+    #[serde(
+        rename = "ConnectionErrorCode",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub connection_error_code: Option<ConnectionErrorCodeType>,
+    /// `CreationDate`.
+    #[serde(
+        rename = "CreationDate",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub creation_date: Option<EpochSeconds>,
+    /// `CustomKeyStoreType`.
+    #[serde(
+        rename = "CustomKeyStoreType",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub custom_key_store_type: Option<CustomKeyStoreType>,
+    /// `XksProxyConfiguration`.
+    #[serde(
+        rename = "XksProxyConfiguration",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub xks_proxy_configuration: Option<XksProxyConfigurationType>,
 }
 
 /// The model's enumeration `CustomerMasterKeySpec`.
@@ -556,6 +1529,83 @@ impl CustomerMasterKeySpec {
     }
 }
 
+/// The model's enumeration `DataKeyPairSpec`.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub enum DataKeyPairSpec {
+    /// `RSA_2048`.
+    #[serde(rename = "RSA_2048")]
+    Rsa2048,
+    /// `RSA_3072`.
+    #[serde(rename = "RSA_3072")]
+    Rsa3072,
+    /// `RSA_4096`.
+    #[serde(rename = "RSA_4096")]
+    Rsa4096,
+    /// `ECC_NIST_P256`.
+    #[serde(rename = "ECC_NIST_P256")]
+    EccNistP256,
+    /// `ECC_NIST_P384`.
+    #[serde(rename = "ECC_NIST_P384")]
+    EccNistP384,
+    /// `ECC_NIST_P521`.
+    #[serde(rename = "ECC_NIST_P521")]
+    EccNistP521,
+    /// `ECC_SECG_P256K1`.
+    #[serde(rename = "ECC_SECG_P256K1")]
+    EccSecgP256k1,
+    /// `SM2`.
+    #[serde(rename = "SM2")]
+    Sm2,
+    /// `ECC_NIST_EDWARDS25519`.
+    #[serde(rename = "ECC_NIST_EDWARDS25519")]
+    EccNistEdwards25519,
+    /// `ML_KEM_512`.
+    #[serde(rename = "ML_KEM_512")]
+    MlKem512,
+    /// `ML_KEM_768`.
+    #[serde(rename = "ML_KEM_768")]
+    MlKem768,
+    /// `ML_KEM_1024`.
+    #[serde(rename = "ML_KEM_1024")]
+    MlKem1024,
+}
+
+impl DataKeyPairSpec {
+    /// Every value, in the model's order.
+    pub const ALL: &[Self] = &[
+        Self::Rsa2048,
+        Self::Rsa3072,
+        Self::Rsa4096,
+        Self::EccNistP256,
+        Self::EccNistP384,
+        Self::EccNistP521,
+        Self::EccSecgP256k1,
+        Self::Sm2,
+        Self::EccNistEdwards25519,
+        Self::MlKem512,
+        Self::MlKem768,
+        Self::MlKem1024,
+    ];
+
+    /// The value as it is on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rsa2048 => "RSA_2048",
+            Self::Rsa3072 => "RSA_3072",
+            Self::Rsa4096 => "RSA_4096",
+            Self::EccNistP256 => "ECC_NIST_P256",
+            Self::EccNistP384 => "ECC_NIST_P384",
+            Self::EccNistP521 => "ECC_NIST_P521",
+            Self::EccSecgP256k1 => "ECC_SECG_P256K1",
+            Self::Sm2 => "SM2",
+            Self::EccNistEdwards25519 => "ECC_NIST_EDWARDS25519",
+            Self::MlKem512 => "ML_KEM_512",
+            Self::MlKem768 => "ML_KEM_768",
+            Self::MlKem1024 => "ML_KEM_1024",
+        }
+    }
+}
+
 /// The model's enumeration `DataKeySpec`.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub enum DataKeySpec {
@@ -578,6 +1628,52 @@ impl DataKeySpec {
             Self::Aes128 => "AES_128",
         }
     }
+}
+
+/// The model's structure `DecapsulateRequest`.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct DecapsulateRequest {
+    /// `KeyId`, required.
+    #[serde(rename = "KeyId")]
+    pub key_id: String,
+    /// `SharedSecretCiphertextBlob`, required.
+    #[serde(rename = "SharedSecretCiphertextBlob")]
+    pub shared_secret_ciphertext_blob: Blob,
+    /// `EncapsulationAlgorithm`, required.
+    #[serde(rename = "EncapsulationAlgorithm")]
+    pub encapsulation_algorithm: EncapsulationAlgorithmSpec,
+    /// `GrantTokens`.
+    #[serde(
+        rename = "GrantTokens",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub grant_tokens: Option<Vec<String>>,
+    /// `DryRun`.
+    #[serde(rename = "DryRun", default, skip_serializing_if = "Option::is_none")]
+    pub dry_run: Option<bool>,
+}
+
+/// The model's structure `DecapsulateResponse`.
+#[derive(Debug, Default, Deserialize, Serialize)]
+pub struct DecapsulateResponse {
+    /// `KeyId`.
+    #[serde(rename = "KeyId", default, skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// `SharedSecret`.
+    #[serde(
+        rename = "SharedSecret",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub shared_secret: Option<SensitiveBlob>,
+    /// `EncapsulationAlgorithm`.
+    #[serde(
+        rename = "EncapsulationAlgorithm",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub encapsulation_algorithm: Option<EncapsulationAlgorithmSpec>,
 }
 
 /// The model's structure `DecryptRequest`.
@@ -669,6 +1765,154 @@ pub struct DeleteAliasRequest {
     pub alias_name: String,
 }
 
+/// The model's structure `DeleteCustomKeyStoreRequest`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct DeleteCustomKeyStoreRequest {
+    /// `CustomKeyStoreId`, required.
+    #[serde(rename = "CustomKeyStoreId")]
+    pub custom_key_store_id: String,
+}
+
+/// The model's structure `DeleteCustomKeyStoreResponse`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct DeleteCustomKeyStoreResponse {}
+
+/// The model's structure `DeleteImportedKeyMaterialRequest`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct DeleteImportedKeyMaterialRequest {
+    /// `KeyId`, required.
+    #[serde(rename = "KeyId")]
+    pub key_id: String,
+    /// `KeyMaterialId`.
+    #[serde(
+        rename = "KeyMaterialId",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub key_material_id: Option<String>,
+}
+
+/// The model's structure `DeleteImportedKeyMaterialResponse`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct DeleteImportedKeyMaterialResponse {
+    /// `KeyId`.
+    #[serde(rename = "KeyId", default, skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// `KeyMaterialId`.
+    #[serde(
+        rename = "KeyMaterialId",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub key_material_id: Option<String>,
+}
+
+/// The model's structure `DeriveSharedSecretRequest`.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct DeriveSharedSecretRequest {
+    /// `KeyId`, required.
+    #[serde(rename = "KeyId")]
+    pub key_id: String,
+    /// `KeyAgreementAlgorithm`, required.
+    #[serde(rename = "KeyAgreementAlgorithm")]
+    pub key_agreement_algorithm: KeyAgreementAlgorithmSpec,
+    /// `PublicKey`, required.
+    #[serde(rename = "PublicKey")]
+    pub public_key: Blob,
+    /// `GrantTokens`.
+    #[serde(
+        rename = "GrantTokens",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub grant_tokens: Option<Vec<String>>,
+    /// `DryRun`.
+    #[serde(rename = "DryRun", default, skip_serializing_if = "Option::is_none")]
+    pub dry_run: Option<bool>,
+    /// `Recipient`.
+    #[serde(rename = "Recipient", default, skip_serializing_if = "Option::is_none")]
+    pub recipient: Option<RecipientInfo>,
+}
+
+/// The model's structure `DeriveSharedSecretResponse`.
+#[derive(Debug, Default, Deserialize, Serialize)]
+pub struct DeriveSharedSecretResponse {
+    /// `KeyId`.
+    #[serde(rename = "KeyId", default, skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// `SharedSecret`.
+    #[serde(
+        rename = "SharedSecret",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub shared_secret: Option<SensitiveBlob>,
+    /// `CiphertextForRecipient`.
+    #[serde(
+        rename = "CiphertextForRecipient",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub ciphertext_for_recipient: Option<Blob>,
+    /// `KeyAgreementAlgorithm`.
+    #[serde(
+        rename = "KeyAgreementAlgorithm",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub key_agreement_algorithm: Option<KeyAgreementAlgorithmSpec>,
+    /// `KeyOrigin`.
+    #[serde(rename = "KeyOrigin", default, skip_serializing_if = "Option::is_none")]
+    pub key_origin: Option<OriginType>,
+}
+
+/// The model's structure `DescribeCustomKeyStoresRequest`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct DescribeCustomKeyStoresRequest {
+    /// `CustomKeyStoreId`.
+    #[serde(
+        rename = "CustomKeyStoreId",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub custom_key_store_id: Option<String>,
+    /// `CustomKeyStoreName`.
+    #[serde(
+        rename = "CustomKeyStoreName",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub custom_key_store_name: Option<String>,
+    /// `Limit`.
+    #[serde(rename = "Limit", default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<i32>,
+    /// `Marker`.
+    #[serde(rename = "Marker", default, skip_serializing_if = "Option::is_none")]
+    pub marker: Option<String>,
+}
+
+/// The model's structure `DescribeCustomKeyStoresResponse`.
+#[derive(Debug, Default, Deserialize, Serialize)]
+pub struct DescribeCustomKeyStoresResponse {
+    /// `CustomKeyStores`.
+    #[serde(
+        rename = "CustomKeyStores",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub custom_key_stores: Option<Vec<CustomKeyStoresListEntry>>,
+    /// `NextMarker`.
+    #[serde(
+        rename = "NextMarker",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub next_marker: Option<String>,
+    /// `Truncated`.
+    #[serde(rename = "Truncated", default, skip_serializing_if = "Option::is_none")]
+    pub truncated: Option<bool>,
+}
+
 /// The model's structure `DescribeKeyRequest`.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct DescribeKeyRequest {
@@ -704,6 +1948,26 @@ pub struct DisableKeyRequest {
     pub key_id: String,
 }
 
+/// The model's structure `DisableKeyRotationRequest`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct DisableKeyRotationRequest {
+    /// `KeyId`, required.
+    #[serde(rename = "KeyId")]
+    pub key_id: String,
+}
+
+/// The model's structure `DisconnectCustomKeyStoreRequest`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct DisconnectCustomKeyStoreRequest {
+    /// `CustomKeyStoreId`, required.
+    #[serde(rename = "CustomKeyStoreId")]
+    pub custom_key_store_id: String,
+}
+
+/// The model's structure `DisconnectCustomKeyStoreResponse`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct DisconnectCustomKeyStoreResponse {}
+
 /// The model's enumeration `DryRunModifierType`.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub enum DryRunModifierType {
@@ -730,6 +1994,71 @@ pub struct EnableKeyRequest {
     /// `KeyId`, required.
     #[serde(rename = "KeyId")]
     pub key_id: String,
+}
+
+/// The model's structure `EnableKeyRotationRequest`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct EnableKeyRotationRequest {
+    /// `KeyId`, required.
+    #[serde(rename = "KeyId")]
+    pub key_id: String,
+    /// `RotationPeriodInDays`.
+    #[serde(
+        rename = "RotationPeriodInDays",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub rotation_period_in_days: Option<i32>,
+}
+
+/// The model's structure `EncapsulateRequest`.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct EncapsulateRequest {
+    /// `KeyId`, required.
+    #[serde(rename = "KeyId")]
+    pub key_id: String,
+    /// `EncapsulationAlgorithm`, required.
+    #[serde(rename = "EncapsulationAlgorithm")]
+    pub encapsulation_algorithm: EncapsulationAlgorithmSpec,
+    /// `GrantTokens`.
+    #[serde(
+        rename = "GrantTokens",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub grant_tokens: Option<Vec<String>>,
+    /// `DryRun`.
+    #[serde(rename = "DryRun", default, skip_serializing_if = "Option::is_none")]
+    pub dry_run: Option<bool>,
+}
+
+/// The model's structure `EncapsulateResponse`.
+#[derive(Debug, Default, Deserialize, Serialize)]
+pub struct EncapsulateResponse {
+    /// `KeyId`.
+    #[serde(rename = "KeyId", default, skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// `SharedSecret`.
+    #[serde(
+        rename = "SharedSecret",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub shared_secret: Option<SensitiveBlob>,
+    /// `SharedSecretCiphertextBlob`.
+    #[serde(
+        rename = "SharedSecretCiphertextBlob",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub shared_secret_ciphertext_blob: Option<Blob>,
+    /// `EncapsulationAlgorithm`.
+    #[serde(
+        rename = "EncapsulationAlgorithm",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub encapsulation_algorithm: Option<EncapsulationAlgorithmSpec>,
 }
 
 /// The model's enumeration `EncapsulationAlgorithmSpec`.
@@ -870,6 +2199,143 @@ impl ExpirationModelType {
     }
 }
 
+/// The model's structure `GenerateDataKeyPairRequest`.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct GenerateDataKeyPairRequest {
+    /// `EncryptionContext`.
+    #[serde(
+        rename = "EncryptionContext",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub encryption_context: Option<BTreeMap<String, String>>,
+    /// `KeyId`, required.
+    #[serde(rename = "KeyId")]
+    pub key_id: String,
+    /// `KeyPairSpec`, required.
+    #[serde(rename = "KeyPairSpec")]
+    pub key_pair_spec: DataKeyPairSpec,
+    /// `GrantTokens`.
+    #[serde(
+        rename = "GrantTokens",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub grant_tokens: Option<Vec<String>>,
+    /// `Recipient`.
+    #[serde(rename = "Recipient", default, skip_serializing_if = "Option::is_none")]
+    pub recipient: Option<RecipientInfo>,
+    /// `DryRun`.
+    #[serde(rename = "DryRun", default, skip_serializing_if = "Option::is_none")]
+    pub dry_run: Option<bool>,
+}
+
+/// The model's structure `GenerateDataKeyPairResponse`.
+#[derive(Debug, Default, Deserialize, Serialize)]
+pub struct GenerateDataKeyPairResponse {
+    /// `PrivateKeyCiphertextBlob`.
+    #[serde(
+        rename = "PrivateKeyCiphertextBlob",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub private_key_ciphertext_blob: Option<Blob>,
+    /// `PrivateKeyPlaintext`.
+    #[serde(
+        rename = "PrivateKeyPlaintext",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub private_key_plaintext: Option<SensitiveBlob>,
+    /// `PublicKey`.
+    #[serde(rename = "PublicKey", default, skip_serializing_if = "Option::is_none")]
+    pub public_key: Option<Blob>,
+    /// `KeyId`.
+    #[serde(rename = "KeyId", default, skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// `KeyPairSpec`.
+    #[serde(
+        rename = "KeyPairSpec",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub key_pair_spec: Option<DataKeyPairSpec>,
+    /// `CiphertextForRecipient`.
+    #[serde(
+        rename = "CiphertextForRecipient",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub ciphertext_for_recipient: Option<Blob>,
+    /// `KeyMaterialId`.
+    #[serde(
+        rename = "KeyMaterialId",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub key_material_id: Option<String>,
+}
+
+/// The model's structure `GenerateDataKeyPairWithoutPlaintextRequest`.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct GenerateDataKeyPairWithoutPlaintextRequest {
+    /// `EncryptionContext`.
+    #[serde(
+        rename = "EncryptionContext",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub encryption_context: Option<BTreeMap<String, String>>,
+    /// `KeyId`, required.
+    #[serde(rename = "KeyId")]
+    pub key_id: String,
+    /// `KeyPairSpec`, required.
+    #[serde(rename = "KeyPairSpec")]
+    pub key_pair_spec: DataKeyPairSpec,
+    /// `GrantTokens`.
+    #[serde(
+        rename = "GrantTokens",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub grant_tokens: Option<Vec<String>>,
+    /// `DryRun`.
+    #[serde(rename = "DryRun", default, skip_serializing_if = "Option::is_none")]
+    pub dry_run: Option<bool>,
+}
+
+/// The model's structure `GenerateDataKeyPairWithoutPlaintextResponse`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct GenerateDataKeyPairWithoutPlaintextResponse {
+    /// `PrivateKeyCiphertextBlob`.
+    #[serde(
+        rename = "PrivateKeyCiphertextBlob",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub private_key_ciphertext_blob: Option<Blob>,
+    /// `PublicKey`.
+    #[serde(rename = "PublicKey", default, skip_serializing_if = "Option::is_none")]
+    pub public_key: Option<Blob>,
+    /// `KeyId`.
+    #[serde(rename = "KeyId", default, skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// `KeyPairSpec`.
+    #[serde(
+        rename = "KeyPairSpec",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub key_pair_spec: Option<DataKeyPairSpec>,
+    /// `KeyMaterialId`.
+    #[serde(
+        rename = "KeyMaterialId",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub key_material_id: Option<String>,
+}
+
 /// The model's structure `GenerateDataKeyRequest`.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct GenerateDataKeyRequest {
@@ -997,6 +2463,48 @@ pub struct GenerateDataKeyWithoutPlaintextResponse {
     pub key_material_id: Option<String>,
 }
 
+/// The model's structure `GenerateMacRequest`.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct GenerateMacRequest {
+    /// `Message`, required.
+    #[serde(rename = "Message")]
+    pub message: SensitiveBlob,
+    /// `KeyId`, required.
+    #[serde(rename = "KeyId")]
+    pub key_id: String,
+    /// `MacAlgorithm`, required.
+    #[serde(rename = "MacAlgorithm")]
+    pub mac_algorithm: MacAlgorithmSpec,
+    /// `GrantTokens`.
+    #[serde(
+        rename = "GrantTokens",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub grant_tokens: Option<Vec<String>>,
+    /// `DryRun`.
+    #[serde(rename = "DryRun", default, skip_serializing_if = "Option::is_none")]
+    pub dry_run: Option<bool>,
+}
+
+/// The model's structure `GenerateMacResponse`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct GenerateMacResponse {
+    /// `Mac`.
+    #[serde(rename = "Mac", default, skip_serializing_if = "Option::is_none")]
+    pub mac: Option<Blob>,
+    /// `MacAlgorithm`.
+    #[serde(
+        rename = "MacAlgorithm",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub mac_algorithm: Option<MacAlgorithmSpec>,
+    /// `KeyId`.
+    #[serde(rename = "KeyId", default, skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+}
+
 /// The model's structure `GenerateRandomRequest`.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct GenerateRandomRequest {
@@ -1034,6 +2542,43 @@ pub struct GenerateRandomResponse {
     pub ciphertext_for_recipient: Option<Blob>,
 }
 
+/// The model's structure `GetKeyLastUsageRequest`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct GetKeyLastUsageRequest {
+    /// `KeyId`, required.
+    #[serde(rename = "KeyId")]
+    pub key_id: String,
+}
+
+/// The model's structure `GetKeyLastUsageResponse`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct GetKeyLastUsageResponse {
+    /// `KeyId`.
+    #[serde(rename = "KeyId", default, skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// `KeyLastUsage`.
+    #[serde(
+        rename = "KeyLastUsage",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub key_last_usage: Option<KeyLastUsageData>,
+    /// `TrackingStartDate`.
+    #[serde(
+        rename = "TrackingStartDate",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub tracking_start_date: Option<EpochSeconds>,
+    /// `KeyCreationDate`.
+    #[serde(
+        rename = "KeyCreationDate",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub key_creation_date: Option<EpochSeconds>,
+}
+
 /// The model's structure `GetKeyPolicyRequest`.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct GetKeyPolicyRequest {
@@ -1062,6 +2607,492 @@ pub struct GetKeyPolicyResponse {
         skip_serializing_if = "Option::is_none"
     )]
     pub policy_name: Option<String>,
+}
+
+/// The model's structure `GetKeyRotationStatusRequest`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct GetKeyRotationStatusRequest {
+    /// `KeyId`, required.
+    #[serde(rename = "KeyId")]
+    pub key_id: String,
+}
+
+/// The model's structure `GetKeyRotationStatusResponse`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct GetKeyRotationStatusResponse {
+    /// `KeyRotationEnabled`.
+    #[serde(
+        rename = "KeyRotationEnabled",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub key_rotation_enabled: Option<bool>,
+    /// `KeyId`.
+    #[serde(rename = "KeyId", default, skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// `RotationPeriodInDays`.
+    #[serde(
+        rename = "RotationPeriodInDays",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub rotation_period_in_days: Option<i32>,
+    /// `NextRotationDate`.
+    #[serde(
+        rename = "NextRotationDate",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub next_rotation_date: Option<EpochSeconds>,
+    /// `OnDemandRotationStartDate`.
+    #[serde(
+        rename = "OnDemandRotationStartDate",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub on_demand_rotation_start_date: Option<EpochSeconds>,
+}
+
+/// The model's structure `GetParametersForImportRequest`.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct GetParametersForImportRequest {
+    /// `KeyId`, required.
+    #[serde(rename = "KeyId")]
+    pub key_id: String,
+    /// `WrappingAlgorithm`, required.
+    #[serde(rename = "WrappingAlgorithm")]
+    pub wrapping_algorithm: AlgorithmSpec,
+    /// `WrappingKeySpec`, required.
+    #[serde(rename = "WrappingKeySpec")]
+    pub wrapping_key_spec: WrappingKeySpec,
+}
+
+/// The model's structure `GetParametersForImportResponse`.
+#[derive(Debug, Default, Deserialize, Serialize)]
+pub struct GetParametersForImportResponse {
+    /// `KeyId`.
+    #[serde(rename = "KeyId", default, skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// `ImportToken`.
+    #[serde(
+        rename = "ImportToken",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub import_token: Option<Blob>,
+    /// `PublicKey`.
+    #[serde(rename = "PublicKey", default, skip_serializing_if = "Option::is_none")]
+    pub public_key: Option<SensitiveBlob>,
+    /// `ParametersValidTo`.
+    #[serde(
+        rename = "ParametersValidTo",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub parameters_valid_to: Option<EpochSeconds>,
+}
+
+/// The model's structure `GetPublicKeyRequest`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct GetPublicKeyRequest {
+    /// `KeyId`, required.
+    #[serde(rename = "KeyId")]
+    pub key_id: String,
+    /// `GrantTokens`.
+    #[serde(
+        rename = "GrantTokens",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub grant_tokens: Option<Vec<String>>,
+}
+
+/// The model's structure `GetPublicKeyResponse`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct GetPublicKeyResponse {
+    /// `KeyId`.
+    #[serde(rename = "KeyId", default, skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// `PublicKey`.
+    #[serde(rename = "PublicKey", default, skip_serializing_if = "Option::is_none")]
+    pub public_key: Option<Blob>,
+    /// `CustomerMasterKeySpec`.
+    #[serde(
+        rename = "CustomerMasterKeySpec",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub customer_master_key_spec: Option<CustomerMasterKeySpec>,
+    /// `KeySpec`.
+    #[serde(rename = "KeySpec", default, skip_serializing_if = "Option::is_none")]
+    pub key_spec: Option<KeySpec>,
+    /// `KeyUsage`.
+    #[serde(rename = "KeyUsage", default, skip_serializing_if = "Option::is_none")]
+    pub key_usage: Option<KeyUsageType>,
+    /// `EncryptionAlgorithms`.
+    #[serde(
+        rename = "EncryptionAlgorithms",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub encryption_algorithms: Option<Vec<EncryptionAlgorithmSpec>>,
+    /// `SigningAlgorithms`.
+    #[serde(
+        rename = "SigningAlgorithms",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub signing_algorithms: Option<Vec<SigningAlgorithmSpec>>,
+    /// `KeyAgreementAlgorithms`.
+    #[serde(
+        rename = "KeyAgreementAlgorithms",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub key_agreement_algorithms: Option<Vec<KeyAgreementAlgorithmSpec>>,
+    /// `EncapsulationAlgorithms`.
+    #[serde(
+        rename = "EncapsulationAlgorithms",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub encapsulation_algorithms: Option<Vec<EncapsulationAlgorithmSpec>>,
+}
+
+/// The model's structure `GrantConstraints`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct GrantConstraints {
+    /// `EncryptionContextSubset`.
+    #[serde(
+        rename = "EncryptionContextSubset",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub encryption_context_subset: Option<BTreeMap<String, String>>,
+    /// `EncryptionContextEquals`.
+    #[serde(
+        rename = "EncryptionContextEquals",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub encryption_context_equals: Option<BTreeMap<String, String>>,
+    /// `SourceArn`.
+    #[serde(rename = "SourceArn", default, skip_serializing_if = "Option::is_none")]
+    pub source_arn: Option<String>,
+}
+
+/// The model's structure `GrantListEntry`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct GrantListEntry {
+    /// `KeyId`.
+    #[serde(rename = "KeyId", default, skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// `GrantId`.
+    #[serde(rename = "GrantId", default, skip_serializing_if = "Option::is_none")]
+    pub grant_id: Option<String>,
+    /// `Name`.
+    #[serde(rename = "Name", default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// `CreationDate`.
+    #[serde(
+        rename = "CreationDate",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub creation_date: Option<EpochSeconds>,
+    /// `GranteePrincipal`.
+    #[serde(
+        rename = "GranteePrincipal",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub grantee_principal: Option<String>,
+    /// `RetiringPrincipal`.
+    #[serde(
+        rename = "RetiringPrincipal",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub retiring_principal: Option<String>,
+    /// `IssuingAccount`.
+    #[serde(
+        rename = "IssuingAccount",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub issuing_account: Option<String>,
+    /// `Operations`.
+    #[serde(
+        rename = "Operations",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub operations: Option<Vec<GrantOperation>>,
+    /// `Constraints`.
+    #[serde(
+        rename = "Constraints",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub constraints: Option<GrantConstraints>,
+    /// `GranteeServicePrincipal`.
+    #[serde(
+        rename = "GranteeServicePrincipal",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub grantee_service_principal: Option<String>,
+    /// `RetiringServicePrincipal`.
+    #[serde(
+        rename = "RetiringServicePrincipal",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub retiring_service_principal: Option<String>,
+}
+
+/// The model's enumeration `GrantOperation`.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub enum GrantOperation {
+    /// `Decrypt`.
+    #[serde(rename = "Decrypt")]
+    Decrypt,
+    /// `Encrypt`.
+    #[serde(rename = "Encrypt")]
+    Encrypt,
+    /// `GenerateDataKey`.
+    #[serde(rename = "GenerateDataKey")]
+    GenerateDataKey,
+    /// `GenerateDataKeyWithoutPlaintext`.
+    #[serde(rename = "GenerateDataKeyWithoutPlaintext")]
+    GenerateDataKeyWithoutPlaintext,
+    /// `ReEncryptFrom`.
+    #[serde(rename = "ReEncryptFrom")]
+    ReEncryptFrom,
+    /// `ReEncryptTo`.
+    #[serde(rename = "ReEncryptTo")]
+    ReEncryptTo,
+    /// `Sign`.
+    #[serde(rename = "Sign")]
+    Sign,
+    /// `Verify`.
+    #[serde(rename = "Verify")]
+    Verify,
+    /// `GetPublicKey`.
+    #[serde(rename = "GetPublicKey")]
+    GetPublicKey,
+    /// `CreateGrant`.
+    #[serde(rename = "CreateGrant")]
+    CreateGrant,
+    /// `RetireGrant`.
+    #[serde(rename = "RetireGrant")]
+    RetireGrant,
+    /// `DescribeKey`.
+    #[serde(rename = "DescribeKey")]
+    DescribeKey,
+    /// `GenerateDataKeyPair`.
+    #[serde(rename = "GenerateDataKeyPair")]
+    GenerateDataKeyPair,
+    /// `GenerateDataKeyPairWithoutPlaintext`.
+    #[serde(rename = "GenerateDataKeyPairWithoutPlaintext")]
+    GenerateDataKeyPairWithoutPlaintext,
+    /// `GenerateMac`.
+    #[serde(rename = "GenerateMac")]
+    GenerateMac,
+    /// `VerifyMac`.
+    #[serde(rename = "VerifyMac")]
+    VerifyMac,
+    /// `DeriveSharedSecret`.
+    #[serde(rename = "DeriveSharedSecret")]
+    DeriveSharedSecret,
+    /// `Encapsulate`.
+    #[serde(rename = "Encapsulate")]
+    Encapsulate,
+    /// `Decapsulate`.
+    #[serde(rename = "Decapsulate")]
+    Decapsulate,
+}
+
+impl GrantOperation {
+    /// Every value, in the model's order.
+    pub const ALL: &[Self] = &[
+        Self::Decrypt,
+        Self::Encrypt,
+        Self::GenerateDataKey,
+        Self::GenerateDataKeyWithoutPlaintext,
+        Self::ReEncryptFrom,
+        Self::ReEncryptTo,
+        Self::Sign,
+        Self::Verify,
+        Self::GetPublicKey,
+        Self::CreateGrant,
+        Self::RetireGrant,
+        Self::DescribeKey,
+        Self::GenerateDataKeyPair,
+        Self::GenerateDataKeyPairWithoutPlaintext,
+        Self::GenerateMac,
+        Self::VerifyMac,
+        Self::DeriveSharedSecret,
+        Self::Encapsulate,
+        Self::Decapsulate,
+    ];
+
+    /// The value as it is on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Decrypt => "Decrypt",
+            Self::Encrypt => "Encrypt",
+            Self::GenerateDataKey => "GenerateDataKey",
+            Self::GenerateDataKeyWithoutPlaintext => "GenerateDataKeyWithoutPlaintext",
+            Self::ReEncryptFrom => "ReEncryptFrom",
+            Self::ReEncryptTo => "ReEncryptTo",
+            Self::Sign => "Sign",
+            Self::Verify => "Verify",
+            Self::GetPublicKey => "GetPublicKey",
+            Self::CreateGrant => "CreateGrant",
+            Self::RetireGrant => "RetireGrant",
+            Self::DescribeKey => "DescribeKey",
+            Self::GenerateDataKeyPair => "GenerateDataKeyPair",
+            Self::GenerateDataKeyPairWithoutPlaintext => "GenerateDataKeyPairWithoutPlaintext",
+            Self::GenerateMac => "GenerateMac",
+            Self::VerifyMac => "VerifyMac",
+            Self::DeriveSharedSecret => "DeriveSharedSecret",
+            Self::Encapsulate => "Encapsulate",
+            Self::Decapsulate => "Decapsulate",
+        }
+    }
+}
+
+/// The model's structure `ImportKeyMaterialRequest`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct ImportKeyMaterialRequest {
+    /// `KeyId`, required.
+    #[serde(rename = "KeyId")]
+    pub key_id: String,
+    /// `ImportToken`, required.
+    #[serde(rename = "ImportToken")]
+    pub import_token: Blob,
+    /// `EncryptedKeyMaterial`, required.
+    #[serde(rename = "EncryptedKeyMaterial")]
+    pub encrypted_key_material: Blob,
+    /// `ValidTo`.
+    #[serde(rename = "ValidTo", default, skip_serializing_if = "Option::is_none")]
+    pub valid_to: Option<EpochSeconds>,
+    /// `ExpirationModel`.
+    #[serde(
+        rename = "ExpirationModel",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub expiration_model: Option<ExpirationModelType>,
+    /// `ImportType`.
+    #[serde(
+        rename = "ImportType",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub import_type: Option<ImportType>,
+    /// `KeyMaterialDescription`.
+    #[serde(
+        rename = "KeyMaterialDescription",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub key_material_description: Option<String>,
+    /// `KeyMaterialId`.
+    #[serde(
+        rename = "KeyMaterialId",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub key_material_id: Option<String>,
+}
+
+/// The model's structure `ImportKeyMaterialResponse`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct ImportKeyMaterialResponse {
+    /// `KeyId`.
+    #[serde(rename = "KeyId", default, skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// `KeyMaterialId`.
+    #[serde(
+        rename = "KeyMaterialId",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub key_material_id: Option<String>,
+}
+
+/// The model's enumeration `ImportState`.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub enum ImportState {
+    /// `IMPORTED`.
+    #[serde(rename = "IMPORTED")]
+    Imported,
+    /// `PENDING_IMPORT`.
+    #[serde(rename = "PENDING_IMPORT")]
+    PendingImport,
+}
+
+impl ImportState {
+    /// Every value, in the model's order.
+    pub const ALL: &[Self] = &[Self::Imported, Self::PendingImport];
+
+    /// The value as it is on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Imported => "IMPORTED",
+            Self::PendingImport => "PENDING_IMPORT",
+        }
+    }
+}
+
+/// The model's enumeration `ImportType`.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub enum ImportType {
+    /// `NEW_KEY_MATERIAL`.
+    #[serde(rename = "NEW_KEY_MATERIAL")]
+    NewKeyMaterial,
+    /// `EXISTING_KEY_MATERIAL`.
+    #[serde(rename = "EXISTING_KEY_MATERIAL")]
+    ExistingKeyMaterial,
+}
+
+impl ImportType {
+    /// Every value, in the model's order.
+    pub const ALL: &[Self] = &[Self::NewKeyMaterial, Self::ExistingKeyMaterial];
+
+    /// The value as it is on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NewKeyMaterial => "NEW_KEY_MATERIAL",
+            Self::ExistingKeyMaterial => "EXISTING_KEY_MATERIAL",
+        }
+    }
+}
+
+/// The model's enumeration `IncludeKeyMaterial`.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub enum IncludeKeyMaterial {
+    /// `ALL_KEY_MATERIAL`.
+    #[serde(rename = "ALL_KEY_MATERIAL")]
+    AllKeyMaterial,
+    /// `ROTATIONS_ONLY`.
+    #[serde(rename = "ROTATIONS_ONLY")]
+    RotationsOnly,
+}
+
+impl IncludeKeyMaterial {
+    /// Every value, in the model's order.
+    pub const ALL: &[Self] = &[Self::AllKeyMaterial, Self::RotationsOnly];
+
+    /// The value as it is on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AllKeyMaterial => "ALL_KEY_MATERIAL",
+            Self::RotationsOnly => "ROTATIONS_ONLY",
+        }
+    }
 }
 
 /// The model's enumeration `KeyAgreementAlgorithmSpec`.
@@ -1104,6 +3135,118 @@ impl KeyEncryptionMechanism {
     }
 }
 
+/// The model's structure `KeyLastUsageData`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct KeyLastUsageData {
+    /// `Operation`.
+    #[serde(rename = "Operation", default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<KeyLastUsageTrackingOperation>,
+    /// `Timestamp`.
+    #[serde(rename = "Timestamp", default, skip_serializing_if = "Option::is_none")]
+    pub timestamp: Option<EpochSeconds>,
+    /// `CloudTrailEventId`.
+    #[serde(
+        rename = "CloudTrailEventId",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub cloud_trail_event_id: Option<String>,
+    /// `KmsRequestId`.
+    #[serde(
+        rename = "KmsRequestId",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub kms_request_id: Option<String>,
+}
+
+/// The model's enumeration `KeyLastUsageTrackingOperation`.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub enum KeyLastUsageTrackingOperation {
+    /// `Decrypt`.
+    #[serde(rename = "Decrypt")]
+    Decrypt,
+    /// `DeriveSharedSecret`.
+    #[serde(rename = "DeriveSharedSecret")]
+    DeriveSharedSecret,
+    /// `Encrypt`.
+    #[serde(rename = "Encrypt")]
+    Encrypt,
+    /// `GenerateDataKey`.
+    #[serde(rename = "GenerateDataKey")]
+    GenerateDataKey,
+    /// `GenerateDataKeyPair`.
+    #[serde(rename = "GenerateDataKeyPair")]
+    GenerateDataKeyPair,
+    /// `GenerateDataKeyPairWithoutPlaintext`.
+    #[serde(rename = "GenerateDataKeyPairWithoutPlaintext")]
+    GenerateDataKeyPairWithoutPlaintext,
+    /// `GenerateDataKeyWithoutPlaintext`.
+    #[serde(rename = "GenerateDataKeyWithoutPlaintext")]
+    GenerateDataKeyWithoutPlaintext,
+    /// `GenerateMac`.
+    #[serde(rename = "GenerateMac")]
+    GenerateMac,
+    /// `ReEncrypt`.
+    #[serde(rename = "ReEncrypt")]
+    ReEncrypt,
+    /// `Sign`.
+    #[serde(rename = "Sign")]
+    Sign,
+    /// `Verify`.
+    #[serde(rename = "Verify")]
+    Verify,
+    /// `VerifyMac`.
+    #[serde(rename = "VerifyMac")]
+    VerifyMac,
+    /// `Encapsulate`.
+    #[serde(rename = "Encapsulate")]
+    Encapsulate,
+    /// `Decapsulate`.
+    #[serde(rename = "Decapsulate")]
+    Decapsulate,
+}
+
+impl KeyLastUsageTrackingOperation {
+    /// Every value, in the model's order.
+    pub const ALL: &[Self] = &[
+        Self::Decrypt,
+        Self::DeriveSharedSecret,
+        Self::Encrypt,
+        Self::GenerateDataKey,
+        Self::GenerateDataKeyPair,
+        Self::GenerateDataKeyPairWithoutPlaintext,
+        Self::GenerateDataKeyWithoutPlaintext,
+        Self::GenerateMac,
+        Self::ReEncrypt,
+        Self::Sign,
+        Self::Verify,
+        Self::VerifyMac,
+        Self::Encapsulate,
+        Self::Decapsulate,
+    ];
+
+    /// The value as it is on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Decrypt => "Decrypt",
+            Self::DeriveSharedSecret => "DeriveSharedSecret",
+            Self::Encrypt => "Encrypt",
+            Self::GenerateDataKey => "GenerateDataKey",
+            Self::GenerateDataKeyPair => "GenerateDataKeyPair",
+            Self::GenerateDataKeyPairWithoutPlaintext => "GenerateDataKeyPairWithoutPlaintext",
+            Self::GenerateDataKeyWithoutPlaintext => "GenerateDataKeyWithoutPlaintext",
+            Self::GenerateMac => "GenerateMac",
+            Self::ReEncrypt => "ReEncrypt",
+            Self::Sign => "Sign",
+            Self::Verify => "Verify",
+            Self::VerifyMac => "VerifyMac",
+            Self::Encapsulate => "Encapsulate",
+            Self::Decapsulate => "Decapsulate",
+        }
+    }
+}
+
 /// The model's structure `KeyListEntry`.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct KeyListEntry {
@@ -1135,6 +3278,43 @@ impl KeyManagerType {
         match self {
             Self::Aws => "AWS",
             Self::Customer => "CUSTOMER",
+        }
+    }
+}
+
+/// The model's enumeration `KeyMaterialState`.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub enum KeyMaterialState {
+    /// `NON_CURRENT`.
+    #[serde(rename = "NON_CURRENT")]
+    NonCurrent,
+    /// `CURRENT`.
+    #[serde(rename = "CURRENT")]
+    Current,
+    /// `PENDING_ROTATION`.
+    #[serde(rename = "PENDING_ROTATION")]
+    PendingRotation,
+    /// `PENDING_MULTI_REGION_IMPORT_AND_ROTATION`.
+    #[serde(rename = "PENDING_MULTI_REGION_IMPORT_AND_ROTATION")]
+    PendingMultiRegionImportAndRotation,
+}
+
+impl KeyMaterialState {
+    /// Every value, in the model's order.
+    pub const ALL: &[Self] = &[
+        Self::NonCurrent,
+        Self::Current,
+        Self::PendingRotation,
+        Self::PendingMultiRegionImportAndRotation,
+    ];
+
+    /// The value as it is on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NonCurrent => "NON_CURRENT",
+            Self::Current => "CURRENT",
+            Self::PendingRotation => "PENDING_ROTATION",
+            Self::PendingMultiRegionImportAndRotation => "PENDING_MULTI_REGION_IMPORT_AND_ROTATION",
         }
     }
 }
@@ -1549,6 +3729,55 @@ pub struct ListAliasesResponse {
     pub truncated: Option<bool>,
 }
 
+/// The model's structure `ListGrantsRequest`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct ListGrantsRequest {
+    /// `Limit`.
+    #[serde(rename = "Limit", default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<i32>,
+    /// `Marker`.
+    #[serde(rename = "Marker", default, skip_serializing_if = "Option::is_none")]
+    pub marker: Option<String>,
+    /// `KeyId`, required.
+    #[serde(rename = "KeyId")]
+    pub key_id: String,
+    /// `GrantId`.
+    #[serde(rename = "GrantId", default, skip_serializing_if = "Option::is_none")]
+    pub grant_id: Option<String>,
+    /// `GranteePrincipal`.
+    #[serde(
+        rename = "GranteePrincipal",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub grantee_principal: Option<String>,
+    /// `GranteeServicePrincipal`.
+    #[serde(
+        rename = "GranteeServicePrincipal",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub grantee_service_principal: Option<String>,
+}
+
+/// The model's structure `ListGrantsResponse`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct ListGrantsResponse {
+    /// `Grants`.
+    #[serde(rename = "Grants", default, skip_serializing_if = "Option::is_none")]
+    pub grants: Option<Vec<GrantListEntry>>,
+    /// `NextMarker`.
+    #[serde(
+        rename = "NextMarker",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub next_marker: Option<String>,
+    /// `Truncated`.
+    #[serde(rename = "Truncated", default, skip_serializing_if = "Option::is_none")]
+    pub truncated: Option<bool>,
+}
+
 /// The model's structure `ListKeyPoliciesRequest`.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct ListKeyPoliciesRequest {
@@ -1573,6 +3802,45 @@ pub struct ListKeyPoliciesResponse {
         skip_serializing_if = "Option::is_none"
     )]
     pub policy_names: Option<Vec<String>>,
+    /// `NextMarker`.
+    #[serde(
+        rename = "NextMarker",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub next_marker: Option<String>,
+    /// `Truncated`.
+    #[serde(rename = "Truncated", default, skip_serializing_if = "Option::is_none")]
+    pub truncated: Option<bool>,
+}
+
+/// The model's structure `ListKeyRotationsRequest`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct ListKeyRotationsRequest {
+    /// `KeyId`, required.
+    #[serde(rename = "KeyId")]
+    pub key_id: String,
+    /// `IncludeKeyMaterial`.
+    #[serde(
+        rename = "IncludeKeyMaterial",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub include_key_material: Option<IncludeKeyMaterial>,
+    /// `Limit`.
+    #[serde(rename = "Limit", default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<i32>,
+    /// `Marker`.
+    #[serde(rename = "Marker", default, skip_serializing_if = "Option::is_none")]
+    pub marker: Option<String>,
+}
+
+/// The model's structure `ListKeyRotationsResponse`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct ListKeyRotationsResponse {
+    /// `Rotations`.
+    #[serde(rename = "Rotations", default, skip_serializing_if = "Option::is_none")]
+    pub rotations: Option<Vec<RotationsListEntry>>,
     /// `NextMarker`.
     #[serde(
         rename = "NextMarker",
@@ -1621,6 +3889,63 @@ pub struct ListKeysResponse {
     pub truncated: Option<bool>,
 }
 
+/// The model's structure `ListResourceTagsRequest`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct ListResourceTagsRequest {
+    /// `KeyId`, required.
+    #[serde(rename = "KeyId")]
+    pub key_id: String,
+    /// `Limit`.
+    #[serde(rename = "Limit", default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<i32>,
+    /// `Marker`.
+    #[serde(rename = "Marker", default, skip_serializing_if = "Option::is_none")]
+    pub marker: Option<String>,
+}
+
+/// The model's structure `ListResourceTagsResponse`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct ListResourceTagsResponse {
+    /// `Tags`.
+    #[serde(rename = "Tags", default, skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Vec<Tag>>,
+    /// `NextMarker`.
+    #[serde(
+        rename = "NextMarker",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub next_marker: Option<String>,
+    /// `Truncated`.
+    #[serde(rename = "Truncated", default, skip_serializing_if = "Option::is_none")]
+    pub truncated: Option<bool>,
+}
+
+/// The model's structure `ListRetirableGrantsRequest`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct ListRetirableGrantsRequest {
+    /// `Limit`.
+    #[serde(rename = "Limit", default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<i32>,
+    /// `Marker`.
+    #[serde(rename = "Marker", default, skip_serializing_if = "Option::is_none")]
+    pub marker: Option<String>,
+    /// `RetiringPrincipal`.
+    #[serde(
+        rename = "RetiringPrincipal",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub retiring_principal: Option<String>,
+    /// `RetiringServicePrincipal`.
+    #[serde(
+        rename = "RetiringServicePrincipal",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub retiring_service_principal: Option<String>,
+}
+
 /// The model's enumeration `MacAlgorithmSpec`.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub enum MacAlgorithmSpec {
@@ -1654,6 +3979,34 @@ impl MacAlgorithmSpec {
             Self::HmacSha256 => "HMAC_SHA_256",
             Self::HmacSha384 => "HMAC_SHA_384",
             Self::HmacSha512 => "HMAC_SHA_512",
+        }
+    }
+}
+
+/// The model's enumeration `MessageType`.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub enum MessageType {
+    /// `RAW`.
+    #[serde(rename = "RAW")]
+    Raw,
+    /// `DIGEST`.
+    #[serde(rename = "DIGEST")]
+    Digest,
+    /// `EXTERNAL_MU`.
+    #[serde(rename = "EXTERNAL_MU")]
+    ExternalMu,
+}
+
+impl MessageType {
+    /// Every value, in the model's order.
+    pub const ALL: &[Self] = &[Self::Raw, Self::Digest, Self::ExternalMu];
+
+    /// The value as it is on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Raw => "RAW",
+            Self::Digest => "DIGEST",
+            Self::ExternalMu => "EXTERNAL_MU",
         }
     }
 }
@@ -1781,6 +4134,123 @@ pub struct PutKeyPolicyRequest {
     pub bypass_policy_lockout_safety_check: Option<bool>,
 }
 
+/// The model's structure `ReEncryptRequest`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct ReEncryptRequest {
+    /// `CiphertextBlob`.
+    #[serde(
+        rename = "CiphertextBlob",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub ciphertext_blob: Option<Blob>,
+    /// `SourceEncryptionContext`.
+    #[serde(
+        rename = "SourceEncryptionContext",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub source_encryption_context: Option<BTreeMap<String, String>>,
+    /// `SourceKeyId`.
+    #[serde(
+        rename = "SourceKeyId",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub source_key_id: Option<String>,
+    /// `DestinationKeyId`, required.
+    #[serde(rename = "DestinationKeyId")]
+    pub destination_key_id: String,
+    /// `DestinationEncryptionContext`.
+    #[serde(
+        rename = "DestinationEncryptionContext",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub destination_encryption_context: Option<BTreeMap<String, String>>,
+    /// `SourceEncryptionAlgorithm`.
+    #[serde(
+        rename = "SourceEncryptionAlgorithm",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub source_encryption_algorithm: Option<EncryptionAlgorithmSpec>,
+    /// `DestinationEncryptionAlgorithm`.
+    #[serde(
+        rename = "DestinationEncryptionAlgorithm",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub destination_encryption_algorithm: Option<EncryptionAlgorithmSpec>,
+    /// `GrantTokens`.
+    #[serde(
+        rename = "GrantTokens",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub grant_tokens: Option<Vec<String>>,
+    /// `DryRun`.
+    #[serde(rename = "DryRun", default, skip_serializing_if = "Option::is_none")]
+    pub dry_run: Option<bool>,
+    /// `DryRunModifiers`.
+    #[serde(
+        rename = "DryRunModifiers",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub dry_run_modifiers: Option<Vec<DryRunModifierType>>,
+}
+
+/// The model's structure `ReEncryptResponse`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct ReEncryptResponse {
+    /// `CiphertextBlob`.
+    #[serde(
+        rename = "CiphertextBlob",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub ciphertext_blob: Option<Blob>,
+    /// `SourceKeyId`.
+    #[serde(
+        rename = "SourceKeyId",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub source_key_id: Option<String>,
+    /// `KeyId`.
+    #[serde(rename = "KeyId", default, skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// `SourceEncryptionAlgorithm`.
+    #[serde(
+        rename = "SourceEncryptionAlgorithm",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub source_encryption_algorithm: Option<EncryptionAlgorithmSpec>,
+    /// `DestinationEncryptionAlgorithm`.
+    #[serde(
+        rename = "DestinationEncryptionAlgorithm",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub destination_encryption_algorithm: Option<EncryptionAlgorithmSpec>,
+    /// `SourceKeyMaterialId`.
+    #[serde(
+        rename = "SourceKeyMaterialId",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub source_key_material_id: Option<String>,
+    /// `DestinationKeyMaterialId`.
+    #[serde(
+        rename = "DestinationKeyMaterialId",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub destination_key_material_id: Option<String>,
+}
+
 /// The model's structure `RecipientInfo`.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct RecipientInfo {
@@ -1798,6 +4268,63 @@ pub struct RecipientInfo {
         skip_serializing_if = "Option::is_none"
     )]
     pub attestation_document: Option<Blob>,
+}
+
+/// The model's structure `ReplicateKeyRequest`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct ReplicateKeyRequest {
+    /// `KeyId`, required.
+    #[serde(rename = "KeyId")]
+    pub key_id: String,
+    /// `ReplicaRegion`, required.
+    #[serde(rename = "ReplicaRegion")]
+    pub replica_region: String,
+    /// `Policy`.
+    #[serde(rename = "Policy", default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// `BypassPolicyLockoutSafetyCheck`.
+    #[serde(
+        rename = "BypassPolicyLockoutSafetyCheck",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub bypass_policy_lockout_safety_check: Option<bool>,
+    /// `Description`.
+    #[serde(
+        rename = "Description",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub description: Option<String>,
+    /// `Tags`.
+    #[serde(rename = "Tags", default, skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Vec<Tag>>,
+}
+
+/// The model's structure `ReplicateKeyResponse`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct ReplicateKeyResponse {
+    /// `ReplicaKeyMetadata`.
+    #[serde(
+        rename = "ReplicaKeyMetadata",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub replica_key_metadata: Option<KeyMetadata>,
+    /// `ReplicaPolicy`.
+    #[serde(
+        rename = "ReplicaPolicy",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub replica_policy: Option<String>,
+    /// `ReplicaTags`.
+    #[serde(
+        rename = "ReplicaTags",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub replica_tags: Option<Vec<Tag>>,
 }
 
 /// The model's enumeration `ResourceOwnerType`.
@@ -1822,6 +4349,141 @@ impl ResourceOwnerType {
             Self::OtherAccountsViaRam => "OTHER_ACCOUNTS_VIA_RAM",
         }
     }
+}
+
+/// The model's structure `RetireGrantRequest`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct RetireGrantRequest {
+    /// `GrantToken`.
+    #[serde(
+        rename = "GrantToken",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub grant_token: Option<String>,
+    /// `KeyId`.
+    #[serde(rename = "KeyId", default, skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// `GrantId`.
+    #[serde(rename = "GrantId", default, skip_serializing_if = "Option::is_none")]
+    pub grant_id: Option<String>,
+    /// `DryRun`.
+    #[serde(rename = "DryRun", default, skip_serializing_if = "Option::is_none")]
+    pub dry_run: Option<bool>,
+}
+
+/// The model's structure `RevokeGrantRequest`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct RevokeGrantRequest {
+    /// `KeyId`, required.
+    #[serde(rename = "KeyId")]
+    pub key_id: String,
+    /// `GrantId`, required.
+    #[serde(rename = "GrantId")]
+    pub grant_id: String,
+    /// `DryRun`.
+    #[serde(rename = "DryRun", default, skip_serializing_if = "Option::is_none")]
+    pub dry_run: Option<bool>,
+}
+
+/// The model's structure `RotateKeyOnDemandRequest`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct RotateKeyOnDemandRequest {
+    /// `KeyId`, required.
+    #[serde(rename = "KeyId")]
+    pub key_id: String,
+}
+
+/// The model's structure `RotateKeyOnDemandResponse`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct RotateKeyOnDemandResponse {
+    /// `KeyId`.
+    #[serde(rename = "KeyId", default, skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+}
+
+/// The model's enumeration `RotationType`.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub enum RotationType {
+    /// `AUTOMATIC`.
+    #[serde(rename = "AUTOMATIC")]
+    Automatic,
+    /// `ON_DEMAND`.
+    #[serde(rename = "ON_DEMAND")]
+    OnDemand,
+}
+
+impl RotationType {
+    /// Every value, in the model's order.
+    pub const ALL: &[Self] = &[Self::Automatic, Self::OnDemand];
+
+    /// The value as it is on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Automatic => "AUTOMATIC",
+            Self::OnDemand => "ON_DEMAND",
+        }
+    }
+}
+
+/// The model's structure `RotationsListEntry`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct RotationsListEntry {
+    /// `KeyId`.
+    #[serde(rename = "KeyId", default, skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// `KeyMaterialId`.
+    #[serde(
+        rename = "KeyMaterialId",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub key_material_id: Option<String>,
+    /// `KeyMaterialDescription`.
+    #[serde(
+        rename = "KeyMaterialDescription",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub key_material_description: Option<String>,
+    /// `ImportState`.
+    #[serde(
+        rename = "ImportState",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub import_state: Option<ImportState>,
+    /// `KeyMaterialState`.
+    #[serde(
+        rename = "KeyMaterialState",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub key_material_state: Option<KeyMaterialState>,
+    /// `ExpirationModel`.
+    #[serde(
+        rename = "ExpirationModel",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub expiration_model: Option<ExpirationModelType>,
+    /// `ValidTo`.
+    #[serde(rename = "ValidTo", default, skip_serializing_if = "Option::is_none")]
+    pub valid_to: Option<EpochSeconds>,
+    /// `RotationDate`.
+    #[serde(
+        rename = "RotationDate",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub rotation_date: Option<EpochSeconds>,
+    /// `RotationType`.
+    #[serde(
+        rename = "RotationType",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub rotation_type: Option<RotationType>,
 }
 
 /// The model's structure `ScheduleKeyDeletionRequest`.
@@ -1862,6 +4524,55 @@ pub struct ScheduleKeyDeletionResponse {
         skip_serializing_if = "Option::is_none"
     )]
     pub pending_window_in_days: Option<i32>,
+}
+
+/// The model's structure `SignRequest`.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct SignRequest {
+    /// `KeyId`, required.
+    #[serde(rename = "KeyId")]
+    pub key_id: String,
+    /// `Message`, required.
+    #[serde(rename = "Message")]
+    pub message: SensitiveBlob,
+    /// `MessageType`.
+    #[serde(
+        rename = "MessageType",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub message_type: Option<MessageType>,
+    /// `GrantTokens`.
+    #[serde(
+        rename = "GrantTokens",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub grant_tokens: Option<Vec<String>>,
+    /// `SigningAlgorithm`, required.
+    #[serde(rename = "SigningAlgorithm")]
+    pub signing_algorithm: SigningAlgorithmSpec,
+    /// `DryRun`.
+    #[serde(rename = "DryRun", default, skip_serializing_if = "Option::is_none")]
+    pub dry_run: Option<bool>,
+}
+
+/// The model's structure `SignResponse`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct SignResponse {
+    /// `KeyId`.
+    #[serde(rename = "KeyId", default, skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// `Signature`.
+    #[serde(rename = "Signature", default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Blob>,
+    /// `SigningAlgorithm`.
+    #[serde(
+        rename = "SigningAlgorithm",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub signing_algorithm: Option<SigningAlgorithmSpec>,
 }
 
 /// The model's enumeration `SigningAlgorithmSpec`.
@@ -1957,6 +4668,28 @@ pub struct Tag {
     pub tag_value: String,
 }
 
+/// The model's structure `TagResourceRequest`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct TagResourceRequest {
+    /// `KeyId`, required.
+    #[serde(rename = "KeyId")]
+    pub key_id: String,
+    /// `Tags`, required.
+    #[serde(rename = "Tags")]
+    pub tags: Vec<Tag>,
+}
+
+/// The model's structure `UntagResourceRequest`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct UntagResourceRequest {
+    /// `KeyId`, required.
+    #[serde(rename = "KeyId")]
+    pub key_id: String,
+    /// `TagKeys`, required.
+    #[serde(rename = "TagKeys")]
+    pub tag_keys: Vec<String>,
+}
+
 /// The model's structure `UpdateAliasRequest`.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct UpdateAliasRequest {
@@ -1968,12 +4701,320 @@ pub struct UpdateAliasRequest {
     pub target_key_id: String,
 }
 
+/// The model's structure `UpdateCustomKeyStoreRequest`.
+#[derive(Debug, Default, Deserialize, Serialize)]
+pub struct UpdateCustomKeyStoreRequest {
+    /// `CustomKeyStoreId`, required.
+    #[serde(rename = "CustomKeyStoreId")]
+    pub custom_key_store_id: String,
+    /// `NewCustomKeyStoreName`.
+    #[serde(
+        rename = "NewCustomKeyStoreName",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub new_custom_key_store_name: Option<String>,
+    /// `KeyStorePassword`.
+    #[serde(
+        rename = "KeyStorePassword",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub key_store_password: Option<SensitiveString>,
+    /// `CloudHsmClusterId`.
+    #[serde(
+        rename = "CloudHsmClusterId",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub cloud_hsm_cluster_id: Option<String>,
+    /// `XksProxyUriEndpoint`.
+    #[serde(
+        rename = "XksProxyUriEndpoint",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub xks_proxy_uri_endpoint: Option<String>,
+    /// `XksProxyUriPath`.
+    #[serde(
+        rename = "XksProxyUriPath",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub xks_proxy_uri_path: Option<String>,
+    /// `XksProxyVpcEndpointServiceName`.
+    #[serde(
+        rename = "XksProxyVpcEndpointServiceName",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub xks_proxy_vpc_endpoint_service_name: Option<String>,
+    /// `XksProxyVpcEndpointServiceOwner`.
+    #[serde(
+        rename = "XksProxyVpcEndpointServiceOwner",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub xks_proxy_vpc_endpoint_service_owner: Option<String>,
+    /// `XksProxyAuthenticationCredential`.
+    #[serde(
+        rename = "XksProxyAuthenticationCredential",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub xks_proxy_authentication_credential: Option<XksProxyAuthenticationCredentialType>,
+    /// `XksProxyConnectivity`.
+    #[serde(
+        rename = "XksProxyConnectivity",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub xks_proxy_connectivity: Option<XksProxyConnectivityType>,
+}
+
+/// The model's structure `UpdateCustomKeyStoreResponse`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct UpdateCustomKeyStoreResponse {}
+
+/// The model's structure `UpdateKeyDescriptionRequest`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct UpdateKeyDescriptionRequest {
+    /// `KeyId`, required.
+    #[serde(rename = "KeyId")]
+    pub key_id: String,
+    /// `Description`, required.
+    #[serde(rename = "Description")]
+    pub description: String,
+}
+
+/// The model's structure `UpdatePrimaryRegionRequest`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct UpdatePrimaryRegionRequest {
+    /// `KeyId`, required.
+    #[serde(rename = "KeyId")]
+    pub key_id: String,
+    /// `PrimaryRegion`, required.
+    #[serde(rename = "PrimaryRegion")]
+    pub primary_region: String,
+}
+
+/// The model's structure `VerifyMacRequest`.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct VerifyMacRequest {
+    /// `Message`, required.
+    #[serde(rename = "Message")]
+    pub message: SensitiveBlob,
+    /// `KeyId`, required.
+    #[serde(rename = "KeyId")]
+    pub key_id: String,
+    /// `MacAlgorithm`, required.
+    #[serde(rename = "MacAlgorithm")]
+    pub mac_algorithm: MacAlgorithmSpec,
+    /// `Mac`, required.
+    #[serde(rename = "Mac")]
+    pub mac: Blob,
+    /// `GrantTokens`.
+    #[serde(
+        rename = "GrantTokens",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub grant_tokens: Option<Vec<String>>,
+    /// `DryRun`.
+    #[serde(rename = "DryRun", default, skip_serializing_if = "Option::is_none")]
+    pub dry_run: Option<bool>,
+}
+
+/// The model's structure `VerifyMacResponse`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct VerifyMacResponse {
+    /// `KeyId`.
+    #[serde(rename = "KeyId", default, skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// `MacValid`.
+    #[serde(rename = "MacValid", default, skip_serializing_if = "Option::is_none")]
+    pub mac_valid: Option<bool>,
+    /// `MacAlgorithm`.
+    #[serde(
+        rename = "MacAlgorithm",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub mac_algorithm: Option<MacAlgorithmSpec>,
+}
+
+/// The model's structure `VerifyRequest`.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct VerifyRequest {
+    /// `KeyId`, required.
+    #[serde(rename = "KeyId")]
+    pub key_id: String,
+    /// `Message`, required.
+    #[serde(rename = "Message")]
+    pub message: SensitiveBlob,
+    /// `MessageType`.
+    #[serde(
+        rename = "MessageType",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub message_type: Option<MessageType>,
+    /// `Signature`, required.
+    #[serde(rename = "Signature")]
+    pub signature: Blob,
+    /// `SigningAlgorithm`, required.
+    #[serde(rename = "SigningAlgorithm")]
+    pub signing_algorithm: SigningAlgorithmSpec,
+    /// `GrantTokens`.
+    #[serde(
+        rename = "GrantTokens",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub grant_tokens: Option<Vec<String>>,
+    /// `DryRun`.
+    #[serde(rename = "DryRun", default, skip_serializing_if = "Option::is_none")]
+    pub dry_run: Option<bool>,
+}
+
+/// The model's structure `VerifyResponse`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct VerifyResponse {
+    /// `KeyId`.
+    #[serde(rename = "KeyId", default, skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// `SignatureValid`.
+    #[serde(
+        rename = "SignatureValid",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub signature_valid: Option<bool>,
+    /// `SigningAlgorithm`.
+    #[serde(
+        rename = "SigningAlgorithm",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub signing_algorithm: Option<SigningAlgorithmSpec>,
+}
+
+/// The model's enumeration `WrappingKeySpec`.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub enum WrappingKeySpec {
+    /// `RSA_2048`.
+    #[serde(rename = "RSA_2048")]
+    Rsa2048,
+    /// `RSA_3072`.
+    #[serde(rename = "RSA_3072")]
+    Rsa3072,
+    /// `RSA_4096`.
+    #[serde(rename = "RSA_4096")]
+    Rsa4096,
+    /// `SM2`.
+    #[serde(rename = "SM2")]
+    Sm2,
+}
+
+impl WrappingKeySpec {
+    /// Every value, in the model's order.
+    pub const ALL: &[Self] = &[Self::Rsa2048, Self::Rsa3072, Self::Rsa4096, Self::Sm2];
+
+    /// The value as it is on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rsa2048 => "RSA_2048",
+            Self::Rsa3072 => "RSA_3072",
+            Self::Rsa4096 => "RSA_4096",
+            Self::Sm2 => "SM2",
+        }
+    }
+}
+
 /// The model's structure `XksKeyConfigurationType`.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct XksKeyConfigurationType {
     /// `Id`.
     #[serde(rename = "Id", default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
+}
+
+/// The model's structure `XksProxyAuthenticationCredentialType`.
+#[derive(Debug, Default, Deserialize, Serialize)]
+pub struct XksProxyAuthenticationCredentialType {
+    /// `AccessKeyId`, required.
+    #[serde(rename = "AccessKeyId")]
+    pub access_key_id: SensitiveString,
+    /// `RawSecretAccessKey`, required.
+    #[serde(rename = "RawSecretAccessKey")]
+    pub raw_secret_access_key: SensitiveString,
+}
+
+/// The model's structure `XksProxyConfigurationType`.
+#[derive(Debug, Default, Deserialize, Serialize)]
+pub struct XksProxyConfigurationType {
+    /// `Connectivity`.
+    #[serde(
+        rename = "Connectivity",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub connectivity: Option<XksProxyConnectivityType>,
+    /// `AccessKeyId`.
+    #[serde(
+        rename = "AccessKeyId",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub access_key_id: Option<SensitiveString>,
+    /// `UriEndpoint`.
+    #[serde(
+        rename = "UriEndpoint",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub uri_endpoint: Option<String>,
+    /// `UriPath`.
+    #[serde(rename = "UriPath", default, skip_serializing_if = "Option::is_none")]
+    pub uri_path: Option<String>,
+    /// `VpcEndpointServiceName`.
+    #[serde(
+        rename = "VpcEndpointServiceName",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub vpc_endpoint_service_name: Option<String>,
+    /// `VpcEndpointServiceOwner`.
+    #[serde(
+        rename = "VpcEndpointServiceOwner",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub vpc_endpoint_service_owner: Option<String>,
+}
+
+/// The model's enumeration `XksProxyConnectivityType`.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub enum XksProxyConnectivityType {
+    /// `PUBLIC_ENDPOINT`.
+    #[serde(rename = "PUBLIC_ENDPOINT")]
+    PublicEndpoint,
+    /// `VPC_ENDPOINT_SERVICE`.
+    #[serde(rename = "VPC_ENDPOINT_SERVICE")]
+    VpcEndpointService,
+}
+
+impl XksProxyConnectivityType {
+    /// Every value, in the model's order.
+    pub const ALL: &[Self] = &[Self::PublicEndpoint, Self::VpcEndpointService];
+
+    /// The value as it is on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::PublicEndpoint => "PUBLIC_ENDPOINT",
+            Self::VpcEndpointService => "VPC_ENDPOINT_SERVICE",
+        }
+    }
 }
 
 /// The shapes of the model.
@@ -1988,6 +5029,38 @@ pub mod shapes {
             length: Bounds::NONE,
             pattern: None,
             allowed: &[],
+        },
+    };
+
+    /// `AccountIdType`.
+    pub static ACCOUNT_ID_TYPE: Shape = Shape {
+        name: "AccountIdType",
+        sensitive: false,
+        kind: Kind::String {
+            length: Bounds {
+                min: Some(12),
+                max: Some(12),
+            },
+            pattern: Some(&PATTERN_1),
+            allowed: &[],
+        },
+    };
+
+    /// `AlgorithmSpec`.
+    pub static ALGORITHM_SPEC: Shape = Shape {
+        name: "AlgorithmSpec",
+        sensitive: false,
+        kind: Kind::String {
+            length: Bounds::NONE,
+            pattern: None,
+            allowed: &[
+                "RSAES_PKCS1_V1_5",
+                "RSAES_OAEP_SHA_1",
+                "RSAES_OAEP_SHA_256",
+                "RSA_AES_KEY_WRAP_SHA_1",
+                "RSA_AES_KEY_WRAP_SHA_256",
+                "SM2PKE",
+            ],
         },
     };
 
@@ -2050,7 +5123,7 @@ pub mod shapes {
                 min: Some(1),
                 max: Some(256),
             },
-            pattern: Some(&PATTERN_1),
+            pattern: Some(&PATTERN_2),
             allowed: &[],
         },
     };
@@ -2081,6 +5154,20 @@ pub mod shapes {
         },
     };
 
+    /// `BackingKeyIdResponseType`.
+    pub static BACKING_KEY_ID_RESPONSE_TYPE: Shape = Shape {
+        name: "BackingKeyIdResponseType",
+        sensitive: false,
+        kind: Kind::String {
+            length: Bounds {
+                min: Some(0),
+                max: Some(64),
+            },
+            pattern: Some(&PATTERN_3),
+            allowed: &[],
+        },
+    };
+
     /// `BackingKeyIdType`.
     pub static BACKING_KEY_ID_TYPE: Shape = Shape {
         name: "BackingKeyIdType",
@@ -2090,7 +5177,7 @@ pub mod shapes {
                 min: Some(64),
                 max: Some(64),
             },
-            pattern: Some(&PATTERN_2),
+            pattern: Some(&PATTERN_3),
             allowed: &[],
         },
     };
@@ -2147,8 +5234,85 @@ pub mod shapes {
                 min: Some(19),
                 max: Some(24),
             },
-            pattern: Some(&PATTERN_3),
+            pattern: Some(&PATTERN_4),
             allowed: &[],
+        },
+    };
+
+    /// `CloudTrailEventIdType`.
+    pub static CLOUD_TRAIL_EVENT_ID_TYPE: Shape = Shape {
+        name: "CloudTrailEventIdType",
+        sensitive: false,
+        kind: Kind::String {
+            length: Bounds::NONE,
+            pattern: None,
+            allowed: &[],
+        },
+    };
+
+    /// `ConnectCustomKeyStoreRequest`.
+    pub static CONNECT_CUSTOM_KEY_STORE_REQUEST: Shape = Shape {
+        name: "ConnectCustomKeyStoreRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[Member {
+            name: "CustomKeyStoreId",
+            query_name: "CustomKeyStoreId",
+            required: true,
+            shape: &CUSTOM_KEY_STORE_ID_TYPE,
+        }]),
+    };
+
+    /// `ConnectCustomKeyStoreResponse`.
+    pub static CONNECT_CUSTOM_KEY_STORE_RESPONSE: Shape = Shape {
+        name: "ConnectCustomKeyStoreResponse",
+        sensitive: false,
+        kind: Kind::Structure(&[]),
+    };
+
+    /// `ConnectionErrorCodeType`.
+    pub static CONNECTION_ERROR_CODE_TYPE: Shape = Shape {
+        name: "ConnectionErrorCodeType",
+        sensitive: false,
+        kind: Kind::String {
+            length: Bounds::NONE,
+            pattern: None,
+            allowed: &[
+                "INVALID_CREDENTIALS",
+                "CLUSTER_NOT_FOUND",
+                "NETWORK_ERRORS",
+                "INTERNAL_ERROR",
+                "INSUFFICIENT_CLOUDHSM_HSMS",
+                "USER_LOCKED_OUT",
+                "USER_NOT_FOUND",
+                "USER_LOGGED_IN",
+                "SUBNET_NOT_FOUND",
+                "INSUFFICIENT_FREE_ADDRESSES_IN_SUBNET",
+                "XKS_PROXY_ACCESS_DENIED",
+                "XKS_PROXY_NOT_REACHABLE",
+                "XKS_VPC_ENDPOINT_SERVICE_NOT_FOUND",
+                "XKS_PROXY_INVALID_RESPONSE",
+                "XKS_PROXY_INVALID_CONFIGURATION",
+                "XKS_VPC_ENDPOINT_SERVICE_INVALID_CONFIGURATION",
+                "XKS_PROXY_TIMED_OUT",
+                "XKS_PROXY_INVALID_TLS_CONFIGURATION",
+            ],
+        },
+    };
+
+    /// `ConnectionStateType`.
+    pub static CONNECTION_STATE_TYPE: Shape = Shape {
+        name: "ConnectionStateType",
+        sensitive: false,
+        kind: Kind::String {
+            length: Bounds::NONE,
+            pattern: None,
+            allowed: &[
+                "CONNECTED",
+                "CONNECTING",
+                "FAILED",
+                "DISCONNECTED",
+                "DISCONNECTING",
+            ],
         },
     };
 
@@ -2168,6 +5332,180 @@ pub mod shapes {
                 query_name: "TargetKeyId",
                 required: true,
                 shape: &KEY_ID_TYPE,
+            },
+        ]),
+    };
+
+    /// `CreateCustomKeyStoreRequest`.
+    pub static CREATE_CUSTOM_KEY_STORE_REQUEST: Shape = Shape {
+        name: "CreateCustomKeyStoreRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "CustomKeyStoreName",
+                query_name: "CustomKeyStoreName",
+                required: true,
+                shape: &CUSTOM_KEY_STORE_NAME_TYPE,
+            },
+            Member {
+                name: "CloudHsmClusterId",
+                query_name: "CloudHsmClusterId",
+                required: false,
+                shape: &CLOUD_HSM_CLUSTER_ID_TYPE,
+            },
+            Member {
+                name: "TrustAnchorCertificate",
+                query_name: "TrustAnchorCertificate",
+                required: false,
+                shape: &TRUST_ANCHOR_CERTIFICATE_TYPE,
+            },
+            Member {
+                name: "KeyStorePassword",
+                query_name: "KeyStorePassword",
+                required: false,
+                shape: &KEY_STORE_PASSWORD_TYPE,
+            },
+            Member {
+                name: "CustomKeyStoreType",
+                query_name: "CustomKeyStoreType",
+                required: false,
+                shape: &CUSTOM_KEY_STORE_TYPE,
+            },
+            Member {
+                name: "XksProxyUriEndpoint",
+                query_name: "XksProxyUriEndpoint",
+                required: false,
+                shape: &XKS_PROXY_URI_ENDPOINT_TYPE,
+            },
+            Member {
+                name: "XksProxyUriPath",
+                query_name: "XksProxyUriPath",
+                required: false,
+                shape: &XKS_PROXY_URI_PATH_TYPE,
+            },
+            Member {
+                name: "XksProxyVpcEndpointServiceName",
+                query_name: "XksProxyVpcEndpointServiceName",
+                required: false,
+                shape: &XKS_PROXY_VPC_ENDPOINT_SERVICE_NAME_TYPE,
+            },
+            Member {
+                name: "XksProxyVpcEndpointServiceOwner",
+                query_name: "XksProxyVpcEndpointServiceOwner",
+                required: false,
+                shape: &ACCOUNT_ID_TYPE,
+            },
+            Member {
+                name: "XksProxyAuthenticationCredential",
+                query_name: "XksProxyAuthenticationCredential",
+                required: false,
+                shape: &XKS_PROXY_AUTHENTICATION_CREDENTIAL_TYPE,
+            },
+            Member {
+                name: "XksProxyConnectivity",
+                query_name: "XksProxyConnectivity",
+                required: false,
+                shape: &XKS_PROXY_CONNECTIVITY_TYPE,
+            },
+        ]),
+    };
+
+    /// `CreateCustomKeyStoreResponse`.
+    pub static CREATE_CUSTOM_KEY_STORE_RESPONSE: Shape = Shape {
+        name: "CreateCustomKeyStoreResponse",
+        sensitive: false,
+        kind: Kind::Structure(&[Member {
+            name: "CustomKeyStoreId",
+            query_name: "CustomKeyStoreId",
+            required: false,
+            shape: &CUSTOM_KEY_STORE_ID_TYPE,
+        }]),
+    };
+
+    /// `CreateGrantRequest`.
+    pub static CREATE_GRANT_REQUEST: Shape = Shape {
+        name: "CreateGrantRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "KeyId",
+                query_name: "KeyId",
+                required: true,
+                shape: &KEY_ID_TYPE,
+            },
+            Member {
+                name: "GranteePrincipal",
+                query_name: "GranteePrincipal",
+                required: false,
+                shape: &PRINCIPAL_ID_TYPE,
+            },
+            Member {
+                name: "RetiringPrincipal",
+                query_name: "RetiringPrincipal",
+                required: false,
+                shape: &PRINCIPAL_ID_TYPE,
+            },
+            Member {
+                name: "Operations",
+                query_name: "Operations",
+                required: true,
+                shape: &GRANT_OPERATION_LIST,
+            },
+            Member {
+                name: "Constraints",
+                query_name: "Constraints",
+                required: false,
+                shape: &GRANT_CONSTRAINTS,
+            },
+            Member {
+                name: "GrantTokens",
+                query_name: "GrantTokens",
+                required: false,
+                shape: &GRANT_TOKEN_LIST,
+            },
+            Member {
+                name: "Name",
+                query_name: "Name",
+                required: false,
+                shape: &GRANT_NAME_TYPE,
+            },
+            Member {
+                name: "DryRun",
+                query_name: "DryRun",
+                required: false,
+                shape: &NULLABLE_BOOLEAN_TYPE,
+            },
+            Member {
+                name: "GranteeServicePrincipal",
+                query_name: "GranteeServicePrincipal",
+                required: false,
+                shape: &SERVICE_PRINCIPAL_TYPE,
+            },
+            Member {
+                name: "RetiringServicePrincipal",
+                query_name: "RetiringServicePrincipal",
+                required: false,
+                shape: &SERVICE_PRINCIPAL_TYPE,
+            },
+        ]),
+    };
+
+    /// `CreateGrantResponse`.
+    pub static CREATE_GRANT_RESPONSE: Shape = Shape {
+        name: "CreateGrantResponse",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "GrantToken",
+                query_name: "GrantToken",
+                required: false,
+                shape: &GRANT_TOKEN_TYPE,
+            },
+            Member {
+                name: "GrantId",
+                query_name: "GrantId",
+                required: false,
+                shape: &GRANT_ID_TYPE,
             },
         ]),
     };
@@ -2272,6 +5610,105 @@ pub mod shapes {
         },
     };
 
+    /// `CustomKeyStoreNameType`.
+    pub static CUSTOM_KEY_STORE_NAME_TYPE: Shape = Shape {
+        name: "CustomKeyStoreNameType",
+        sensitive: false,
+        kind: Kind::String {
+            length: Bounds {
+                min: Some(1),
+                max: Some(256),
+            },
+            pattern: None,
+            allowed: &[],
+        },
+    };
+
+    /// `CustomKeyStoreType`.
+    pub static CUSTOM_KEY_STORE_TYPE: Shape = Shape {
+        name: "CustomKeyStoreType",
+        sensitive: false,
+        kind: Kind::String {
+            length: Bounds::NONE,
+            pattern: None,
+            allowed: &["AWS_CLOUDHSM", "EXTERNAL_KEY_STORE"],
+        },
+    };
+
+    /// `CustomKeyStoresList`.
+    pub static CUSTOM_KEY_STORES_LIST: Shape = Shape {
+        name: "CustomKeyStoresList",
+        sensitive: false,
+        kind: Kind::List {
+            member: &CUSTOM_KEY_STORES_LIST_ENTRY,
+            member_name: "member",
+            flattened: false,
+            length: Bounds::NONE,
+        },
+    };
+
+    /// `CustomKeyStoresListEntry`.
+    pub static CUSTOM_KEY_STORES_LIST_ENTRY: Shape = Shape {
+        name: "CustomKeyStoresListEntry",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "CustomKeyStoreId",
+                query_name: "CustomKeyStoreId",
+                required: false,
+                shape: &CUSTOM_KEY_STORE_ID_TYPE,
+            },
+            Member {
+                name: "CustomKeyStoreName",
+                query_name: "CustomKeyStoreName",
+                required: false,
+                shape: &CUSTOM_KEY_STORE_NAME_TYPE,
+            },
+            Member {
+                name: "CloudHsmClusterId",
+                query_name: "CloudHsmClusterId",
+                required: false,
+                shape: &CLOUD_HSM_CLUSTER_ID_TYPE,
+            },
+            Member {
+                name: "TrustAnchorCertificate",
+                query_name: "TrustAnchorCertificate",
+                required: false,
+                shape: &TRUST_ANCHOR_CERTIFICATE_TYPE,
+            },
+            Member {
+                name: "ConnectionState",
+                query_name: "ConnectionState",
+                required: false,
+                shape: &CONNECTION_STATE_TYPE,
+            },
+            Member {
+                name: "ConnectionErrorCode",
+                query_name: "ConnectionErrorCode",
+                required: false,
+                shape: &CONNECTION_ERROR_CODE_TYPE,
+            },
+            Member {
+                name: "CreationDate",
+                query_name: "CreationDate",
+                required: false,
+                shape: &DATE_TYPE,
+            },
+            Member {
+                name: "CustomKeyStoreType",
+                query_name: "CustomKeyStoreType",
+                required: false,
+                shape: &CUSTOM_KEY_STORE_TYPE,
+            },
+            Member {
+                name: "XksProxyConfiguration",
+                query_name: "XksProxyConfiguration",
+                required: false,
+                shape: &XKS_PROXY_CONFIGURATION_TYPE,
+            },
+        ]),
+    };
+
     /// `CustomerMasterKeySpec`.
     pub static CUSTOMER_MASTER_KEY_SPEC: Shape = Shape {
         name: "CustomerMasterKeySpec",
@@ -2297,6 +5734,30 @@ pub mod shapes {
         },
     };
 
+    /// `DataKeyPairSpec`.
+    pub static DATA_KEY_PAIR_SPEC: Shape = Shape {
+        name: "DataKeyPairSpec",
+        sensitive: false,
+        kind: Kind::String {
+            length: Bounds::NONE,
+            pattern: None,
+            allowed: &[
+                "RSA_2048",
+                "RSA_3072",
+                "RSA_4096",
+                "ECC_NIST_P256",
+                "ECC_NIST_P384",
+                "ECC_NIST_P521",
+                "ECC_SECG_P256K1",
+                "SM2",
+                "ECC_NIST_EDWARDS25519",
+                "ML_KEM_512",
+                "ML_KEM_768",
+                "ML_KEM_1024",
+            ],
+        },
+    };
+
     /// `DataKeySpec`.
     pub static DATA_KEY_SPEC: Shape = Shape {
         name: "DataKeySpec",
@@ -2313,6 +5774,70 @@ pub mod shapes {
         name: "DateType",
         sensitive: false,
         kind: Kind::Timestamp,
+    };
+
+    /// `DecapsulateRequest`.
+    pub static DECAPSULATE_REQUEST: Shape = Shape {
+        name: "DecapsulateRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "KeyId",
+                query_name: "KeyId",
+                required: true,
+                shape: &KEY_ID_TYPE,
+            },
+            Member {
+                name: "SharedSecretCiphertextBlob",
+                query_name: "SharedSecretCiphertextBlob",
+                required: true,
+                shape: &CIPHERTEXT_TYPE,
+            },
+            Member {
+                name: "EncapsulationAlgorithm",
+                query_name: "EncapsulationAlgorithm",
+                required: true,
+                shape: &ENCAPSULATION_ALGORITHM_SPEC,
+            },
+            Member {
+                name: "GrantTokens",
+                query_name: "GrantTokens",
+                required: false,
+                shape: &GRANT_TOKEN_LIST,
+            },
+            Member {
+                name: "DryRun",
+                query_name: "DryRun",
+                required: false,
+                shape: &NULLABLE_BOOLEAN_TYPE,
+            },
+        ]),
+    };
+
+    /// `DecapsulateResponse`.
+    pub static DECAPSULATE_RESPONSE: Shape = Shape {
+        name: "DecapsulateResponse",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "KeyId",
+                query_name: "KeyId",
+                required: false,
+                shape: &KEY_ID_TYPE,
+            },
+            Member {
+                name: "SharedSecret",
+                query_name: "SharedSecret",
+                required: false,
+                shape: &PLAINTEXT_TYPE,
+            },
+            Member {
+                name: "EncapsulationAlgorithm",
+                query_name: "EncapsulationAlgorithm",
+                required: false,
+                shape: &ENCAPSULATION_ALGORITHM_SPEC,
+            },
+        ]),
     };
 
     /// `DecryptRequest`.
@@ -2421,6 +5946,205 @@ pub mod shapes {
         }]),
     };
 
+    /// `DeleteCustomKeyStoreRequest`.
+    pub static DELETE_CUSTOM_KEY_STORE_REQUEST: Shape = Shape {
+        name: "DeleteCustomKeyStoreRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[Member {
+            name: "CustomKeyStoreId",
+            query_name: "CustomKeyStoreId",
+            required: true,
+            shape: &CUSTOM_KEY_STORE_ID_TYPE,
+        }]),
+    };
+
+    /// `DeleteCustomKeyStoreResponse`.
+    pub static DELETE_CUSTOM_KEY_STORE_RESPONSE: Shape = Shape {
+        name: "DeleteCustomKeyStoreResponse",
+        sensitive: false,
+        kind: Kind::Structure(&[]),
+    };
+
+    /// `DeleteImportedKeyMaterialRequest`.
+    pub static DELETE_IMPORTED_KEY_MATERIAL_REQUEST: Shape = Shape {
+        name: "DeleteImportedKeyMaterialRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "KeyId",
+                query_name: "KeyId",
+                required: true,
+                shape: &KEY_ID_TYPE,
+            },
+            Member {
+                name: "KeyMaterialId",
+                query_name: "KeyMaterialId",
+                required: false,
+                shape: &BACKING_KEY_ID_TYPE,
+            },
+        ]),
+    };
+
+    /// `DeleteImportedKeyMaterialResponse`.
+    pub static DELETE_IMPORTED_KEY_MATERIAL_RESPONSE: Shape = Shape {
+        name: "DeleteImportedKeyMaterialResponse",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "KeyId",
+                query_name: "KeyId",
+                required: false,
+                shape: &KEY_ID_TYPE,
+            },
+            Member {
+                name: "KeyMaterialId",
+                query_name: "KeyMaterialId",
+                required: false,
+                shape: &BACKING_KEY_ID_RESPONSE_TYPE,
+            },
+        ]),
+    };
+
+    /// `DeriveSharedSecretRequest`.
+    pub static DERIVE_SHARED_SECRET_REQUEST: Shape = Shape {
+        name: "DeriveSharedSecretRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "KeyId",
+                query_name: "KeyId",
+                required: true,
+                shape: &KEY_ID_TYPE,
+            },
+            Member {
+                name: "KeyAgreementAlgorithm",
+                query_name: "KeyAgreementAlgorithm",
+                required: true,
+                shape: &KEY_AGREEMENT_ALGORITHM_SPEC,
+            },
+            Member {
+                name: "PublicKey",
+                query_name: "PublicKey",
+                required: true,
+                shape: &PUBLIC_KEY_TYPE,
+            },
+            Member {
+                name: "GrantTokens",
+                query_name: "GrantTokens",
+                required: false,
+                shape: &GRANT_TOKEN_LIST,
+            },
+            Member {
+                name: "DryRun",
+                query_name: "DryRun",
+                required: false,
+                shape: &NULLABLE_BOOLEAN_TYPE,
+            },
+            Member {
+                name: "Recipient",
+                query_name: "Recipient",
+                required: false,
+                shape: &RECIPIENT_INFO,
+            },
+        ]),
+    };
+
+    /// `DeriveSharedSecretResponse`.
+    pub static DERIVE_SHARED_SECRET_RESPONSE: Shape = Shape {
+        name: "DeriveSharedSecretResponse",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "KeyId",
+                query_name: "KeyId",
+                required: false,
+                shape: &KEY_ID_TYPE,
+            },
+            Member {
+                name: "SharedSecret",
+                query_name: "SharedSecret",
+                required: false,
+                shape: &PLAINTEXT_TYPE,
+            },
+            Member {
+                name: "CiphertextForRecipient",
+                query_name: "CiphertextForRecipient",
+                required: false,
+                shape: &CIPHERTEXT_TYPE,
+            },
+            Member {
+                name: "KeyAgreementAlgorithm",
+                query_name: "KeyAgreementAlgorithm",
+                required: false,
+                shape: &KEY_AGREEMENT_ALGORITHM_SPEC,
+            },
+            Member {
+                name: "KeyOrigin",
+                query_name: "KeyOrigin",
+                required: false,
+                shape: &ORIGIN_TYPE,
+            },
+        ]),
+    };
+
+    /// `DescribeCustomKeyStoresRequest`.
+    pub static DESCRIBE_CUSTOM_KEY_STORES_REQUEST: Shape = Shape {
+        name: "DescribeCustomKeyStoresRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "CustomKeyStoreId",
+                query_name: "CustomKeyStoreId",
+                required: false,
+                shape: &CUSTOM_KEY_STORE_ID_TYPE,
+            },
+            Member {
+                name: "CustomKeyStoreName",
+                query_name: "CustomKeyStoreName",
+                required: false,
+                shape: &CUSTOM_KEY_STORE_NAME_TYPE,
+            },
+            Member {
+                name: "Limit",
+                query_name: "Limit",
+                required: false,
+                shape: &LIMIT_TYPE,
+            },
+            Member {
+                name: "Marker",
+                query_name: "Marker",
+                required: false,
+                shape: &MARKER_TYPE,
+            },
+        ]),
+    };
+
+    /// `DescribeCustomKeyStoresResponse`.
+    pub static DESCRIBE_CUSTOM_KEY_STORES_RESPONSE: Shape = Shape {
+        name: "DescribeCustomKeyStoresResponse",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "CustomKeyStores",
+                query_name: "CustomKeyStores",
+                required: false,
+                shape: &CUSTOM_KEY_STORES_LIST,
+            },
+            Member {
+                name: "NextMarker",
+                query_name: "NextMarker",
+                required: false,
+                shape: &MARKER_TYPE,
+            },
+            Member {
+                name: "Truncated",
+                query_name: "Truncated",
+                required: false,
+                shape: &BOOLEAN_TYPE,
+            },
+        ]),
+    };
+
     /// `DescribeKeyRequest`.
     pub static DESCRIBE_KEY_REQUEST: Shape = Shape {
         name: "DescribeKeyRequest",
@@ -2479,6 +6203,37 @@ pub mod shapes {
         }]),
     };
 
+    /// `DisableKeyRotationRequest`.
+    pub static DISABLE_KEY_ROTATION_REQUEST: Shape = Shape {
+        name: "DisableKeyRotationRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[Member {
+            name: "KeyId",
+            query_name: "KeyId",
+            required: true,
+            shape: &KEY_ID_TYPE,
+        }]),
+    };
+
+    /// `DisconnectCustomKeyStoreRequest`.
+    pub static DISCONNECT_CUSTOM_KEY_STORE_REQUEST: Shape = Shape {
+        name: "DisconnectCustomKeyStoreRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[Member {
+            name: "CustomKeyStoreId",
+            query_name: "CustomKeyStoreId",
+            required: true,
+            shape: &CUSTOM_KEY_STORE_ID_TYPE,
+        }]),
+    };
+
+    /// `DisconnectCustomKeyStoreResponse`.
+    pub static DISCONNECT_CUSTOM_KEY_STORE_RESPONSE: Shape = Shape {
+        name: "DisconnectCustomKeyStoreResponse",
+        sensitive: false,
+        kind: Kind::Structure(&[]),
+    };
+
     /// `DryRunModifierList`.
     pub static DRY_RUN_MODIFIER_LIST: Shape = Shape {
         name: "DryRunModifierList",
@@ -2512,6 +6267,90 @@ pub mod shapes {
             required: true,
             shape: &KEY_ID_TYPE,
         }]),
+    };
+
+    /// `EnableKeyRotationRequest`.
+    pub static ENABLE_KEY_ROTATION_REQUEST: Shape = Shape {
+        name: "EnableKeyRotationRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "KeyId",
+                query_name: "KeyId",
+                required: true,
+                shape: &KEY_ID_TYPE,
+            },
+            Member {
+                name: "RotationPeriodInDays",
+                query_name: "RotationPeriodInDays",
+                required: false,
+                shape: &ROTATION_PERIOD_IN_DAYS_TYPE,
+            },
+        ]),
+    };
+
+    /// `EncapsulateRequest`.
+    pub static ENCAPSULATE_REQUEST: Shape = Shape {
+        name: "EncapsulateRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "KeyId",
+                query_name: "KeyId",
+                required: true,
+                shape: &KEY_ID_TYPE,
+            },
+            Member {
+                name: "EncapsulationAlgorithm",
+                query_name: "EncapsulationAlgorithm",
+                required: true,
+                shape: &ENCAPSULATION_ALGORITHM_SPEC,
+            },
+            Member {
+                name: "GrantTokens",
+                query_name: "GrantTokens",
+                required: false,
+                shape: &GRANT_TOKEN_LIST,
+            },
+            Member {
+                name: "DryRun",
+                query_name: "DryRun",
+                required: false,
+                shape: &NULLABLE_BOOLEAN_TYPE,
+            },
+        ]),
+    };
+
+    /// `EncapsulateResponse`.
+    pub static ENCAPSULATE_RESPONSE: Shape = Shape {
+        name: "EncapsulateResponse",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "KeyId",
+                query_name: "KeyId",
+                required: false,
+                shape: &KEY_ID_TYPE,
+            },
+            Member {
+                name: "SharedSecret",
+                query_name: "SharedSecret",
+                required: false,
+                shape: &PLAINTEXT_TYPE,
+            },
+            Member {
+                name: "SharedSecretCiphertextBlob",
+                query_name: "SharedSecretCiphertextBlob",
+                required: false,
+                shape: &CIPHERTEXT_TYPE,
+            },
+            Member {
+                name: "EncapsulationAlgorithm",
+                query_name: "EncapsulationAlgorithm",
+                required: false,
+                shape: &ENCAPSULATION_ALGORITHM_SPEC,
+            },
+        ]),
     };
 
     /// `EncapsulationAlgorithmSpec`.
@@ -2680,6 +6519,176 @@ pub mod shapes {
         },
     };
 
+    /// `GenerateDataKeyPairRequest`.
+    pub static GENERATE_DATA_KEY_PAIR_REQUEST: Shape = Shape {
+        name: "GenerateDataKeyPairRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "EncryptionContext",
+                query_name: "EncryptionContext",
+                required: false,
+                shape: &ENCRYPTION_CONTEXT_TYPE,
+            },
+            Member {
+                name: "KeyId",
+                query_name: "KeyId",
+                required: true,
+                shape: &KEY_ID_TYPE,
+            },
+            Member {
+                name: "KeyPairSpec",
+                query_name: "KeyPairSpec",
+                required: true,
+                shape: &DATA_KEY_PAIR_SPEC,
+            },
+            Member {
+                name: "GrantTokens",
+                query_name: "GrantTokens",
+                required: false,
+                shape: &GRANT_TOKEN_LIST,
+            },
+            Member {
+                name: "Recipient",
+                query_name: "Recipient",
+                required: false,
+                shape: &RECIPIENT_INFO,
+            },
+            Member {
+                name: "DryRun",
+                query_name: "DryRun",
+                required: false,
+                shape: &NULLABLE_BOOLEAN_TYPE,
+            },
+        ]),
+    };
+
+    /// `GenerateDataKeyPairResponse`.
+    pub static GENERATE_DATA_KEY_PAIR_RESPONSE: Shape = Shape {
+        name: "GenerateDataKeyPairResponse",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "PrivateKeyCiphertextBlob",
+                query_name: "PrivateKeyCiphertextBlob",
+                required: false,
+                shape: &CIPHERTEXT_TYPE,
+            },
+            Member {
+                name: "PrivateKeyPlaintext",
+                query_name: "PrivateKeyPlaintext",
+                required: false,
+                shape: &PLAINTEXT_TYPE,
+            },
+            Member {
+                name: "PublicKey",
+                query_name: "PublicKey",
+                required: false,
+                shape: &PUBLIC_KEY_TYPE,
+            },
+            Member {
+                name: "KeyId",
+                query_name: "KeyId",
+                required: false,
+                shape: &KEY_ID_TYPE,
+            },
+            Member {
+                name: "KeyPairSpec",
+                query_name: "KeyPairSpec",
+                required: false,
+                shape: &DATA_KEY_PAIR_SPEC,
+            },
+            Member {
+                name: "CiphertextForRecipient",
+                query_name: "CiphertextForRecipient",
+                required: false,
+                shape: &CIPHERTEXT_TYPE,
+            },
+            Member {
+                name: "KeyMaterialId",
+                query_name: "KeyMaterialId",
+                required: false,
+                shape: &BACKING_KEY_ID_TYPE,
+            },
+        ]),
+    };
+
+    /// `GenerateDataKeyPairWithoutPlaintextRequest`.
+    pub static GENERATE_DATA_KEY_PAIR_WITHOUT_PLAINTEXT_REQUEST: Shape = Shape {
+        name: "GenerateDataKeyPairWithoutPlaintextRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "EncryptionContext",
+                query_name: "EncryptionContext",
+                required: false,
+                shape: &ENCRYPTION_CONTEXT_TYPE,
+            },
+            Member {
+                name: "KeyId",
+                query_name: "KeyId",
+                required: true,
+                shape: &KEY_ID_TYPE,
+            },
+            Member {
+                name: "KeyPairSpec",
+                query_name: "KeyPairSpec",
+                required: true,
+                shape: &DATA_KEY_PAIR_SPEC,
+            },
+            Member {
+                name: "GrantTokens",
+                query_name: "GrantTokens",
+                required: false,
+                shape: &GRANT_TOKEN_LIST,
+            },
+            Member {
+                name: "DryRun",
+                query_name: "DryRun",
+                required: false,
+                shape: &NULLABLE_BOOLEAN_TYPE,
+            },
+        ]),
+    };
+
+    /// `GenerateDataKeyPairWithoutPlaintextResponse`.
+    pub static GENERATE_DATA_KEY_PAIR_WITHOUT_PLAINTEXT_RESPONSE: Shape = Shape {
+        name: "GenerateDataKeyPairWithoutPlaintextResponse",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "PrivateKeyCiphertextBlob",
+                query_name: "PrivateKeyCiphertextBlob",
+                required: false,
+                shape: &CIPHERTEXT_TYPE,
+            },
+            Member {
+                name: "PublicKey",
+                query_name: "PublicKey",
+                required: false,
+                shape: &PUBLIC_KEY_TYPE,
+            },
+            Member {
+                name: "KeyId",
+                query_name: "KeyId",
+                required: false,
+                shape: &KEY_ID_TYPE,
+            },
+            Member {
+                name: "KeyPairSpec",
+                query_name: "KeyPairSpec",
+                required: false,
+                shape: &DATA_KEY_PAIR_SPEC,
+            },
+            Member {
+                name: "KeyMaterialId",
+                query_name: "KeyMaterialId",
+                required: false,
+                shape: &BACKING_KEY_ID_TYPE,
+            },
+        ]),
+    };
+
     /// `GenerateDataKeyRequest`.
     pub static GENERATE_DATA_KEY_REQUEST: Shape = Shape {
         name: "GenerateDataKeyRequest",
@@ -2838,6 +6847,70 @@ pub mod shapes {
         ]),
     };
 
+    /// `GenerateMacRequest`.
+    pub static GENERATE_MAC_REQUEST: Shape = Shape {
+        name: "GenerateMacRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "Message",
+                query_name: "Message",
+                required: true,
+                shape: &PLAINTEXT_TYPE,
+            },
+            Member {
+                name: "KeyId",
+                query_name: "KeyId",
+                required: true,
+                shape: &KEY_ID_TYPE,
+            },
+            Member {
+                name: "MacAlgorithm",
+                query_name: "MacAlgorithm",
+                required: true,
+                shape: &MAC_ALGORITHM_SPEC,
+            },
+            Member {
+                name: "GrantTokens",
+                query_name: "GrantTokens",
+                required: false,
+                shape: &GRANT_TOKEN_LIST,
+            },
+            Member {
+                name: "DryRun",
+                query_name: "DryRun",
+                required: false,
+                shape: &NULLABLE_BOOLEAN_TYPE,
+            },
+        ]),
+    };
+
+    /// `GenerateMacResponse`.
+    pub static GENERATE_MAC_RESPONSE: Shape = Shape {
+        name: "GenerateMacResponse",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "Mac",
+                query_name: "Mac",
+                required: false,
+                shape: &CIPHERTEXT_TYPE,
+            },
+            Member {
+                name: "MacAlgorithm",
+                query_name: "MacAlgorithm",
+                required: false,
+                shape: &MAC_ALGORITHM_SPEC,
+            },
+            Member {
+                name: "KeyId",
+                query_name: "KeyId",
+                required: false,
+                shape: &KEY_ID_TYPE,
+            },
+        ]),
+    };
+
     /// `GenerateRandomRequest`.
     pub static GENERATE_RANDOM_REQUEST: Shape = Shape {
         name: "GenerateRandomRequest",
@@ -2884,6 +6957,50 @@ pub mod shapes {
         ]),
     };
 
+    /// `GetKeyLastUsageRequest`.
+    pub static GET_KEY_LAST_USAGE_REQUEST: Shape = Shape {
+        name: "GetKeyLastUsageRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[Member {
+            name: "KeyId",
+            query_name: "KeyId",
+            required: true,
+            shape: &KEY_ID_TYPE,
+        }]),
+    };
+
+    /// `GetKeyLastUsageResponse`.
+    pub static GET_KEY_LAST_USAGE_RESPONSE: Shape = Shape {
+        name: "GetKeyLastUsageResponse",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "KeyId",
+                query_name: "KeyId",
+                required: false,
+                shape: &KEY_ID_TYPE,
+            },
+            Member {
+                name: "KeyLastUsage",
+                query_name: "KeyLastUsage",
+                required: false,
+                shape: &KEY_LAST_USAGE_DATA,
+            },
+            Member {
+                name: "TrackingStartDate",
+                query_name: "TrackingStartDate",
+                required: false,
+                shape: &DATE_TYPE,
+            },
+            Member {
+                name: "KeyCreationDate",
+                query_name: "KeyCreationDate",
+                required: false,
+                shape: &DATE_TYPE,
+            },
+        ]),
+    };
+
     /// `GetKeyPolicyRequest`.
     pub static GET_KEY_POLICY_REQUEST: Shape = Shape {
         name: "GetKeyPolicyRequest",
@@ -2924,6 +7041,393 @@ pub mod shapes {
         ]),
     };
 
+    /// `GetKeyRotationStatusRequest`.
+    pub static GET_KEY_ROTATION_STATUS_REQUEST: Shape = Shape {
+        name: "GetKeyRotationStatusRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[Member {
+            name: "KeyId",
+            query_name: "KeyId",
+            required: true,
+            shape: &KEY_ID_TYPE,
+        }]),
+    };
+
+    /// `GetKeyRotationStatusResponse`.
+    pub static GET_KEY_ROTATION_STATUS_RESPONSE: Shape = Shape {
+        name: "GetKeyRotationStatusResponse",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "KeyRotationEnabled",
+                query_name: "KeyRotationEnabled",
+                required: false,
+                shape: &BOOLEAN_TYPE,
+            },
+            Member {
+                name: "KeyId",
+                query_name: "KeyId",
+                required: false,
+                shape: &KEY_ID_TYPE,
+            },
+            Member {
+                name: "RotationPeriodInDays",
+                query_name: "RotationPeriodInDays",
+                required: false,
+                shape: &ROTATION_PERIOD_IN_DAYS_TYPE,
+            },
+            Member {
+                name: "NextRotationDate",
+                query_name: "NextRotationDate",
+                required: false,
+                shape: &DATE_TYPE,
+            },
+            Member {
+                name: "OnDemandRotationStartDate",
+                query_name: "OnDemandRotationStartDate",
+                required: false,
+                shape: &DATE_TYPE,
+            },
+        ]),
+    };
+
+    /// `GetParametersForImportRequest`.
+    pub static GET_PARAMETERS_FOR_IMPORT_REQUEST: Shape = Shape {
+        name: "GetParametersForImportRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "KeyId",
+                query_name: "KeyId",
+                required: true,
+                shape: &KEY_ID_TYPE,
+            },
+            Member {
+                name: "WrappingAlgorithm",
+                query_name: "WrappingAlgorithm",
+                required: true,
+                shape: &ALGORITHM_SPEC,
+            },
+            Member {
+                name: "WrappingKeySpec",
+                query_name: "WrappingKeySpec",
+                required: true,
+                shape: &WRAPPING_KEY_SPEC,
+            },
+        ]),
+    };
+
+    /// `GetParametersForImportResponse`.
+    pub static GET_PARAMETERS_FOR_IMPORT_RESPONSE: Shape = Shape {
+        name: "GetParametersForImportResponse",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "KeyId",
+                query_name: "KeyId",
+                required: false,
+                shape: &KEY_ID_TYPE,
+            },
+            Member {
+                name: "ImportToken",
+                query_name: "ImportToken",
+                required: false,
+                shape: &CIPHERTEXT_TYPE,
+            },
+            Member {
+                name: "PublicKey",
+                query_name: "PublicKey",
+                required: false,
+                shape: &PLAINTEXT_TYPE,
+            },
+            Member {
+                name: "ParametersValidTo",
+                query_name: "ParametersValidTo",
+                required: false,
+                shape: &DATE_TYPE,
+            },
+        ]),
+    };
+
+    /// `GetPublicKeyRequest`.
+    pub static GET_PUBLIC_KEY_REQUEST: Shape = Shape {
+        name: "GetPublicKeyRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "KeyId",
+                query_name: "KeyId",
+                required: true,
+                shape: &KEY_ID_TYPE,
+            },
+            Member {
+                name: "GrantTokens",
+                query_name: "GrantTokens",
+                required: false,
+                shape: &GRANT_TOKEN_LIST,
+            },
+        ]),
+    };
+
+    /// `GetPublicKeyResponse`.
+    pub static GET_PUBLIC_KEY_RESPONSE: Shape = Shape {
+        name: "GetPublicKeyResponse",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "KeyId",
+                query_name: "KeyId",
+                required: false,
+                shape: &KEY_ID_TYPE,
+            },
+            Member {
+                name: "PublicKey",
+                query_name: "PublicKey",
+                required: false,
+                shape: &PUBLIC_KEY_TYPE,
+            },
+            Member {
+                name: "CustomerMasterKeySpec",
+                query_name: "CustomerMasterKeySpec",
+                required: false,
+                shape: &CUSTOMER_MASTER_KEY_SPEC,
+            },
+            Member {
+                name: "KeySpec",
+                query_name: "KeySpec",
+                required: false,
+                shape: &KEY_SPEC,
+            },
+            Member {
+                name: "KeyUsage",
+                query_name: "KeyUsage",
+                required: false,
+                shape: &KEY_USAGE_TYPE,
+            },
+            Member {
+                name: "EncryptionAlgorithms",
+                query_name: "EncryptionAlgorithms",
+                required: false,
+                shape: &ENCRYPTION_ALGORITHM_SPEC_LIST,
+            },
+            Member {
+                name: "SigningAlgorithms",
+                query_name: "SigningAlgorithms",
+                required: false,
+                shape: &SIGNING_ALGORITHM_SPEC_LIST,
+            },
+            Member {
+                name: "KeyAgreementAlgorithms",
+                query_name: "KeyAgreementAlgorithms",
+                required: false,
+                shape: &KEY_AGREEMENT_ALGORITHM_SPEC_LIST,
+            },
+            Member {
+                name: "EncapsulationAlgorithms",
+                query_name: "EncapsulationAlgorithms",
+                required: false,
+                shape: &ENCAPSULATION_ALGORITHM_SPEC_LIST,
+            },
+        ]),
+    };
+
+    /// `GrantConstraintSourceArnType`.
+    pub static GRANT_CONSTRAINT_SOURCE_ARN_TYPE: Shape = Shape {
+        name: "GrantConstraintSourceArnType",
+        sensitive: false,
+        kind: Kind::String {
+            length: Bounds {
+                min: Some(20),
+                max: Some(512),
+            },
+            pattern: Some(&PATTERN_5),
+            allowed: &[],
+        },
+    };
+
+    /// `GrantConstraints`.
+    pub static GRANT_CONSTRAINTS: Shape = Shape {
+        name: "GrantConstraints",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "EncryptionContextSubset",
+                query_name: "EncryptionContextSubset",
+                required: false,
+                shape: &ENCRYPTION_CONTEXT_TYPE,
+            },
+            Member {
+                name: "EncryptionContextEquals",
+                query_name: "EncryptionContextEquals",
+                required: false,
+                shape: &ENCRYPTION_CONTEXT_TYPE,
+            },
+            Member {
+                name: "SourceArn",
+                query_name: "SourceArn",
+                required: false,
+                shape: &GRANT_CONSTRAINT_SOURCE_ARN_TYPE,
+            },
+        ]),
+    };
+
+    /// `GrantIdType`.
+    pub static GRANT_ID_TYPE: Shape = Shape {
+        name: "GrantIdType",
+        sensitive: false,
+        kind: Kind::String {
+            length: Bounds {
+                min: Some(1),
+                max: Some(128),
+            },
+            pattern: None,
+            allowed: &[],
+        },
+    };
+
+    /// `GrantList`.
+    pub static GRANT_LIST: Shape = Shape {
+        name: "GrantList",
+        sensitive: false,
+        kind: Kind::List {
+            member: &GRANT_LIST_ENTRY,
+            member_name: "member",
+            flattened: false,
+            length: Bounds::NONE,
+        },
+    };
+
+    /// `GrantListEntry`.
+    pub static GRANT_LIST_ENTRY: Shape = Shape {
+        name: "GrantListEntry",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "KeyId",
+                query_name: "KeyId",
+                required: false,
+                shape: &KEY_ID_TYPE,
+            },
+            Member {
+                name: "GrantId",
+                query_name: "GrantId",
+                required: false,
+                shape: &GRANT_ID_TYPE,
+            },
+            Member {
+                name: "Name",
+                query_name: "Name",
+                required: false,
+                shape: &GRANT_NAME_TYPE,
+            },
+            Member {
+                name: "CreationDate",
+                query_name: "CreationDate",
+                required: false,
+                shape: &DATE_TYPE,
+            },
+            Member {
+                name: "GranteePrincipal",
+                query_name: "GranteePrincipal",
+                required: false,
+                shape: &PRINCIPAL_ID_TYPE,
+            },
+            Member {
+                name: "RetiringPrincipal",
+                query_name: "RetiringPrincipal",
+                required: false,
+                shape: &PRINCIPAL_ID_TYPE,
+            },
+            Member {
+                name: "IssuingAccount",
+                query_name: "IssuingAccount",
+                required: false,
+                shape: &PRINCIPAL_ID_TYPE,
+            },
+            Member {
+                name: "Operations",
+                query_name: "Operations",
+                required: false,
+                shape: &GRANT_OPERATION_LIST,
+            },
+            Member {
+                name: "Constraints",
+                query_name: "Constraints",
+                required: false,
+                shape: &GRANT_CONSTRAINTS,
+            },
+            Member {
+                name: "GranteeServicePrincipal",
+                query_name: "GranteeServicePrincipal",
+                required: false,
+                shape: &SERVICE_PRINCIPAL_TYPE,
+            },
+            Member {
+                name: "RetiringServicePrincipal",
+                query_name: "RetiringServicePrincipal",
+                required: false,
+                shape: &SERVICE_PRINCIPAL_TYPE,
+            },
+        ]),
+    };
+
+    /// `GrantNameType`.
+    pub static GRANT_NAME_TYPE: Shape = Shape {
+        name: "GrantNameType",
+        sensitive: false,
+        kind: Kind::String {
+            length: Bounds {
+                min: Some(1),
+                max: Some(256),
+            },
+            pattern: Some(&PATTERN_2),
+            allowed: &[],
+        },
+    };
+
+    /// `GrantOperation`.
+    pub static GRANT_OPERATION: Shape = Shape {
+        name: "GrantOperation",
+        sensitive: false,
+        kind: Kind::String {
+            length: Bounds::NONE,
+            pattern: None,
+            allowed: &[
+                "Decrypt",
+                "Encrypt",
+                "GenerateDataKey",
+                "GenerateDataKeyWithoutPlaintext",
+                "ReEncryptFrom",
+                "ReEncryptTo",
+                "Sign",
+                "Verify",
+                "GetPublicKey",
+                "CreateGrant",
+                "RetireGrant",
+                "DescribeKey",
+                "GenerateDataKeyPair",
+                "GenerateDataKeyPairWithoutPlaintext",
+                "GenerateMac",
+                "VerifyMac",
+                "DeriveSharedSecret",
+                "Encapsulate",
+                "Decapsulate",
+            ],
+        },
+    };
+
+    /// `GrantOperationList`.
+    pub static GRANT_OPERATION_LIST: Shape = Shape {
+        name: "GrantOperationList",
+        sensitive: false,
+        kind: Kind::List {
+            member: &GRANT_OPERATION,
+            member_name: "member",
+            flattened: false,
+            length: Bounds::NONE,
+        },
+    };
+
     /// `GrantTokenList`.
     pub static GRANT_TOKEN_LIST: Shape = Shape {
         name: "GrantTokenList",
@@ -2950,6 +7454,115 @@ pub mod shapes {
             },
             pattern: None,
             allowed: &[],
+        },
+    };
+
+    /// `ImportKeyMaterialRequest`.
+    pub static IMPORT_KEY_MATERIAL_REQUEST: Shape = Shape {
+        name: "ImportKeyMaterialRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "KeyId",
+                query_name: "KeyId",
+                required: true,
+                shape: &KEY_ID_TYPE,
+            },
+            Member {
+                name: "ImportToken",
+                query_name: "ImportToken",
+                required: true,
+                shape: &CIPHERTEXT_TYPE,
+            },
+            Member {
+                name: "EncryptedKeyMaterial",
+                query_name: "EncryptedKeyMaterial",
+                required: true,
+                shape: &CIPHERTEXT_TYPE,
+            },
+            Member {
+                name: "ValidTo",
+                query_name: "ValidTo",
+                required: false,
+                shape: &DATE_TYPE,
+            },
+            Member {
+                name: "ExpirationModel",
+                query_name: "ExpirationModel",
+                required: false,
+                shape: &EXPIRATION_MODEL_TYPE,
+            },
+            Member {
+                name: "ImportType",
+                query_name: "ImportType",
+                required: false,
+                shape: &IMPORT_TYPE,
+            },
+            Member {
+                name: "KeyMaterialDescription",
+                query_name: "KeyMaterialDescription",
+                required: false,
+                shape: &KEY_MATERIAL_DESCRIPTION_TYPE,
+            },
+            Member {
+                name: "KeyMaterialId",
+                query_name: "KeyMaterialId",
+                required: false,
+                shape: &BACKING_KEY_ID_TYPE,
+            },
+        ]),
+    };
+
+    /// `ImportKeyMaterialResponse`.
+    pub static IMPORT_KEY_MATERIAL_RESPONSE: Shape = Shape {
+        name: "ImportKeyMaterialResponse",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "KeyId",
+                query_name: "KeyId",
+                required: false,
+                shape: &KEY_ID_TYPE,
+            },
+            Member {
+                name: "KeyMaterialId",
+                query_name: "KeyMaterialId",
+                required: false,
+                shape: &BACKING_KEY_ID_TYPE,
+            },
+        ]),
+    };
+
+    /// `ImportState`.
+    pub static IMPORT_STATE: Shape = Shape {
+        name: "ImportState",
+        sensitive: false,
+        kind: Kind::String {
+            length: Bounds::NONE,
+            pattern: None,
+            allowed: &["IMPORTED", "PENDING_IMPORT"],
+        },
+    };
+
+    /// `ImportType`.
+    pub static IMPORT_TYPE: Shape = Shape {
+        name: "ImportType",
+        sensitive: false,
+        kind: Kind::String {
+            length: Bounds::NONE,
+            pattern: None,
+            allowed: &["NEW_KEY_MATERIAL", "EXISTING_KEY_MATERIAL"],
+        },
+    };
+
+    /// `IncludeKeyMaterial`.
+    pub static INCLUDE_KEY_MATERIAL: Shape = Shape {
+        name: "IncludeKeyMaterial",
+        sensitive: false,
+        kind: Kind::String {
+            length: Bounds::NONE,
+            pattern: None,
+            allowed: &["ALL_KEY_MATERIAL", "ROTATIONS_ONLY"],
         },
     };
 
@@ -3001,6 +7614,64 @@ pub mod shapes {
         },
     };
 
+    /// `KeyLastUsageData`.
+    pub static KEY_LAST_USAGE_DATA: Shape = Shape {
+        name: "KeyLastUsageData",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "Operation",
+                query_name: "Operation",
+                required: false,
+                shape: &KEY_LAST_USAGE_TRACKING_OPERATION,
+            },
+            Member {
+                name: "Timestamp",
+                query_name: "Timestamp",
+                required: false,
+                shape: &DATE_TYPE,
+            },
+            Member {
+                name: "CloudTrailEventId",
+                query_name: "CloudTrailEventId",
+                required: false,
+                shape: &CLOUD_TRAIL_EVENT_ID_TYPE,
+            },
+            Member {
+                name: "KmsRequestId",
+                query_name: "KmsRequestId",
+                required: false,
+                shape: &KMS_REQUEST_ID_TYPE,
+            },
+        ]),
+    };
+
+    /// `KeyLastUsageTrackingOperation`.
+    pub static KEY_LAST_USAGE_TRACKING_OPERATION: Shape = Shape {
+        name: "KeyLastUsageTrackingOperation",
+        sensitive: false,
+        kind: Kind::String {
+            length: Bounds::NONE,
+            pattern: None,
+            allowed: &[
+                "Decrypt",
+                "DeriveSharedSecret",
+                "Encrypt",
+                "GenerateDataKey",
+                "GenerateDataKeyPair",
+                "GenerateDataKeyPairWithoutPlaintext",
+                "GenerateDataKeyWithoutPlaintext",
+                "GenerateMac",
+                "ReEncrypt",
+                "Sign",
+                "Verify",
+                "VerifyMac",
+                "Encapsulate",
+                "Decapsulate",
+            ],
+        },
+    };
+
     /// `KeyList`.
     pub static KEY_LIST: Shape = Shape {
         name: "KeyList",
@@ -3041,6 +7712,36 @@ pub mod shapes {
             length: Bounds::NONE,
             pattern: None,
             allowed: &["AWS", "CUSTOMER"],
+        },
+    };
+
+    /// `KeyMaterialDescriptionType`.
+    pub static KEY_MATERIAL_DESCRIPTION_TYPE: Shape = Shape {
+        name: "KeyMaterialDescriptionType",
+        sensitive: false,
+        kind: Kind::String {
+            length: Bounds {
+                min: Some(0),
+                max: Some(256),
+            },
+            pattern: Some(&PATTERN_6),
+            allowed: &[],
+        },
+    };
+
+    /// `KeyMaterialState`.
+    pub static KEY_MATERIAL_STATE: Shape = Shape {
+        name: "KeyMaterialState",
+        sensitive: false,
+        kind: Kind::String {
+            length: Bounds::NONE,
+            pattern: None,
+            allowed: &[
+                "NON_CURRENT",
+                "CURRENT",
+                "PENDING_ROTATION",
+                "PENDING_MULTI_REGION_IMPORT_AND_ROTATION",
+            ],
         },
     };
 
@@ -3266,6 +7967,20 @@ pub mod shapes {
         },
     };
 
+    /// `KeyStorePasswordType`.
+    pub static KEY_STORE_PASSWORD_TYPE: Shape = Shape {
+        name: "KeyStorePasswordType",
+        sensitive: true,
+        kind: Kind::String {
+            length: Bounds {
+                min: Some(7),
+                max: Some(32),
+            },
+            pattern: None,
+            allowed: &[],
+        },
+    };
+
     /// `KeyUsageType`.
     pub static KEY_USAGE_TYPE: Shape = Shape {
         name: "KeyUsageType",
@@ -3280,6 +7995,17 @@ pub mod shapes {
                 "KEY_AGREEMENT",
                 "ENCAPSULATE_DECAPSULATE",
             ],
+        },
+    };
+
+    /// `KmsRequestIdType`.
+    pub static KMS_REQUEST_ID_TYPE: Shape = Shape {
+        name: "KmsRequestIdType",
+        sensitive: false,
+        kind: Kind::String {
+            length: Bounds::NONE,
+            pattern: None,
+            allowed: &[],
         },
     };
 
@@ -3331,6 +8057,76 @@ pub mod shapes {
                 query_name: "Aliases",
                 required: false,
                 shape: &ALIAS_LIST,
+            },
+            Member {
+                name: "NextMarker",
+                query_name: "NextMarker",
+                required: false,
+                shape: &MARKER_TYPE,
+            },
+            Member {
+                name: "Truncated",
+                query_name: "Truncated",
+                required: false,
+                shape: &BOOLEAN_TYPE,
+            },
+        ]),
+    };
+
+    /// `ListGrantsRequest`.
+    pub static LIST_GRANTS_REQUEST: Shape = Shape {
+        name: "ListGrantsRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "Limit",
+                query_name: "Limit",
+                required: false,
+                shape: &LIMIT_TYPE,
+            },
+            Member {
+                name: "Marker",
+                query_name: "Marker",
+                required: false,
+                shape: &MARKER_TYPE,
+            },
+            Member {
+                name: "KeyId",
+                query_name: "KeyId",
+                required: true,
+                shape: &KEY_ID_TYPE,
+            },
+            Member {
+                name: "GrantId",
+                query_name: "GrantId",
+                required: false,
+                shape: &GRANT_ID_TYPE,
+            },
+            Member {
+                name: "GranteePrincipal",
+                query_name: "GranteePrincipal",
+                required: false,
+                shape: &PRINCIPAL_ID_TYPE,
+            },
+            Member {
+                name: "GranteeServicePrincipal",
+                query_name: "GranteeServicePrincipal",
+                required: false,
+                shape: &SERVICE_PRINCIPAL_TYPE,
+            },
+        ]),
+    };
+
+    /// `ListGrantsResponse`.
+    pub static LIST_GRANTS_RESPONSE: Shape = Shape {
+        name: "ListGrantsResponse",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "Grants",
+                query_name: "Grants",
+                required: false,
+                shape: &GRANT_LIST,
             },
             Member {
                 name: "NextMarker",
@@ -3399,6 +8195,64 @@ pub mod shapes {
         ]),
     };
 
+    /// `ListKeyRotationsRequest`.
+    pub static LIST_KEY_ROTATIONS_REQUEST: Shape = Shape {
+        name: "ListKeyRotationsRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "KeyId",
+                query_name: "KeyId",
+                required: true,
+                shape: &KEY_ID_TYPE,
+            },
+            Member {
+                name: "IncludeKeyMaterial",
+                query_name: "IncludeKeyMaterial",
+                required: false,
+                shape: &INCLUDE_KEY_MATERIAL,
+            },
+            Member {
+                name: "Limit",
+                query_name: "Limit",
+                required: false,
+                shape: &LIMIT_TYPE,
+            },
+            Member {
+                name: "Marker",
+                query_name: "Marker",
+                required: false,
+                shape: &MARKER_TYPE,
+            },
+        ]),
+    };
+
+    /// `ListKeyRotationsResponse`.
+    pub static LIST_KEY_ROTATIONS_RESPONSE: Shape = Shape {
+        name: "ListKeyRotationsResponse",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "Rotations",
+                query_name: "Rotations",
+                required: false,
+                shape: &ROTATIONS_LIST,
+            },
+            Member {
+                name: "NextMarker",
+                query_name: "NextMarker",
+                required: false,
+                shape: &MARKER_TYPE,
+            },
+            Member {
+                name: "Truncated",
+                query_name: "Truncated",
+                required: false,
+                shape: &BOOLEAN_TYPE,
+            },
+        ]),
+    };
+
     /// `ListKeysRequest`.
     pub static LIST_KEYS_REQUEST: Shape = Shape {
         name: "ListKeysRequest",
@@ -3451,6 +8305,90 @@ pub mod shapes {
         ]),
     };
 
+    /// `ListResourceTagsRequest`.
+    pub static LIST_RESOURCE_TAGS_REQUEST: Shape = Shape {
+        name: "ListResourceTagsRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "KeyId",
+                query_name: "KeyId",
+                required: true,
+                shape: &KEY_ID_TYPE,
+            },
+            Member {
+                name: "Limit",
+                query_name: "Limit",
+                required: false,
+                shape: &LIMIT_TYPE,
+            },
+            Member {
+                name: "Marker",
+                query_name: "Marker",
+                required: false,
+                shape: &MARKER_TYPE,
+            },
+        ]),
+    };
+
+    /// `ListResourceTagsResponse`.
+    pub static LIST_RESOURCE_TAGS_RESPONSE: Shape = Shape {
+        name: "ListResourceTagsResponse",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "Tags",
+                query_name: "Tags",
+                required: false,
+                shape: &TAG_LIST,
+            },
+            Member {
+                name: "NextMarker",
+                query_name: "NextMarker",
+                required: false,
+                shape: &MARKER_TYPE,
+            },
+            Member {
+                name: "Truncated",
+                query_name: "Truncated",
+                required: false,
+                shape: &BOOLEAN_TYPE,
+            },
+        ]),
+    };
+
+    /// `ListRetirableGrantsRequest`.
+    pub static LIST_RETIRABLE_GRANTS_REQUEST: Shape = Shape {
+        name: "ListRetirableGrantsRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "Limit",
+                query_name: "Limit",
+                required: false,
+                shape: &LIMIT_TYPE,
+            },
+            Member {
+                name: "Marker",
+                query_name: "Marker",
+                required: false,
+                shape: &MARKER_TYPE,
+            },
+            Member {
+                name: "RetiringPrincipal",
+                query_name: "RetiringPrincipal",
+                required: false,
+                shape: &PRINCIPAL_ID_TYPE,
+            },
+            Member {
+                name: "RetiringServicePrincipal",
+                query_name: "RetiringServicePrincipal",
+                required: false,
+                shape: &SERVICE_PRINCIPAL_TYPE,
+            },
+        ]),
+    };
+
     /// `MacAlgorithmSpec`.
     pub static MAC_ALGORITHM_SPEC: Shape = Shape {
         name: "MacAlgorithmSpec",
@@ -3488,8 +8426,19 @@ pub mod shapes {
                 min: Some(1),
                 max: Some(1024),
             },
-            pattern: Some(&PATTERN_4),
+            pattern: Some(&PATTERN_7),
             allowed: &[],
+        },
+    };
+
+    /// `MessageType`.
+    pub static MESSAGE_TYPE: Shape = Shape {
+        name: "MessageType",
+        sensitive: false,
+        kind: Kind::String {
+            length: Bounds::NONE,
+            pattern: None,
+            allowed: &["RAW", "DIGEST", "EXTERNAL_MU"],
         },
     };
 
@@ -3637,7 +8586,7 @@ pub mod shapes {
                 min: Some(1),
                 max: Some(128),
             },
-            pattern: Some(&PATTERN_5),
+            pattern: Some(&PATTERN_8),
             allowed: &[],
         },
     };
@@ -3651,8 +8600,34 @@ pub mod shapes {
                 min: Some(1),
                 max: Some(131072),
             },
-            pattern: Some(&PATTERN_6),
+            pattern: Some(&PATTERN_9),
             allowed: &[],
+        },
+    };
+
+    /// `PrincipalIdType`.
+    pub static PRINCIPAL_ID_TYPE: Shape = Shape {
+        name: "PrincipalIdType",
+        sensitive: false,
+        kind: Kind::String {
+            length: Bounds {
+                min: Some(1),
+                max: Some(256),
+            },
+            pattern: Some(&PATTERN_10),
+            allowed: &[],
+        },
+    };
+
+    /// `PublicKeyType`.
+    pub static PUBLIC_KEY_TYPE: Shape = Shape {
+        name: "PublicKeyType",
+        sensitive: false,
+        kind: Kind::Blob {
+            length: Bounds {
+                min: Some(1),
+                max: Some(8192),
+            },
         },
     };
 
@@ -3688,6 +8663,124 @@ pub mod shapes {
         ]),
     };
 
+    /// `ReEncryptRequest`.
+    pub static RE_ENCRYPT_REQUEST: Shape = Shape {
+        name: "ReEncryptRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "CiphertextBlob",
+                query_name: "CiphertextBlob",
+                required: false,
+                shape: &CIPHERTEXT_TYPE,
+            },
+            Member {
+                name: "SourceEncryptionContext",
+                query_name: "SourceEncryptionContext",
+                required: false,
+                shape: &ENCRYPTION_CONTEXT_TYPE,
+            },
+            Member {
+                name: "SourceKeyId",
+                query_name: "SourceKeyId",
+                required: false,
+                shape: &KEY_ID_TYPE,
+            },
+            Member {
+                name: "DestinationKeyId",
+                query_name: "DestinationKeyId",
+                required: true,
+                shape: &KEY_ID_TYPE,
+            },
+            Member {
+                name: "DestinationEncryptionContext",
+                query_name: "DestinationEncryptionContext",
+                required: false,
+                shape: &ENCRYPTION_CONTEXT_TYPE,
+            },
+            Member {
+                name: "SourceEncryptionAlgorithm",
+                query_name: "SourceEncryptionAlgorithm",
+                required: false,
+                shape: &ENCRYPTION_ALGORITHM_SPEC,
+            },
+            Member {
+                name: "DestinationEncryptionAlgorithm",
+                query_name: "DestinationEncryptionAlgorithm",
+                required: false,
+                shape: &ENCRYPTION_ALGORITHM_SPEC,
+            },
+            Member {
+                name: "GrantTokens",
+                query_name: "GrantTokens",
+                required: false,
+                shape: &GRANT_TOKEN_LIST,
+            },
+            Member {
+                name: "DryRun",
+                query_name: "DryRun",
+                required: false,
+                shape: &NULLABLE_BOOLEAN_TYPE,
+            },
+            Member {
+                name: "DryRunModifiers",
+                query_name: "DryRunModifiers",
+                required: false,
+                shape: &DRY_RUN_MODIFIER_LIST,
+            },
+        ]),
+    };
+
+    /// `ReEncryptResponse`.
+    pub static RE_ENCRYPT_RESPONSE: Shape = Shape {
+        name: "ReEncryptResponse",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "CiphertextBlob",
+                query_name: "CiphertextBlob",
+                required: false,
+                shape: &CIPHERTEXT_TYPE,
+            },
+            Member {
+                name: "SourceKeyId",
+                query_name: "SourceKeyId",
+                required: false,
+                shape: &KEY_ID_TYPE,
+            },
+            Member {
+                name: "KeyId",
+                query_name: "KeyId",
+                required: false,
+                shape: &KEY_ID_TYPE,
+            },
+            Member {
+                name: "SourceEncryptionAlgorithm",
+                query_name: "SourceEncryptionAlgorithm",
+                required: false,
+                shape: &ENCRYPTION_ALGORITHM_SPEC,
+            },
+            Member {
+                name: "DestinationEncryptionAlgorithm",
+                query_name: "DestinationEncryptionAlgorithm",
+                required: false,
+                shape: &ENCRYPTION_ALGORITHM_SPEC,
+            },
+            Member {
+                name: "SourceKeyMaterialId",
+                query_name: "SourceKeyMaterialId",
+                required: false,
+                shape: &BACKING_KEY_ID_TYPE,
+            },
+            Member {
+                name: "DestinationKeyMaterialId",
+                query_name: "DestinationKeyMaterialId",
+                required: false,
+                shape: &BACKING_KEY_ID_TYPE,
+            },
+        ]),
+    };
+
     /// `RecipientInfo`.
     pub static RECIPIENT_INFO: Shape = Shape {
         name: "RecipientInfo",
@@ -3717,9 +8810,79 @@ pub mod shapes {
                 min: Some(1),
                 max: Some(32),
             },
-            pattern: Some(&PATTERN_7),
+            pattern: Some(&PATTERN_11),
             allowed: &[],
         },
+    };
+
+    /// `ReplicateKeyRequest`.
+    pub static REPLICATE_KEY_REQUEST: Shape = Shape {
+        name: "ReplicateKeyRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "KeyId",
+                query_name: "KeyId",
+                required: true,
+                shape: &KEY_ID_TYPE,
+            },
+            Member {
+                name: "ReplicaRegion",
+                query_name: "ReplicaRegion",
+                required: true,
+                shape: &REGION_TYPE,
+            },
+            Member {
+                name: "Policy",
+                query_name: "Policy",
+                required: false,
+                shape: &POLICY_TYPE,
+            },
+            Member {
+                name: "BypassPolicyLockoutSafetyCheck",
+                query_name: "BypassPolicyLockoutSafetyCheck",
+                required: false,
+                shape: &BOOLEAN_TYPE,
+            },
+            Member {
+                name: "Description",
+                query_name: "Description",
+                required: false,
+                shape: &DESCRIPTION_TYPE,
+            },
+            Member {
+                name: "Tags",
+                query_name: "Tags",
+                required: false,
+                shape: &TAG_LIST,
+            },
+        ]),
+    };
+
+    /// `ReplicateKeyResponse`.
+    pub static REPLICATE_KEY_RESPONSE: Shape = Shape {
+        name: "ReplicateKeyResponse",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "ReplicaKeyMetadata",
+                query_name: "ReplicaKeyMetadata",
+                required: false,
+                shape: &KEY_METADATA,
+            },
+            Member {
+                name: "ReplicaPolicy",
+                query_name: "ReplicaPolicy",
+                required: false,
+                shape: &POLICY_TYPE,
+            },
+            Member {
+                name: "ReplicaTags",
+                query_name: "ReplicaTags",
+                required: false,
+                shape: &TAG_LIST,
+            },
+        ]),
     };
 
     /// `ResourceOwnerType`.
@@ -3746,6 +8909,185 @@ pub mod shapes {
                 max: Some(2),
             },
         },
+    };
+
+    /// `RetireGrantRequest`.
+    pub static RETIRE_GRANT_REQUEST: Shape = Shape {
+        name: "RetireGrantRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "GrantToken",
+                query_name: "GrantToken",
+                required: false,
+                shape: &GRANT_TOKEN_TYPE,
+            },
+            Member {
+                name: "KeyId",
+                query_name: "KeyId",
+                required: false,
+                shape: &KEY_ID_TYPE,
+            },
+            Member {
+                name: "GrantId",
+                query_name: "GrantId",
+                required: false,
+                shape: &GRANT_ID_TYPE,
+            },
+            Member {
+                name: "DryRun",
+                query_name: "DryRun",
+                required: false,
+                shape: &NULLABLE_BOOLEAN_TYPE,
+            },
+        ]),
+    };
+
+    /// `RevokeGrantRequest`.
+    pub static REVOKE_GRANT_REQUEST: Shape = Shape {
+        name: "RevokeGrantRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "KeyId",
+                query_name: "KeyId",
+                required: true,
+                shape: &KEY_ID_TYPE,
+            },
+            Member {
+                name: "GrantId",
+                query_name: "GrantId",
+                required: true,
+                shape: &GRANT_ID_TYPE,
+            },
+            Member {
+                name: "DryRun",
+                query_name: "DryRun",
+                required: false,
+                shape: &NULLABLE_BOOLEAN_TYPE,
+            },
+        ]),
+    };
+
+    /// `RotateKeyOnDemandRequest`.
+    pub static ROTATE_KEY_ON_DEMAND_REQUEST: Shape = Shape {
+        name: "RotateKeyOnDemandRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[Member {
+            name: "KeyId",
+            query_name: "KeyId",
+            required: true,
+            shape: &KEY_ID_TYPE,
+        }]),
+    };
+
+    /// `RotateKeyOnDemandResponse`.
+    pub static ROTATE_KEY_ON_DEMAND_RESPONSE: Shape = Shape {
+        name: "RotateKeyOnDemandResponse",
+        sensitive: false,
+        kind: Kind::Structure(&[Member {
+            name: "KeyId",
+            query_name: "KeyId",
+            required: false,
+            shape: &KEY_ID_TYPE,
+        }]),
+    };
+
+    /// `RotationPeriodInDaysType`.
+    pub static ROTATION_PERIOD_IN_DAYS_TYPE: Shape = Shape {
+        name: "RotationPeriodInDaysType",
+        sensitive: false,
+        kind: Kind::Integer {
+            range: Bounds {
+                min: Some(90),
+                max: Some(2560),
+            },
+        },
+    };
+
+    /// `RotationType`.
+    pub static ROTATION_TYPE: Shape = Shape {
+        name: "RotationType",
+        sensitive: false,
+        kind: Kind::String {
+            length: Bounds::NONE,
+            pattern: None,
+            allowed: &["AUTOMATIC", "ON_DEMAND"],
+        },
+    };
+
+    /// `RotationsList`.
+    pub static ROTATIONS_LIST: Shape = Shape {
+        name: "RotationsList",
+        sensitive: false,
+        kind: Kind::List {
+            member: &ROTATIONS_LIST_ENTRY,
+            member_name: "member",
+            flattened: false,
+            length: Bounds::NONE,
+        },
+    };
+
+    /// `RotationsListEntry`.
+    pub static ROTATIONS_LIST_ENTRY: Shape = Shape {
+        name: "RotationsListEntry",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "KeyId",
+                query_name: "KeyId",
+                required: false,
+                shape: &KEY_ID_TYPE,
+            },
+            Member {
+                name: "KeyMaterialId",
+                query_name: "KeyMaterialId",
+                required: false,
+                shape: &BACKING_KEY_ID_TYPE,
+            },
+            Member {
+                name: "KeyMaterialDescription",
+                query_name: "KeyMaterialDescription",
+                required: false,
+                shape: &KEY_MATERIAL_DESCRIPTION_TYPE,
+            },
+            Member {
+                name: "ImportState",
+                query_name: "ImportState",
+                required: false,
+                shape: &IMPORT_STATE,
+            },
+            Member {
+                name: "KeyMaterialState",
+                query_name: "KeyMaterialState",
+                required: false,
+                shape: &KEY_MATERIAL_STATE,
+            },
+            Member {
+                name: "ExpirationModel",
+                query_name: "ExpirationModel",
+                required: false,
+                shape: &EXPIRATION_MODEL_TYPE,
+            },
+            Member {
+                name: "ValidTo",
+                query_name: "ValidTo",
+                required: false,
+                shape: &DATE_TYPE,
+            },
+            Member {
+                name: "RotationDate",
+                query_name: "RotationDate",
+                required: false,
+                shape: &DATE_TYPE,
+            },
+            Member {
+                name: "RotationType",
+                query_name: "RotationType",
+                required: false,
+                shape: &ROTATION_TYPE,
+            },
+        ]),
     };
 
     /// `ScheduleKeyDeletionRequest`.
@@ -3796,6 +9138,90 @@ pub mod shapes {
                 query_name: "PendingWindowInDays",
                 required: false,
                 shape: &PENDING_WINDOW_IN_DAYS_TYPE,
+            },
+        ]),
+    };
+
+    /// `ServicePrincipalType`.
+    pub static SERVICE_PRINCIPAL_TYPE: Shape = Shape {
+        name: "ServicePrincipalType",
+        sensitive: false,
+        kind: Kind::String {
+            length: Bounds {
+                min: Some(1),
+                max: Some(128),
+            },
+            pattern: Some(&PATTERN_12),
+            allowed: &[],
+        },
+    };
+
+    /// `SignRequest`.
+    pub static SIGN_REQUEST: Shape = Shape {
+        name: "SignRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "KeyId",
+                query_name: "KeyId",
+                required: true,
+                shape: &KEY_ID_TYPE,
+            },
+            Member {
+                name: "Message",
+                query_name: "Message",
+                required: true,
+                shape: &PLAINTEXT_TYPE,
+            },
+            Member {
+                name: "MessageType",
+                query_name: "MessageType",
+                required: false,
+                shape: &MESSAGE_TYPE,
+            },
+            Member {
+                name: "GrantTokens",
+                query_name: "GrantTokens",
+                required: false,
+                shape: &GRANT_TOKEN_LIST,
+            },
+            Member {
+                name: "SigningAlgorithm",
+                query_name: "SigningAlgorithm",
+                required: true,
+                shape: &SIGNING_ALGORITHM_SPEC,
+            },
+            Member {
+                name: "DryRun",
+                query_name: "DryRun",
+                required: false,
+                shape: &NULLABLE_BOOLEAN_TYPE,
+            },
+        ]),
+    };
+
+    /// `SignResponse`.
+    pub static SIGN_RESPONSE: Shape = Shape {
+        name: "SignResponse",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "KeyId",
+                query_name: "KeyId",
+                required: false,
+                shape: &KEY_ID_TYPE,
+            },
+            Member {
+                name: "Signature",
+                query_name: "Signature",
+                required: false,
+                shape: &CIPHERTEXT_TYPE,
+            },
+            Member {
+                name: "SigningAlgorithm",
+                query_name: "SigningAlgorithm",
+                required: false,
+                shape: &SIGNING_ALGORITHM_SPEC,
             },
         ]),
     };
@@ -3857,6 +9283,18 @@ pub mod shapes {
         ]),
     };
 
+    /// `TagKeyList`.
+    pub static TAG_KEY_LIST: Shape = Shape {
+        name: "TagKeyList",
+        sensitive: false,
+        kind: Kind::List {
+            member: &TAG_KEY_TYPE,
+            member_name: "member",
+            flattened: false,
+            length: Bounds::NONE,
+        },
+    };
+
     /// `TagKeyType`.
     pub static TAG_KEY_TYPE: Shape = Shape {
         name: "TagKeyType",
@@ -3883,6 +9321,26 @@ pub mod shapes {
         },
     };
 
+    /// `TagResourceRequest`.
+    pub static TAG_RESOURCE_REQUEST: Shape = Shape {
+        name: "TagResourceRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "KeyId",
+                query_name: "KeyId",
+                required: true,
+                shape: &KEY_ID_TYPE,
+            },
+            Member {
+                name: "Tags",
+                query_name: "Tags",
+                required: true,
+                shape: &TAG_LIST,
+            },
+        ]),
+    };
+
     /// `TagValueType`.
     pub static TAG_VALUE_TYPE: Shape = Shape {
         name: "TagValueType",
@@ -3895,6 +9353,40 @@ pub mod shapes {
             pattern: None,
             allowed: &[],
         },
+    };
+
+    /// `TrustAnchorCertificateType`.
+    pub static TRUST_ANCHOR_CERTIFICATE_TYPE: Shape = Shape {
+        name: "TrustAnchorCertificateType",
+        sensitive: false,
+        kind: Kind::String {
+            length: Bounds {
+                min: Some(1),
+                max: Some(5000),
+            },
+            pattern: None,
+            allowed: &[],
+        },
+    };
+
+    /// `UntagResourceRequest`.
+    pub static UNTAG_RESOURCE_REQUEST: Shape = Shape {
+        name: "UntagResourceRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "KeyId",
+                query_name: "KeyId",
+                required: true,
+                shape: &KEY_ID_TYPE,
+            },
+            Member {
+                name: "TagKeys",
+                query_name: "TagKeys",
+                required: true,
+                shape: &TAG_KEY_LIST,
+            },
+        ]),
     };
 
     /// `UpdateAliasRequest`.
@@ -3915,6 +9407,278 @@ pub mod shapes {
                 shape: &KEY_ID_TYPE,
             },
         ]),
+    };
+
+    /// `UpdateCustomKeyStoreRequest`.
+    pub static UPDATE_CUSTOM_KEY_STORE_REQUEST: Shape = Shape {
+        name: "UpdateCustomKeyStoreRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "CustomKeyStoreId",
+                query_name: "CustomKeyStoreId",
+                required: true,
+                shape: &CUSTOM_KEY_STORE_ID_TYPE,
+            },
+            Member {
+                name: "NewCustomKeyStoreName",
+                query_name: "NewCustomKeyStoreName",
+                required: false,
+                shape: &CUSTOM_KEY_STORE_NAME_TYPE,
+            },
+            Member {
+                name: "KeyStorePassword",
+                query_name: "KeyStorePassword",
+                required: false,
+                shape: &KEY_STORE_PASSWORD_TYPE,
+            },
+            Member {
+                name: "CloudHsmClusterId",
+                query_name: "CloudHsmClusterId",
+                required: false,
+                shape: &CLOUD_HSM_CLUSTER_ID_TYPE,
+            },
+            Member {
+                name: "XksProxyUriEndpoint",
+                query_name: "XksProxyUriEndpoint",
+                required: false,
+                shape: &XKS_PROXY_URI_ENDPOINT_TYPE,
+            },
+            Member {
+                name: "XksProxyUriPath",
+                query_name: "XksProxyUriPath",
+                required: false,
+                shape: &XKS_PROXY_URI_PATH_TYPE,
+            },
+            Member {
+                name: "XksProxyVpcEndpointServiceName",
+                query_name: "XksProxyVpcEndpointServiceName",
+                required: false,
+                shape: &XKS_PROXY_VPC_ENDPOINT_SERVICE_NAME_TYPE,
+            },
+            Member {
+                name: "XksProxyVpcEndpointServiceOwner",
+                query_name: "XksProxyVpcEndpointServiceOwner",
+                required: false,
+                shape: &ACCOUNT_ID_TYPE,
+            },
+            Member {
+                name: "XksProxyAuthenticationCredential",
+                query_name: "XksProxyAuthenticationCredential",
+                required: false,
+                shape: &XKS_PROXY_AUTHENTICATION_CREDENTIAL_TYPE,
+            },
+            Member {
+                name: "XksProxyConnectivity",
+                query_name: "XksProxyConnectivity",
+                required: false,
+                shape: &XKS_PROXY_CONNECTIVITY_TYPE,
+            },
+        ]),
+    };
+
+    /// `UpdateCustomKeyStoreResponse`.
+    pub static UPDATE_CUSTOM_KEY_STORE_RESPONSE: Shape = Shape {
+        name: "UpdateCustomKeyStoreResponse",
+        sensitive: false,
+        kind: Kind::Structure(&[]),
+    };
+
+    /// `UpdateKeyDescriptionRequest`.
+    pub static UPDATE_KEY_DESCRIPTION_REQUEST: Shape = Shape {
+        name: "UpdateKeyDescriptionRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "KeyId",
+                query_name: "KeyId",
+                required: true,
+                shape: &KEY_ID_TYPE,
+            },
+            Member {
+                name: "Description",
+                query_name: "Description",
+                required: true,
+                shape: &DESCRIPTION_TYPE,
+            },
+        ]),
+    };
+
+    /// `UpdatePrimaryRegionRequest`.
+    pub static UPDATE_PRIMARY_REGION_REQUEST: Shape = Shape {
+        name: "UpdatePrimaryRegionRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "KeyId",
+                query_name: "KeyId",
+                required: true,
+                shape: &KEY_ID_TYPE,
+            },
+            Member {
+                name: "PrimaryRegion",
+                query_name: "PrimaryRegion",
+                required: true,
+                shape: &REGION_TYPE,
+            },
+        ]),
+    };
+
+    /// `VerifyMacRequest`.
+    pub static VERIFY_MAC_REQUEST: Shape = Shape {
+        name: "VerifyMacRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "Message",
+                query_name: "Message",
+                required: true,
+                shape: &PLAINTEXT_TYPE,
+            },
+            Member {
+                name: "KeyId",
+                query_name: "KeyId",
+                required: true,
+                shape: &KEY_ID_TYPE,
+            },
+            Member {
+                name: "MacAlgorithm",
+                query_name: "MacAlgorithm",
+                required: true,
+                shape: &MAC_ALGORITHM_SPEC,
+            },
+            Member {
+                name: "Mac",
+                query_name: "Mac",
+                required: true,
+                shape: &CIPHERTEXT_TYPE,
+            },
+            Member {
+                name: "GrantTokens",
+                query_name: "GrantTokens",
+                required: false,
+                shape: &GRANT_TOKEN_LIST,
+            },
+            Member {
+                name: "DryRun",
+                query_name: "DryRun",
+                required: false,
+                shape: &NULLABLE_BOOLEAN_TYPE,
+            },
+        ]),
+    };
+
+    /// `VerifyMacResponse`.
+    pub static VERIFY_MAC_RESPONSE: Shape = Shape {
+        name: "VerifyMacResponse",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "KeyId",
+                query_name: "KeyId",
+                required: false,
+                shape: &KEY_ID_TYPE,
+            },
+            Member {
+                name: "MacValid",
+                query_name: "MacValid",
+                required: false,
+                shape: &BOOLEAN_TYPE,
+            },
+            Member {
+                name: "MacAlgorithm",
+                query_name: "MacAlgorithm",
+                required: false,
+                shape: &MAC_ALGORITHM_SPEC,
+            },
+        ]),
+    };
+
+    /// `VerifyRequest`.
+    pub static VERIFY_REQUEST: Shape = Shape {
+        name: "VerifyRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "KeyId",
+                query_name: "KeyId",
+                required: true,
+                shape: &KEY_ID_TYPE,
+            },
+            Member {
+                name: "Message",
+                query_name: "Message",
+                required: true,
+                shape: &PLAINTEXT_TYPE,
+            },
+            Member {
+                name: "MessageType",
+                query_name: "MessageType",
+                required: false,
+                shape: &MESSAGE_TYPE,
+            },
+            Member {
+                name: "Signature",
+                query_name: "Signature",
+                required: true,
+                shape: &CIPHERTEXT_TYPE,
+            },
+            Member {
+                name: "SigningAlgorithm",
+                query_name: "SigningAlgorithm",
+                required: true,
+                shape: &SIGNING_ALGORITHM_SPEC,
+            },
+            Member {
+                name: "GrantTokens",
+                query_name: "GrantTokens",
+                required: false,
+                shape: &GRANT_TOKEN_LIST,
+            },
+            Member {
+                name: "DryRun",
+                query_name: "DryRun",
+                required: false,
+                shape: &NULLABLE_BOOLEAN_TYPE,
+            },
+        ]),
+    };
+
+    /// `VerifyResponse`.
+    pub static VERIFY_RESPONSE: Shape = Shape {
+        name: "VerifyResponse",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "KeyId",
+                query_name: "KeyId",
+                required: false,
+                shape: &KEY_ID_TYPE,
+            },
+            Member {
+                name: "SignatureValid",
+                query_name: "SignatureValid",
+                required: false,
+                shape: &BOOLEAN_TYPE,
+            },
+            Member {
+                name: "SigningAlgorithm",
+                query_name: "SigningAlgorithm",
+                required: false,
+                shape: &SIGNING_ALGORITHM_SPEC,
+            },
+        ]),
+    };
+
+    /// `WrappingKeySpec`.
+    pub static WRAPPING_KEY_SPEC: Shape = Shape {
+        name: "WrappingKeySpec",
+        sensitive: false,
+        kind: Kind::String {
+            length: Bounds::NONE,
+            pattern: None,
+            allowed: &["RSA_2048", "RSA_3072", "RSA_4096", "SM2"],
+        },
     };
 
     /// `XksKeyConfigurationType`.
@@ -3938,29 +9702,210 @@ pub mod shapes {
                 min: Some(1),
                 max: Some(128),
             },
-            pattern: Some(&PATTERN_8),
+            pattern: Some(&PATTERN_13),
             allowed: &[],
         },
     };
 
-    static PATTERN_6: Pattern = Pattern::new(
+    /// `XksProxyAuthenticationAccessKeyIdType`.
+    pub static XKS_PROXY_AUTHENTICATION_ACCESS_KEY_ID_TYPE: Shape = Shape {
+        name: "XksProxyAuthenticationAccessKeyIdType",
+        sensitive: true,
+        kind: Kind::String {
+            length: Bounds {
+                min: Some(20),
+                max: Some(30),
+            },
+            pattern: Some(&PATTERN_14),
+            allowed: &[],
+        },
+    };
+
+    /// `XksProxyAuthenticationCredentialType`.
+    pub static XKS_PROXY_AUTHENTICATION_CREDENTIAL_TYPE: Shape = Shape {
+        name: "XksProxyAuthenticationCredentialType",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "AccessKeyId",
+                query_name: "AccessKeyId",
+                required: true,
+                shape: &XKS_PROXY_AUTHENTICATION_ACCESS_KEY_ID_TYPE,
+            },
+            Member {
+                name: "RawSecretAccessKey",
+                query_name: "RawSecretAccessKey",
+                required: true,
+                shape: &XKS_PROXY_AUTHENTICATION_RAW_SECRET_ACCESS_KEY_TYPE,
+            },
+        ]),
+    };
+
+    /// `XksProxyAuthenticationRawSecretAccessKeyType`.
+    pub static XKS_PROXY_AUTHENTICATION_RAW_SECRET_ACCESS_KEY_TYPE: Shape = Shape {
+        name: "XksProxyAuthenticationRawSecretAccessKeyType",
+        sensitive: true,
+        kind: Kind::String {
+            length: Bounds {
+                min: Some(43),
+                max: Some(64),
+            },
+            pattern: Some(&PATTERN_15),
+            allowed: &[],
+        },
+    };
+
+    /// `XksProxyConfigurationType`.
+    pub static XKS_PROXY_CONFIGURATION_TYPE: Shape = Shape {
+        name: "XksProxyConfigurationType",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "Connectivity",
+                query_name: "Connectivity",
+                required: false,
+                shape: &XKS_PROXY_CONNECTIVITY_TYPE,
+            },
+            Member {
+                name: "AccessKeyId",
+                query_name: "AccessKeyId",
+                required: false,
+                shape: &XKS_PROXY_AUTHENTICATION_ACCESS_KEY_ID_TYPE,
+            },
+            Member {
+                name: "UriEndpoint",
+                query_name: "UriEndpoint",
+                required: false,
+                shape: &XKS_PROXY_URI_ENDPOINT_TYPE,
+            },
+            Member {
+                name: "UriPath",
+                query_name: "UriPath",
+                required: false,
+                shape: &XKS_PROXY_URI_PATH_TYPE,
+            },
+            Member {
+                name: "VpcEndpointServiceName",
+                query_name: "VpcEndpointServiceName",
+                required: false,
+                shape: &XKS_PROXY_VPC_ENDPOINT_SERVICE_NAME_TYPE,
+            },
+            Member {
+                name: "VpcEndpointServiceOwner",
+                query_name: "VpcEndpointServiceOwner",
+                required: false,
+                shape: &ACCOUNT_ID_TYPE,
+            },
+        ]),
+    };
+
+    /// `XksProxyConnectivityType`.
+    pub static XKS_PROXY_CONNECTIVITY_TYPE: Shape = Shape {
+        name: "XksProxyConnectivityType",
+        sensitive: false,
+        kind: Kind::String {
+            length: Bounds::NONE,
+            pattern: None,
+            allowed: &["PUBLIC_ENDPOINT", "VPC_ENDPOINT_SERVICE"],
+        },
+    };
+
+    /// `XksProxyUriEndpointType`.
+    pub static XKS_PROXY_URI_ENDPOINT_TYPE: Shape = Shape {
+        name: "XksProxyUriEndpointType",
+        sensitive: false,
+        kind: Kind::String {
+            length: Bounds {
+                min: Some(10),
+                max: Some(128),
+            },
+            pattern: Some(&PATTERN_16),
+            allowed: &[],
+        },
+    };
+
+    /// `XksProxyUriPathType`.
+    pub static XKS_PROXY_URI_PATH_TYPE: Shape = Shape {
+        name: "XksProxyUriPathType",
+        sensitive: false,
+        kind: Kind::String {
+            length: Bounds {
+                min: Some(10),
+                max: Some(128),
+            },
+            pattern: Some(&PATTERN_17),
+            allowed: &[],
+        },
+    };
+
+    /// `XksProxyVpcEndpointServiceNameType`.
+    pub static XKS_PROXY_VPC_ENDPOINT_SERVICE_NAME_TYPE: Shape = Shape {
+        name: "XksProxyVpcEndpointServiceNameType",
+        sensitive: false,
+        kind: Kind::String {
+            length: Bounds {
+                min: Some(20),
+                max: Some(64),
+            },
+            pattern: Some(&PATTERN_18),
+            allowed: &[],
+        },
+    };
+
+    static PATTERN_1: Pattern = Pattern::new(r"[0-9]{12}", r"[0-9]{12}");
+
+    static PATTERN_9: Pattern = Pattern::new(
         r"[\u0009\u000A\u000D\u0020-\u00FF]+",
         r"[\x{0009}\x{000A}\x{000D}\x{0020}-\x{00FF}]+",
     );
 
-    static PATTERN_4: Pattern = Pattern::new(r"[\u0020-\u00FF]*", r"[\x{0020}-\x{00FF}]*");
+    static PATTERN_7: Pattern = Pattern::new(r"[\u0020-\u00FF]*", r"[\x{0020}-\x{00FF}]*");
 
-    static PATTERN_5: Pattern = Pattern::new(r"[\w]+", r"[0-9A-Za-z_]+");
+    static PATTERN_8: Pattern = Pattern::new(r"[\w]+", r"[0-9A-Za-z_]+");
 
-    static PATTERN_7: Pattern = Pattern::new(r"^([a-z]+-){2,3}\d+$", r"^([a-z]+-){2,3}[0-9]+$");
+    static PATTERN_17: Pattern = Pattern::new(
+        r"^(/[a-zA-Z0-9\/_-]+/kms/xks/v\d{1,2})$|^(/kms/xks/v\d{1,2})$",
+        r"^(/[a-zA-Z0-9/_-]+/kms/xks/v[0-9]{1,2})$|^(/kms/xks/v[0-9]{1,2})$",
+    );
 
-    static PATTERN_2: Pattern = Pattern::new(r"^[a-f0-9]+$", r"^[a-f0-9]+$");
+    static PATTERN_12: Pattern = Pattern::new(
+        r"^([A-Za-z0-9\-]+)\.([A-Za-z0-9\-]+)(\.[A-Za-z0-9\-]+)+$",
+        r"^([A-Za-z0-9\-]+)\.([A-Za-z0-9\-]+)(\.[A-Za-z0-9\-]+)+$",
+    );
 
-    static PATTERN_8: Pattern = Pattern::new(r"^[a-zA-Z0-9-_.]+$", r"^[a-zA-Z0-9-_.]+$");
+    static PATTERN_11: Pattern = Pattern::new(r"^([a-z]+-){2,3}\d+$", r"^([a-z]+-){2,3}[0-9]+$");
 
-    static PATTERN_1: Pattern = Pattern::new(r"^[a-zA-Z0-9:/_-]+$", r"^[a-zA-Z0-9:/_-]+$");
+    static PATTERN_18: Pattern = Pattern::new(
+        r"^(com|eu)\.amazonaws\.vpce\.([a-z]+-){2,3}\d+\.vpce-svc-[0-9a-z]+$",
+        r"^(com|eu)\.amazonaws\.vpce\.([a-z]+-){2,3}[0-9]+\.vpce-svc-[0-9a-z]+$",
+    );
 
-    static PATTERN_3: Pattern =
+    static PATTERN_14: Pattern = Pattern::new(r"^[A-Z2-7]+$", r"^[A-Z2-7]+$");
+
+    static PATTERN_10: Pattern = Pattern::new(r"^[\w+=,.@:/-]+$", r"^[0-9A-Za-z_+=,.@:/-]+$");
+
+    static PATTERN_3: Pattern = Pattern::new(r"^[a-f0-9]+$", r"^[a-f0-9]+$");
+
+    static PATTERN_13: Pattern = Pattern::new(r"^[a-zA-Z0-9-_.]+$", r"^[a-zA-Z0-9-_.]+$");
+
+    static PATTERN_2: Pattern = Pattern::new(r"^[a-zA-Z0-9:/_-]+$", r"^[a-zA-Z0-9:/_-]+$");
+
+    static PATTERN_6: Pattern = Pattern::new(
+        r"^[a-zA-Z0-9:/_\s.-]+$",
+        r"^[a-zA-Z0-9:/_ \t\n\x0B\f\r.-]+$",
+    );
+
+    static PATTERN_15: Pattern = Pattern::new(r"^[a-zA-Z0-9\/+=]+$", r"^[a-zA-Z0-9/+=]+$");
+
+    static PATTERN_5: Pattern = Pattern::new(
+        r"^arn:aws[a-z0-9-]*:[a-z0-9-]+:[a-z0-9-]*:[0-9]{12}:.+$",
+        r"^arn:aws[a-z0-9-]*:[a-z0-9-]+:[a-z0-9-]*:[0-9]{12}:.+$",
+    );
+
+    static PATTERN_16: Pattern =
+        Pattern::new(r"^https://[a-zA-Z0-9.-]+$", r"^https://[a-zA-Z0-9.-]+$");
+
+    static PATTERN_4: Pattern =
         Pattern::new(r"cluster-[2-7a-zA-Z]{11,16}", r"cluster-[2-7a-zA-Z]{11,16}");
 }
 
@@ -3975,6 +9920,13 @@ pub mod errors {
         fault: Fault::Sender,
     };
 
+    /// `CloudHsmClusterInUseException`.
+    pub static CLOUD_HSM_CLUSTER_IN_USE_EXCEPTION: ErrorShape = ErrorShape {
+        code: "CloudHsmClusterInUseException",
+        status: 400,
+        fault: Fault::Sender,
+    };
+
     /// `CloudHsmClusterInvalidConfigurationException`.
     pub static CLOUD_HSM_CLUSTER_INVALID_CONFIGURATION_EXCEPTION: ErrorShape = ErrorShape {
         code: "CloudHsmClusterInvalidConfigurationException",
@@ -3982,9 +9934,51 @@ pub mod errors {
         fault: Fault::Sender,
     };
 
+    /// `CloudHsmClusterNotActiveException`.
+    pub static CLOUD_HSM_CLUSTER_NOT_ACTIVE_EXCEPTION: ErrorShape = ErrorShape {
+        code: "CloudHsmClusterNotActiveException",
+        status: 400,
+        fault: Fault::Sender,
+    };
+
+    /// `CloudHsmClusterNotFoundException`.
+    pub static CLOUD_HSM_CLUSTER_NOT_FOUND_EXCEPTION: ErrorShape = ErrorShape {
+        code: "CloudHsmClusterNotFoundException",
+        status: 400,
+        fault: Fault::Sender,
+    };
+
+    /// `CloudHsmClusterNotRelatedException`.
+    pub static CLOUD_HSM_CLUSTER_NOT_RELATED_EXCEPTION: ErrorShape = ErrorShape {
+        code: "CloudHsmClusterNotRelatedException",
+        status: 400,
+        fault: Fault::Sender,
+    };
+
+    /// `ConflictException`.
+    pub static CONFLICT_EXCEPTION: ErrorShape = ErrorShape {
+        code: "ConflictException",
+        status: 400,
+        fault: Fault::Sender,
+    };
+
+    /// `CustomKeyStoreHasCMKsException`.
+    pub static CUSTOM_KEY_STORE_HAS_CM_KS_EXCEPTION: ErrorShape = ErrorShape {
+        code: "CustomKeyStoreHasCMKsException",
+        status: 400,
+        fault: Fault::Sender,
+    };
+
     /// `CustomKeyStoreInvalidStateException`.
     pub static CUSTOM_KEY_STORE_INVALID_STATE_EXCEPTION: ErrorShape = ErrorShape {
         code: "CustomKeyStoreInvalidStateException",
+        status: 400,
+        fault: Fault::Sender,
+    };
+
+    /// `CustomKeyStoreNameInUseException`.
+    pub static CUSTOM_KEY_STORE_NAME_IN_USE_EXCEPTION: ErrorShape = ErrorShape {
+        code: "CustomKeyStoreNameInUseException",
         status: 400,
         fault: Fault::Sender,
     };
@@ -4017,9 +10011,30 @@ pub mod errors {
         fault: Fault::Sender,
     };
 
+    /// `ExpiredImportTokenException`.
+    pub static EXPIRED_IMPORT_TOKEN_EXCEPTION: ErrorShape = ErrorShape {
+        code: "ExpiredImportTokenException",
+        status: 400,
+        fault: Fault::Sender,
+    };
+
     /// `IncorrectKeyException`.
     pub static INCORRECT_KEY_EXCEPTION: ErrorShape = ErrorShape {
         code: "IncorrectKeyException",
+        status: 400,
+        fault: Fault::Sender,
+    };
+
+    /// `IncorrectKeyMaterialException`.
+    pub static INCORRECT_KEY_MATERIAL_EXCEPTION: ErrorShape = ErrorShape {
+        code: "IncorrectKeyMaterialException",
+        status: 400,
+        fault: Fault::Sender,
+    };
+
+    /// `IncorrectTrustAnchorException`.
+    pub static INCORRECT_TRUST_ANCHOR_EXCEPTION: ErrorShape = ErrorShape {
+        code: "IncorrectTrustAnchorException",
         status: 400,
         fault: Fault::Sender,
     };
@@ -4045,9 +10060,23 @@ pub mod errors {
         fault: Fault::Sender,
     };
 
+    /// `InvalidGrantIdException`.
+    pub static INVALID_GRANT_ID_EXCEPTION: ErrorShape = ErrorShape {
+        code: "InvalidGrantIdException",
+        status: 400,
+        fault: Fault::Sender,
+    };
+
     /// `InvalidGrantTokenException`.
     pub static INVALID_GRANT_TOKEN_EXCEPTION: ErrorShape = ErrorShape {
         code: "InvalidGrantTokenException",
+        status: 400,
+        fault: Fault::Sender,
+    };
+
+    /// `InvalidImportTokenException`.
+    pub static INVALID_IMPORT_TOKEN_EXCEPTION: ErrorShape = ErrorShape {
+        code: "InvalidImportTokenException",
         status: 400,
         fault: Fault::Sender,
     };
@@ -4071,6 +10100,20 @@ pub mod errors {
         code: "KMSInternalException",
         status: 500,
         fault: Fault::Receiver,
+    };
+
+    /// `KMSInvalidMacException`.
+    pub static KMS_INVALID_MAC_EXCEPTION: ErrorShape = ErrorShape {
+        code: "KMSInvalidMacException",
+        status: 400,
+        fault: Fault::Sender,
+    };
+
+    /// `KMSInvalidSignatureException`.
+    pub static KMS_INVALID_SIGNATURE_EXCEPTION: ErrorShape = ErrorShape {
+        code: "KMSInvalidSignatureException",
+        status: 400,
+        fault: Fault::Sender,
     };
 
     /// `KMSInvalidStateException`.
@@ -4142,6 +10185,70 @@ pub mod errors {
         status: 400,
         fault: Fault::Sender,
     };
+
+    /// `XksProxyIncorrectAuthenticationCredentialException`.
+    pub static XKS_PROXY_INCORRECT_AUTHENTICATION_CREDENTIAL_EXCEPTION: ErrorShape = ErrorShape {
+        code: "XksProxyIncorrectAuthenticationCredentialException",
+        status: 400,
+        fault: Fault::Sender,
+    };
+
+    /// `XksProxyInvalidConfigurationException`.
+    pub static XKS_PROXY_INVALID_CONFIGURATION_EXCEPTION: ErrorShape = ErrorShape {
+        code: "XksProxyInvalidConfigurationException",
+        status: 400,
+        fault: Fault::Sender,
+    };
+
+    /// `XksProxyInvalidResponseException`.
+    pub static XKS_PROXY_INVALID_RESPONSE_EXCEPTION: ErrorShape = ErrorShape {
+        code: "XksProxyInvalidResponseException",
+        status: 400,
+        fault: Fault::Sender,
+    };
+
+    /// `XksProxyUriEndpointInUseException`.
+    pub static XKS_PROXY_URI_ENDPOINT_IN_USE_EXCEPTION: ErrorShape = ErrorShape {
+        code: "XksProxyUriEndpointInUseException",
+        status: 400,
+        fault: Fault::Sender,
+    };
+
+    /// `XksProxyUriInUseException`.
+    pub static XKS_PROXY_URI_IN_USE_EXCEPTION: ErrorShape = ErrorShape {
+        code: "XksProxyUriInUseException",
+        status: 400,
+        fault: Fault::Sender,
+    };
+
+    /// `XksProxyUriUnreachableException`.
+    pub static XKS_PROXY_URI_UNREACHABLE_EXCEPTION: ErrorShape = ErrorShape {
+        code: "XksProxyUriUnreachableException",
+        status: 400,
+        fault: Fault::Sender,
+    };
+
+    /// `XksProxyVpcEndpointServiceInUseException`.
+    pub static XKS_PROXY_VPC_ENDPOINT_SERVICE_IN_USE_EXCEPTION: ErrorShape = ErrorShape {
+        code: "XksProxyVpcEndpointServiceInUseException",
+        status: 400,
+        fault: Fault::Sender,
+    };
+
+    /// `XksProxyVpcEndpointServiceInvalidConfigurationException`.
+    pub static XKS_PROXY_VPC_ENDPOINT_SERVICE_INVALID_CONFIGURATION_EXCEPTION: ErrorShape =
+        ErrorShape {
+            code: "XksProxyVpcEndpointServiceInvalidConfigurationException",
+            status: 400,
+            fault: Fault::Sender,
+        };
+
+    /// `XksProxyVpcEndpointServiceNotFoundException`.
+    pub static XKS_PROXY_VPC_ENDPOINT_SERVICE_NOT_FOUND_EXCEPTION: ErrorShape = ErrorShape {
+        code: "XksProxyVpcEndpointServiceNotFoundException",
+        status: 400,
+        fault: Fault::Sender,
+    };
 }
 
 /// The operations of the model.
@@ -4165,6 +10272,21 @@ pub mod operations {
         ],
     };
 
+    /// `ConnectCustomKeyStore`.
+    pub static CONNECT_CUSTOM_KEY_STORE: OperationShape = OperationShape {
+        name: "ConnectCustomKeyStore",
+        input: &shapes::CONNECT_CUSTOM_KEY_STORE_REQUEST,
+        output: Some(&shapes::CONNECT_CUSTOM_KEY_STORE_RESPONSE),
+        result_wrapper: None,
+        errors: &[
+            &errors::CLOUD_HSM_CLUSTER_NOT_ACTIVE_EXCEPTION,
+            &errors::CUSTOM_KEY_STORE_INVALID_STATE_EXCEPTION,
+            &errors::CUSTOM_KEY_STORE_NOT_FOUND_EXCEPTION,
+            &errors::KMS_INTERNAL_EXCEPTION,
+            &errors::CLOUD_HSM_CLUSTER_INVALID_CONFIGURATION_EXCEPTION,
+        ],
+    };
+
     /// `CreateAlias`.
     pub static CREATE_ALIAS: OperationShape = OperationShape {
         name: "CreateAlias",
@@ -4179,6 +10301,52 @@ pub mod operations {
             &errors::KMS_INTERNAL_EXCEPTION,
             &errors::LIMIT_EXCEEDED_EXCEPTION,
             &errors::KMS_INVALID_STATE_EXCEPTION,
+        ],
+    };
+
+    /// `CreateCustomKeyStore`.
+    pub static CREATE_CUSTOM_KEY_STORE: OperationShape = OperationShape {
+        name: "CreateCustomKeyStore",
+        input: &shapes::CREATE_CUSTOM_KEY_STORE_REQUEST,
+        output: Some(&shapes::CREATE_CUSTOM_KEY_STORE_RESPONSE),
+        result_wrapper: None,
+        errors: &[
+            &errors::CLOUD_HSM_CLUSTER_IN_USE_EXCEPTION,
+            &errors::CUSTOM_KEY_STORE_NAME_IN_USE_EXCEPTION,
+            &errors::CLOUD_HSM_CLUSTER_NOT_FOUND_EXCEPTION,
+            &errors::KMS_INTERNAL_EXCEPTION,
+            &errors::CLOUD_HSM_CLUSTER_NOT_ACTIVE_EXCEPTION,
+            &errors::INCORRECT_TRUST_ANCHOR_EXCEPTION,
+            &errors::CLOUD_HSM_CLUSTER_INVALID_CONFIGURATION_EXCEPTION,
+            &errors::LIMIT_EXCEEDED_EXCEPTION,
+            &errors::XKS_PROXY_URI_IN_USE_EXCEPTION,
+            &errors::XKS_PROXY_URI_ENDPOINT_IN_USE_EXCEPTION,
+            &errors::XKS_PROXY_URI_UNREACHABLE_EXCEPTION,
+            &errors::XKS_PROXY_INCORRECT_AUTHENTICATION_CREDENTIAL_EXCEPTION,
+            &errors::XKS_PROXY_VPC_ENDPOINT_SERVICE_IN_USE_EXCEPTION,
+            &errors::XKS_PROXY_VPC_ENDPOINT_SERVICE_NOT_FOUND_EXCEPTION,
+            &errors::XKS_PROXY_VPC_ENDPOINT_SERVICE_INVALID_CONFIGURATION_EXCEPTION,
+            &errors::XKS_PROXY_INVALID_RESPONSE_EXCEPTION,
+            &errors::XKS_PROXY_INVALID_CONFIGURATION_EXCEPTION,
+        ],
+    };
+
+    /// `CreateGrant`.
+    pub static CREATE_GRANT: OperationShape = OperationShape {
+        name: "CreateGrant",
+        input: &shapes::CREATE_GRANT_REQUEST,
+        output: Some(&shapes::CREATE_GRANT_RESPONSE),
+        result_wrapper: None,
+        errors: &[
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::DISABLED_EXCEPTION,
+            &errors::DEPENDENCY_TIMEOUT_EXCEPTION,
+            &errors::INVALID_ARN_EXCEPTION,
+            &errors::KMS_INTERNAL_EXCEPTION,
+            &errors::INVALID_GRANT_TOKEN_EXCEPTION,
+            &errors::LIMIT_EXCEEDED_EXCEPTION,
+            &errors::KMS_INVALID_STATE_EXCEPTION,
+            &errors::DRY_RUN_OPERATION_EXCEPTION,
         ],
     };
 
@@ -4202,6 +10370,26 @@ pub mod operations {
             &errors::XKS_KEY_INVALID_CONFIGURATION_EXCEPTION,
             &errors::XKS_KEY_ALREADY_IN_USE_EXCEPTION,
             &errors::XKS_KEY_NOT_FOUND_EXCEPTION,
+        ],
+    };
+
+    /// `Decapsulate`.
+    pub static DECAPSULATE: OperationShape = OperationShape {
+        name: "Decapsulate",
+        input: &shapes::DECAPSULATE_REQUEST,
+        output: Some(&shapes::DECAPSULATE_RESPONSE),
+        result_wrapper: None,
+        errors: &[
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::DISABLED_EXCEPTION,
+            &errors::KEY_UNAVAILABLE_EXCEPTION,
+            &errors::DEPENDENCY_TIMEOUT_EXCEPTION,
+            &errors::INVALID_GRANT_TOKEN_EXCEPTION,
+            &errors::INVALID_KEY_USAGE_EXCEPTION,
+            &errors::INVALID_CIPHERTEXT_EXCEPTION,
+            &errors::KMS_INTERNAL_EXCEPTION,
+            &errors::KMS_INVALID_STATE_EXCEPTION,
+            &errors::DRY_RUN_OPERATION_EXCEPTION,
         ],
     };
 
@@ -4240,6 +10428,68 @@ pub mod operations {
         ],
     };
 
+    /// `DeleteCustomKeyStore`.
+    pub static DELETE_CUSTOM_KEY_STORE: OperationShape = OperationShape {
+        name: "DeleteCustomKeyStore",
+        input: &shapes::DELETE_CUSTOM_KEY_STORE_REQUEST,
+        output: Some(&shapes::DELETE_CUSTOM_KEY_STORE_RESPONSE),
+        result_wrapper: None,
+        errors: &[
+            &errors::CUSTOM_KEY_STORE_HAS_CM_KS_EXCEPTION,
+            &errors::CUSTOM_KEY_STORE_INVALID_STATE_EXCEPTION,
+            &errors::CUSTOM_KEY_STORE_NOT_FOUND_EXCEPTION,
+            &errors::KMS_INTERNAL_EXCEPTION,
+        ],
+    };
+
+    /// `DeleteImportedKeyMaterial`.
+    pub static DELETE_IMPORTED_KEY_MATERIAL: OperationShape = OperationShape {
+        name: "DeleteImportedKeyMaterial",
+        input: &shapes::DELETE_IMPORTED_KEY_MATERIAL_REQUEST,
+        output: Some(&shapes::DELETE_IMPORTED_KEY_MATERIAL_RESPONSE),
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_ARN_EXCEPTION,
+            &errors::UNSUPPORTED_OPERATION_EXCEPTION,
+            &errors::DEPENDENCY_TIMEOUT_EXCEPTION,
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::KMS_INTERNAL_EXCEPTION,
+            &errors::KMS_INVALID_STATE_EXCEPTION,
+        ],
+    };
+
+    /// `DeriveSharedSecret`.
+    pub static DERIVE_SHARED_SECRET: OperationShape = OperationShape {
+        name: "DeriveSharedSecret",
+        input: &shapes::DERIVE_SHARED_SECRET_REQUEST,
+        output: Some(&shapes::DERIVE_SHARED_SECRET_RESPONSE),
+        result_wrapper: None,
+        errors: &[
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::DISABLED_EXCEPTION,
+            &errors::KEY_UNAVAILABLE_EXCEPTION,
+            &errors::DEPENDENCY_TIMEOUT_EXCEPTION,
+            &errors::INVALID_GRANT_TOKEN_EXCEPTION,
+            &errors::INVALID_KEY_USAGE_EXCEPTION,
+            &errors::KMS_INTERNAL_EXCEPTION,
+            &errors::KMS_INVALID_STATE_EXCEPTION,
+            &errors::DRY_RUN_OPERATION_EXCEPTION,
+        ],
+    };
+
+    /// `DescribeCustomKeyStores`.
+    pub static DESCRIBE_CUSTOM_KEY_STORES: OperationShape = OperationShape {
+        name: "DescribeCustomKeyStores",
+        input: &shapes::DESCRIBE_CUSTOM_KEY_STORES_REQUEST,
+        output: Some(&shapes::DESCRIBE_CUSTOM_KEY_STORES_RESPONSE),
+        result_wrapper: None,
+        errors: &[
+            &errors::CUSTOM_KEY_STORE_NOT_FOUND_EXCEPTION,
+            &errors::INVALID_MARKER_EXCEPTION,
+            &errors::KMS_INTERNAL_EXCEPTION,
+        ],
+    };
+
     /// `DescribeKey`.
     pub static DESCRIBE_KEY: OperationShape = OperationShape {
         name: "DescribeKey",
@@ -4269,6 +10519,36 @@ pub mod operations {
         ],
     };
 
+    /// `DisableKeyRotation`.
+    pub static DISABLE_KEY_ROTATION: OperationShape = OperationShape {
+        name: "DisableKeyRotation",
+        input: &shapes::DISABLE_KEY_ROTATION_REQUEST,
+        output: None,
+        result_wrapper: None,
+        errors: &[
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::DISABLED_EXCEPTION,
+            &errors::INVALID_ARN_EXCEPTION,
+            &errors::DEPENDENCY_TIMEOUT_EXCEPTION,
+            &errors::KMS_INTERNAL_EXCEPTION,
+            &errors::KMS_INVALID_STATE_EXCEPTION,
+            &errors::UNSUPPORTED_OPERATION_EXCEPTION,
+        ],
+    };
+
+    /// `DisconnectCustomKeyStore`.
+    pub static DISCONNECT_CUSTOM_KEY_STORE: OperationShape = OperationShape {
+        name: "DisconnectCustomKeyStore",
+        input: &shapes::DISCONNECT_CUSTOM_KEY_STORE_REQUEST,
+        output: Some(&shapes::DISCONNECT_CUSTOM_KEY_STORE_RESPONSE),
+        result_wrapper: None,
+        errors: &[
+            &errors::CUSTOM_KEY_STORE_INVALID_STATE_EXCEPTION,
+            &errors::CUSTOM_KEY_STORE_NOT_FOUND_EXCEPTION,
+            &errors::KMS_INTERNAL_EXCEPTION,
+        ],
+    };
+
     /// `EnableKey`.
     pub static ENABLE_KEY: OperationShape = OperationShape {
         name: "EnableKey",
@@ -4282,6 +10562,42 @@ pub mod operations {
             &errors::KMS_INTERNAL_EXCEPTION,
             &errors::LIMIT_EXCEEDED_EXCEPTION,
             &errors::KMS_INVALID_STATE_EXCEPTION,
+        ],
+    };
+
+    /// `EnableKeyRotation`.
+    pub static ENABLE_KEY_ROTATION: OperationShape = OperationShape {
+        name: "EnableKeyRotation",
+        input: &shapes::ENABLE_KEY_ROTATION_REQUEST,
+        output: None,
+        result_wrapper: None,
+        errors: &[
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::DISABLED_EXCEPTION,
+            &errors::INVALID_ARN_EXCEPTION,
+            &errors::DEPENDENCY_TIMEOUT_EXCEPTION,
+            &errors::KMS_INTERNAL_EXCEPTION,
+            &errors::KMS_INVALID_STATE_EXCEPTION,
+            &errors::UNSUPPORTED_OPERATION_EXCEPTION,
+        ],
+    };
+
+    /// `Encapsulate`.
+    pub static ENCAPSULATE: OperationShape = OperationShape {
+        name: "Encapsulate",
+        input: &shapes::ENCAPSULATE_REQUEST,
+        output: Some(&shapes::ENCAPSULATE_RESPONSE),
+        result_wrapper: None,
+        errors: &[
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::DISABLED_EXCEPTION,
+            &errors::KEY_UNAVAILABLE_EXCEPTION,
+            &errors::DEPENDENCY_TIMEOUT_EXCEPTION,
+            &errors::INVALID_GRANT_TOKEN_EXCEPTION,
+            &errors::INVALID_KEY_USAGE_EXCEPTION,
+            &errors::KMS_INTERNAL_EXCEPTION,
+            &errors::KMS_INVALID_STATE_EXCEPTION,
+            &errors::DRY_RUN_OPERATION_EXCEPTION,
         ],
     };
 
@@ -4323,6 +10639,46 @@ pub mod operations {
         ],
     };
 
+    /// `GenerateDataKeyPair`.
+    pub static GENERATE_DATA_KEY_PAIR: OperationShape = OperationShape {
+        name: "GenerateDataKeyPair",
+        input: &shapes::GENERATE_DATA_KEY_PAIR_REQUEST,
+        output: Some(&shapes::GENERATE_DATA_KEY_PAIR_RESPONSE),
+        result_wrapper: None,
+        errors: &[
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::DISABLED_EXCEPTION,
+            &errors::KEY_UNAVAILABLE_EXCEPTION,
+            &errors::DEPENDENCY_TIMEOUT_EXCEPTION,
+            &errors::INVALID_KEY_USAGE_EXCEPTION,
+            &errors::INVALID_GRANT_TOKEN_EXCEPTION,
+            &errors::KMS_INTERNAL_EXCEPTION,
+            &errors::KMS_INVALID_STATE_EXCEPTION,
+            &errors::UNSUPPORTED_OPERATION_EXCEPTION,
+            &errors::DRY_RUN_OPERATION_EXCEPTION,
+        ],
+    };
+
+    /// `GenerateDataKeyPairWithoutPlaintext`.
+    pub static GENERATE_DATA_KEY_PAIR_WITHOUT_PLAINTEXT: OperationShape = OperationShape {
+        name: "GenerateDataKeyPairWithoutPlaintext",
+        input: &shapes::GENERATE_DATA_KEY_PAIR_WITHOUT_PLAINTEXT_REQUEST,
+        output: Some(&shapes::GENERATE_DATA_KEY_PAIR_WITHOUT_PLAINTEXT_RESPONSE),
+        result_wrapper: None,
+        errors: &[
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::DISABLED_EXCEPTION,
+            &errors::KEY_UNAVAILABLE_EXCEPTION,
+            &errors::DEPENDENCY_TIMEOUT_EXCEPTION,
+            &errors::INVALID_KEY_USAGE_EXCEPTION,
+            &errors::INVALID_GRANT_TOKEN_EXCEPTION,
+            &errors::KMS_INTERNAL_EXCEPTION,
+            &errors::KMS_INVALID_STATE_EXCEPTION,
+            &errors::UNSUPPORTED_OPERATION_EXCEPTION,
+            &errors::DRY_RUN_OPERATION_EXCEPTION,
+        ],
+    };
+
     /// `GenerateDataKeyWithoutPlaintext`.
     pub static GENERATE_DATA_KEY_WITHOUT_PLAINTEXT: OperationShape = OperationShape {
         name: "GenerateDataKeyWithoutPlaintext",
@@ -4334,6 +10690,24 @@ pub mod operations {
             &errors::DISABLED_EXCEPTION,
             &errors::KEY_UNAVAILABLE_EXCEPTION,
             &errors::DEPENDENCY_TIMEOUT_EXCEPTION,
+            &errors::INVALID_KEY_USAGE_EXCEPTION,
+            &errors::INVALID_GRANT_TOKEN_EXCEPTION,
+            &errors::KMS_INTERNAL_EXCEPTION,
+            &errors::KMS_INVALID_STATE_EXCEPTION,
+            &errors::DRY_RUN_OPERATION_EXCEPTION,
+        ],
+    };
+
+    /// `GenerateMac`.
+    pub static GENERATE_MAC: OperationShape = OperationShape {
+        name: "GenerateMac",
+        input: &shapes::GENERATE_MAC_REQUEST,
+        output: Some(&shapes::GENERATE_MAC_RESPONSE),
+        result_wrapper: None,
+        errors: &[
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::DISABLED_EXCEPTION,
+            &errors::KEY_UNAVAILABLE_EXCEPTION,
             &errors::INVALID_KEY_USAGE_EXCEPTION,
             &errors::INVALID_GRANT_TOKEN_EXCEPTION,
             &errors::KMS_INTERNAL_EXCEPTION,
@@ -4357,6 +10731,20 @@ pub mod operations {
         ],
     };
 
+    /// `GetKeyLastUsage`.
+    pub static GET_KEY_LAST_USAGE: OperationShape = OperationShape {
+        name: "GetKeyLastUsage",
+        input: &shapes::GET_KEY_LAST_USAGE_REQUEST,
+        output: Some(&shapes::GET_KEY_LAST_USAGE_RESPONSE),
+        result_wrapper: None,
+        errors: &[
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::INVALID_ARN_EXCEPTION,
+            &errors::DEPENDENCY_TIMEOUT_EXCEPTION,
+            &errors::KMS_INTERNAL_EXCEPTION,
+        ],
+    };
+
     /// `GetKeyPolicy`.
     pub static GET_KEY_POLICY: OperationShape = OperationShape {
         name: "GetKeyPolicy",
@@ -4369,6 +10757,78 @@ pub mod operations {
             &errors::DEPENDENCY_TIMEOUT_EXCEPTION,
             &errors::KMS_INTERNAL_EXCEPTION,
             &errors::KMS_INVALID_STATE_EXCEPTION,
+        ],
+    };
+
+    /// `GetKeyRotationStatus`.
+    pub static GET_KEY_ROTATION_STATUS: OperationShape = OperationShape {
+        name: "GetKeyRotationStatus",
+        input: &shapes::GET_KEY_ROTATION_STATUS_REQUEST,
+        output: Some(&shapes::GET_KEY_ROTATION_STATUS_RESPONSE),
+        result_wrapper: None,
+        errors: &[
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::INVALID_ARN_EXCEPTION,
+            &errors::DEPENDENCY_TIMEOUT_EXCEPTION,
+            &errors::KMS_INTERNAL_EXCEPTION,
+            &errors::KMS_INVALID_STATE_EXCEPTION,
+            &errors::UNSUPPORTED_OPERATION_EXCEPTION,
+        ],
+    };
+
+    /// `GetParametersForImport`.
+    pub static GET_PARAMETERS_FOR_IMPORT: OperationShape = OperationShape {
+        name: "GetParametersForImport",
+        input: &shapes::GET_PARAMETERS_FOR_IMPORT_REQUEST,
+        output: Some(&shapes::GET_PARAMETERS_FOR_IMPORT_RESPONSE),
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_ARN_EXCEPTION,
+            &errors::UNSUPPORTED_OPERATION_EXCEPTION,
+            &errors::DEPENDENCY_TIMEOUT_EXCEPTION,
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::KMS_INTERNAL_EXCEPTION,
+            &errors::KMS_INVALID_STATE_EXCEPTION,
+        ],
+    };
+
+    /// `GetPublicKey`.
+    pub static GET_PUBLIC_KEY: OperationShape = OperationShape {
+        name: "GetPublicKey",
+        input: &shapes::GET_PUBLIC_KEY_REQUEST,
+        output: Some(&shapes::GET_PUBLIC_KEY_RESPONSE),
+        result_wrapper: None,
+        errors: &[
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::DISABLED_EXCEPTION,
+            &errors::KEY_UNAVAILABLE_EXCEPTION,
+            &errors::DEPENDENCY_TIMEOUT_EXCEPTION,
+            &errors::UNSUPPORTED_OPERATION_EXCEPTION,
+            &errors::INVALID_ARN_EXCEPTION,
+            &errors::INVALID_GRANT_TOKEN_EXCEPTION,
+            &errors::INVALID_KEY_USAGE_EXCEPTION,
+            &errors::KMS_INTERNAL_EXCEPTION,
+            &errors::KMS_INVALID_STATE_EXCEPTION,
+        ],
+    };
+
+    /// `ImportKeyMaterial`.
+    pub static IMPORT_KEY_MATERIAL: OperationShape = OperationShape {
+        name: "ImportKeyMaterial",
+        input: &shapes::IMPORT_KEY_MATERIAL_REQUEST,
+        output: Some(&shapes::IMPORT_KEY_MATERIAL_RESPONSE),
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_ARN_EXCEPTION,
+            &errors::UNSUPPORTED_OPERATION_EXCEPTION,
+            &errors::DEPENDENCY_TIMEOUT_EXCEPTION,
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::KMS_INTERNAL_EXCEPTION,
+            &errors::KMS_INVALID_STATE_EXCEPTION,
+            &errors::INVALID_CIPHERTEXT_EXCEPTION,
+            &errors::INCORRECT_KEY_MATERIAL_EXCEPTION,
+            &errors::EXPIRED_IMPORT_TOKEN_EXCEPTION,
+            &errors::INVALID_IMPORT_TOKEN_EXCEPTION,
         ],
     };
 
@@ -4387,6 +10847,23 @@ pub mod operations {
         ],
     };
 
+    /// `ListGrants`.
+    pub static LIST_GRANTS: OperationShape = OperationShape {
+        name: "ListGrants",
+        input: &shapes::LIST_GRANTS_REQUEST,
+        output: Some(&shapes::LIST_GRANTS_RESPONSE),
+        result_wrapper: None,
+        errors: &[
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::DEPENDENCY_TIMEOUT_EXCEPTION,
+            &errors::INVALID_MARKER_EXCEPTION,
+            &errors::INVALID_GRANT_ID_EXCEPTION,
+            &errors::INVALID_ARN_EXCEPTION,
+            &errors::KMS_INTERNAL_EXCEPTION,
+            &errors::KMS_INVALID_STATE_EXCEPTION,
+        ],
+    };
+
     /// `ListKeyPolicies`.
     pub static LIST_KEY_POLICIES: OperationShape = OperationShape {
         name: "ListKeyPolicies",
@@ -4402,6 +10879,22 @@ pub mod operations {
         ],
     };
 
+    /// `ListKeyRotations`.
+    pub static LIST_KEY_ROTATIONS: OperationShape = OperationShape {
+        name: "ListKeyRotations",
+        input: &shapes::LIST_KEY_ROTATIONS_REQUEST,
+        output: Some(&shapes::LIST_KEY_ROTATIONS_RESPONSE),
+        result_wrapper: None,
+        errors: &[
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::INVALID_ARN_EXCEPTION,
+            &errors::INVALID_MARKER_EXCEPTION,
+            &errors::KMS_INTERNAL_EXCEPTION,
+            &errors::KMS_INVALID_STATE_EXCEPTION,
+            &errors::UNSUPPORTED_OPERATION_EXCEPTION,
+        ],
+    };
+
     /// `ListKeys`.
     pub static LIST_KEYS: OperationShape = OperationShape {
         name: "ListKeys",
@@ -4412,6 +10905,35 @@ pub mod operations {
             &errors::DEPENDENCY_TIMEOUT_EXCEPTION,
             &errors::KMS_INTERNAL_EXCEPTION,
             &errors::INVALID_MARKER_EXCEPTION,
+        ],
+    };
+
+    /// `ListResourceTags`.
+    pub static LIST_RESOURCE_TAGS: OperationShape = OperationShape {
+        name: "ListResourceTags",
+        input: &shapes::LIST_RESOURCE_TAGS_REQUEST,
+        output: Some(&shapes::LIST_RESOURCE_TAGS_RESPONSE),
+        result_wrapper: None,
+        errors: &[
+            &errors::KMS_INTERNAL_EXCEPTION,
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::INVALID_ARN_EXCEPTION,
+            &errors::INVALID_MARKER_EXCEPTION,
+        ],
+    };
+
+    /// `ListRetirableGrants`.
+    pub static LIST_RETIRABLE_GRANTS: OperationShape = OperationShape {
+        name: "ListRetirableGrants",
+        input: &shapes::LIST_RETIRABLE_GRANTS_REQUEST,
+        output: Some(&shapes::LIST_GRANTS_RESPONSE),
+        result_wrapper: None,
+        errors: &[
+            &errors::DEPENDENCY_TIMEOUT_EXCEPTION,
+            &errors::INVALID_MARKER_EXCEPTION,
+            &errors::INVALID_ARN_EXCEPTION,
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::KMS_INTERNAL_EXCEPTION,
         ],
     };
 
@@ -4433,6 +10955,101 @@ pub mod operations {
         ],
     };
 
+    /// `ReEncrypt`.
+    pub static RE_ENCRYPT: OperationShape = OperationShape {
+        name: "ReEncrypt",
+        input: &shapes::RE_ENCRYPT_REQUEST,
+        output: Some(&shapes::RE_ENCRYPT_RESPONSE),
+        result_wrapper: None,
+        errors: &[
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::DISABLED_EXCEPTION,
+            &errors::INVALID_CIPHERTEXT_EXCEPTION,
+            &errors::KEY_UNAVAILABLE_EXCEPTION,
+            &errors::INCORRECT_KEY_EXCEPTION,
+            &errors::DEPENDENCY_TIMEOUT_EXCEPTION,
+            &errors::INVALID_KEY_USAGE_EXCEPTION,
+            &errors::INVALID_GRANT_TOKEN_EXCEPTION,
+            &errors::KMS_INTERNAL_EXCEPTION,
+            &errors::KMS_INVALID_STATE_EXCEPTION,
+            &errors::DRY_RUN_OPERATION_EXCEPTION,
+        ],
+    };
+
+    /// `ReplicateKey`.
+    pub static REPLICATE_KEY: OperationShape = OperationShape {
+        name: "ReplicateKey",
+        input: &shapes::REPLICATE_KEY_REQUEST,
+        output: Some(&shapes::REPLICATE_KEY_RESPONSE),
+        result_wrapper: None,
+        errors: &[
+            &errors::ALREADY_EXISTS_EXCEPTION,
+            &errors::DISABLED_EXCEPTION,
+            &errors::INVALID_ARN_EXCEPTION,
+            &errors::KMS_INVALID_STATE_EXCEPTION,
+            &errors::KMS_INTERNAL_EXCEPTION,
+            &errors::LIMIT_EXCEEDED_EXCEPTION,
+            &errors::MALFORMED_POLICY_DOCUMENT_EXCEPTION,
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::TAG_EXCEPTION,
+            &errors::UNSUPPORTED_OPERATION_EXCEPTION,
+        ],
+    };
+
+    /// `RetireGrant`.
+    pub static RETIRE_GRANT: OperationShape = OperationShape {
+        name: "RetireGrant",
+        input: &shapes::RETIRE_GRANT_REQUEST,
+        output: None,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_ARN_EXCEPTION,
+            &errors::INVALID_GRANT_TOKEN_EXCEPTION,
+            &errors::INVALID_GRANT_ID_EXCEPTION,
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::DEPENDENCY_TIMEOUT_EXCEPTION,
+            &errors::KMS_INTERNAL_EXCEPTION,
+            &errors::KMS_INVALID_STATE_EXCEPTION,
+            &errors::DRY_RUN_OPERATION_EXCEPTION,
+        ],
+    };
+
+    /// `RevokeGrant`.
+    pub static REVOKE_GRANT: OperationShape = OperationShape {
+        name: "RevokeGrant",
+        input: &shapes::REVOKE_GRANT_REQUEST,
+        output: None,
+        result_wrapper: None,
+        errors: &[
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::DEPENDENCY_TIMEOUT_EXCEPTION,
+            &errors::INVALID_ARN_EXCEPTION,
+            &errors::INVALID_GRANT_ID_EXCEPTION,
+            &errors::KMS_INTERNAL_EXCEPTION,
+            &errors::KMS_INVALID_STATE_EXCEPTION,
+            &errors::DRY_RUN_OPERATION_EXCEPTION,
+        ],
+    };
+
+    /// `RotateKeyOnDemand`.
+    pub static ROTATE_KEY_ON_DEMAND: OperationShape = OperationShape {
+        name: "RotateKeyOnDemand",
+        input: &shapes::ROTATE_KEY_ON_DEMAND_REQUEST,
+        output: Some(&shapes::ROTATE_KEY_ON_DEMAND_RESPONSE),
+        result_wrapper: None,
+        errors: &[
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::DISABLED_EXCEPTION,
+            &errors::INVALID_ARN_EXCEPTION,
+            &errors::DEPENDENCY_TIMEOUT_EXCEPTION,
+            &errors::KMS_INTERNAL_EXCEPTION,
+            &errors::KMS_INVALID_STATE_EXCEPTION,
+            &errors::UNSUPPORTED_OPERATION_EXCEPTION,
+            &errors::LIMIT_EXCEEDED_EXCEPTION,
+            &errors::CONFLICT_EXCEPTION,
+        ],
+    };
+
     /// `ScheduleKeyDeletion`.
     pub static SCHEDULE_KEY_DELETION: OperationShape = OperationShape {
         name: "ScheduleKeyDeletion",
@@ -4448,6 +11065,56 @@ pub mod operations {
         ],
     };
 
+    /// `Sign`.
+    pub static SIGN: OperationShape = OperationShape {
+        name: "Sign",
+        input: &shapes::SIGN_REQUEST,
+        output: Some(&shapes::SIGN_RESPONSE),
+        result_wrapper: None,
+        errors: &[
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::DISABLED_EXCEPTION,
+            &errors::KEY_UNAVAILABLE_EXCEPTION,
+            &errors::DEPENDENCY_TIMEOUT_EXCEPTION,
+            &errors::INVALID_KEY_USAGE_EXCEPTION,
+            &errors::INVALID_GRANT_TOKEN_EXCEPTION,
+            &errors::KMS_INTERNAL_EXCEPTION,
+            &errors::KMS_INVALID_STATE_EXCEPTION,
+            &errors::DRY_RUN_OPERATION_EXCEPTION,
+        ],
+    };
+
+    /// `TagResource`.
+    pub static TAG_RESOURCE: OperationShape = OperationShape {
+        name: "TagResource",
+        input: &shapes::TAG_RESOURCE_REQUEST,
+        output: None,
+        result_wrapper: None,
+        errors: &[
+            &errors::KMS_INTERNAL_EXCEPTION,
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::INVALID_ARN_EXCEPTION,
+            &errors::KMS_INVALID_STATE_EXCEPTION,
+            &errors::LIMIT_EXCEEDED_EXCEPTION,
+            &errors::TAG_EXCEPTION,
+        ],
+    };
+
+    /// `UntagResource`.
+    pub static UNTAG_RESOURCE: OperationShape = OperationShape {
+        name: "UntagResource",
+        input: &shapes::UNTAG_RESOURCE_REQUEST,
+        output: None,
+        result_wrapper: None,
+        errors: &[
+            &errors::KMS_INTERNAL_EXCEPTION,
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::INVALID_ARN_EXCEPTION,
+            &errors::KMS_INVALID_STATE_EXCEPTION,
+            &errors::TAG_EXCEPTION,
+        ],
+    };
+
     /// `UpdateAlias`.
     pub static UPDATE_ALIAS: OperationShape = OperationShape {
         name: "UpdateAlias",
@@ -4460,6 +11127,103 @@ pub mod operations {
             &errors::KMS_INTERNAL_EXCEPTION,
             &errors::LIMIT_EXCEEDED_EXCEPTION,
             &errors::KMS_INVALID_STATE_EXCEPTION,
+        ],
+    };
+
+    /// `UpdateCustomKeyStore`.
+    pub static UPDATE_CUSTOM_KEY_STORE: OperationShape = OperationShape {
+        name: "UpdateCustomKeyStore",
+        input: &shapes::UPDATE_CUSTOM_KEY_STORE_REQUEST,
+        output: Some(&shapes::UPDATE_CUSTOM_KEY_STORE_RESPONSE),
+        result_wrapper: None,
+        errors: &[
+            &errors::CUSTOM_KEY_STORE_NOT_FOUND_EXCEPTION,
+            &errors::CUSTOM_KEY_STORE_NAME_IN_USE_EXCEPTION,
+            &errors::CLOUD_HSM_CLUSTER_NOT_FOUND_EXCEPTION,
+            &errors::CLOUD_HSM_CLUSTER_NOT_RELATED_EXCEPTION,
+            &errors::CUSTOM_KEY_STORE_INVALID_STATE_EXCEPTION,
+            &errors::KMS_INTERNAL_EXCEPTION,
+            &errors::CLOUD_HSM_CLUSTER_NOT_ACTIVE_EXCEPTION,
+            &errors::CLOUD_HSM_CLUSTER_INVALID_CONFIGURATION_EXCEPTION,
+            &errors::XKS_PROXY_URI_IN_USE_EXCEPTION,
+            &errors::XKS_PROXY_URI_ENDPOINT_IN_USE_EXCEPTION,
+            &errors::XKS_PROXY_URI_UNREACHABLE_EXCEPTION,
+            &errors::XKS_PROXY_INCORRECT_AUTHENTICATION_CREDENTIAL_EXCEPTION,
+            &errors::XKS_PROXY_VPC_ENDPOINT_SERVICE_IN_USE_EXCEPTION,
+            &errors::XKS_PROXY_VPC_ENDPOINT_SERVICE_NOT_FOUND_EXCEPTION,
+            &errors::XKS_PROXY_VPC_ENDPOINT_SERVICE_INVALID_CONFIGURATION_EXCEPTION,
+            &errors::XKS_PROXY_INVALID_RESPONSE_EXCEPTION,
+            &errors::XKS_PROXY_INVALID_CONFIGURATION_EXCEPTION,
+        ],
+    };
+
+    /// `UpdateKeyDescription`.
+    pub static UPDATE_KEY_DESCRIPTION: OperationShape = OperationShape {
+        name: "UpdateKeyDescription",
+        input: &shapes::UPDATE_KEY_DESCRIPTION_REQUEST,
+        output: None,
+        result_wrapper: None,
+        errors: &[
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::INVALID_ARN_EXCEPTION,
+            &errors::DEPENDENCY_TIMEOUT_EXCEPTION,
+            &errors::KMS_INTERNAL_EXCEPTION,
+            &errors::KMS_INVALID_STATE_EXCEPTION,
+        ],
+    };
+
+    /// `UpdatePrimaryRegion`.
+    pub static UPDATE_PRIMARY_REGION: OperationShape = OperationShape {
+        name: "UpdatePrimaryRegion",
+        input: &shapes::UPDATE_PRIMARY_REGION_REQUEST,
+        output: None,
+        result_wrapper: None,
+        errors: &[
+            &errors::DISABLED_EXCEPTION,
+            &errors::INVALID_ARN_EXCEPTION,
+            &errors::KMS_INVALID_STATE_EXCEPTION,
+            &errors::KMS_INTERNAL_EXCEPTION,
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::UNSUPPORTED_OPERATION_EXCEPTION,
+        ],
+    };
+
+    /// `Verify`.
+    pub static VERIFY: OperationShape = OperationShape {
+        name: "Verify",
+        input: &shapes::VERIFY_REQUEST,
+        output: Some(&shapes::VERIFY_RESPONSE),
+        result_wrapper: None,
+        errors: &[
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::DISABLED_EXCEPTION,
+            &errors::KEY_UNAVAILABLE_EXCEPTION,
+            &errors::DEPENDENCY_TIMEOUT_EXCEPTION,
+            &errors::INVALID_KEY_USAGE_EXCEPTION,
+            &errors::INVALID_GRANT_TOKEN_EXCEPTION,
+            &errors::KMS_INTERNAL_EXCEPTION,
+            &errors::KMS_INVALID_STATE_EXCEPTION,
+            &errors::KMS_INVALID_SIGNATURE_EXCEPTION,
+            &errors::DRY_RUN_OPERATION_EXCEPTION,
+        ],
+    };
+
+    /// `VerifyMac`.
+    pub static VERIFY_MAC: OperationShape = OperationShape {
+        name: "VerifyMac",
+        input: &shapes::VERIFY_MAC_REQUEST,
+        output: Some(&shapes::VERIFY_MAC_RESPONSE),
+        result_wrapper: None,
+        errors: &[
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::DISABLED_EXCEPTION,
+            &errors::KEY_UNAVAILABLE_EXCEPTION,
+            &errors::INVALID_KEY_USAGE_EXCEPTION,
+            &errors::INVALID_GRANT_TOKEN_EXCEPTION,
+            &errors::KMS_INTERNAL_EXCEPTION,
+            &errors::KMS_INVALID_MAC_EXCEPTION,
+            &errors::KMS_INVALID_STATE_EXCEPTION,
+            &errors::DRY_RUN_OPERATION_EXCEPTION,
         ],
     };
 }

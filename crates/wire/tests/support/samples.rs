@@ -12,6 +12,10 @@ const TEXTS: &[&str] = &[
     "us-east-1",
     "cluster-abcdefghijk",
     "arn:aws:iam::111122223333:role/machine",
+    "https://proxy.example.com",
+    "/kms/xks/v1",
+    "ABCDEFGHIJKLMNOPQRST",
+    "com.amazonaws.vpce.us-east-1.vpce-svc-0123456789abcdef0",
     "ab<&>\"'\r\n\u{e9}\u{1F512}",
 ];
 
