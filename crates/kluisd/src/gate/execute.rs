@@ -48,20 +48,21 @@ pub(super) trait Room {
 impl Gate {
     /// A request of a control protocol, from its signature to its answer.
     pub(super) async fn control(&self, request: Request<Bytes>) -> Answer {
-        let (dialect, request_id) = (
-            request.protocol.dialect(),
-            request.arrived.request_id.clone(),
-        );
         let body_sha256 = crypto::sha256(&[&request.body]);
         match self.authenticator.authenticate(request, &body_sha256) {
             Ok(call) => self.dispatch(call).await,
             Err(refused) => {
                 let (request, error) = *refused;
-                self.auditor
-                    .stranger(request.facts("unknown", "unknown"), &error);
-                error.encode(dialect, &request_id)
+                self.turned_away(&request, &error)
             }
         }
+    }
+
+    /// The answer to a request that nobody is believed to have sent.
+    pub(super) fn turned_away<B>(&self, request: &Request<B>, error: &ApiError) -> Answer {
+        self.auditor
+            .stranger(request.facts("unknown", "unknown"), error);
+        error.encode(request.protocol.dialect(), &request.arrived.request_id)
     }
 
     async fn dispatch(&self, call: Authenticated<Bytes>) -> Answer {

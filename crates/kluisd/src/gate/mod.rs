@@ -77,7 +77,7 @@ impl Gate {
             Routed::Control(request) => answer::control(self.control(request).await),
             Routed::Objects(request) => self.objects(*request).await,
             Routed::Health => answer::health(),
-            Routed::Refused(answer) => answer::control(answer),
+            Routed::Refused(request, error) => answer::control(self.turned_away(&request, &error)),
         };
         remainder.settle(response).await
     }

@@ -11,7 +11,7 @@ use policy::Context;
 use serde_json::{Value, json};
 use trail::DraftFacts;
 use wire::protocol::{self, Protocol};
-use wire::{Answer, ApiError, Head, Scope};
+use wire::{ApiError, Head, Scope};
 
 use super::accept::Arrived;
 use super::upload::Upload;
@@ -29,8 +29,8 @@ pub(crate) enum Routed {
     Objects(Box<Request<(Parts, Upload)>>),
     /// A load balancer's question.
     Health,
-    /// Nowhere.
-    Refused(Answer),
+    /// Nowhere: nobody is asked who they are.
+    Refused(Box<Request<()>>, ApiError),
 }
 
 /// A request with its protocol known; `B` is its body.
@@ -65,32 +65,46 @@ pub(crate) async fn route(arrived: Arrived, request: hyper::Request<Upload>) -> 
         }));
     }
     // Said at once where the length is known: a client that waits to be asked for the body would wait in vain.
-    if body.size_hint().lower() > wire::json::BODY_MAX as u64 {
-        return Routed::Refused(too_large().encode(protocol.dialect(), &arrived.request_id));
-    }
-    let error = match tokio::time::timeout(
-        BODY_TIMEOUT,
-        Limited::new(body, wire::json::BODY_MAX).collect(),
-    )
-    .await
-    {
-        Ok(Ok(body)) => {
-            return Routed::Control(Request {
+    let body = if body.size_hint().lower() > wire::json::BODY_MAX as u64 {
+        Err(too_large())
+    } else {
+        whole(body).await
+    };
+    match body {
+        Ok(body) => Routed::Control(Request {
+            arrived,
+            head,
+            protocol,
+            body,
+        }),
+        Err(error) => {
+            let request = Request {
                 arrived,
                 head,
                 protocol,
-                body: body.to_bytes(),
-            });
+                body: (),
+            };
+            Routed::Refused(Box::new(request), error)
         }
-        Ok(Err(error)) if error.is::<LengthLimitError>() => too_large(),
-        Ok(Err(_)) => ApiError::sender("IncompleteBody", 400, "The request broke off."),
-        Err(_) => ApiError::sender(
+    }
+}
+
+async fn whole(body: Upload) -> Result<Bytes, ApiError> {
+    let limited = Limited::new(body, wire::json::BODY_MAX).collect();
+    match tokio::time::timeout(BODY_TIMEOUT, limited).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(_)) => Err(ApiError::sender(
+            "IncompleteBody",
+            400,
+            "The request broke off.",
+        )),
+        Err(_) => Err(ApiError::sender(
             "RequestTimeout",
             400,
             "The request took too long to arrive.",
-        ),
-    };
-    Routed::Refused(error.encode(protocol.dialect(), &arrived.request_id))
+        )),
+    }
 }
 
 fn too_large() -> ApiError {
