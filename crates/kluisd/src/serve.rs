@@ -106,7 +106,7 @@ async fn serve(args: &ServeArgs) -> Result<()> {
             .context("cannot open identities")?,
     );
     let kms = Arc::new(
-        Kms::open(Arc::clone(&store), roots.keys, &account)
+        Kms::open(Arc::clone(&store), roots.keys)
             .await
             .context("cannot open keys")?,
     );

@@ -32,7 +32,7 @@ impl Bench {
         let wrapping = Arc::new(WrappingKey::new(Secret::random().unwrap()));
         let account = "111122223333";
         let kms = runtime
-            .block_on(Kms::open(Arc::new(Memory::new()), wrapping, account))
+            .block_on(Kms::open(Arc::new(Memory::new()), wrapping))
             .unwrap();
         let now = "2026-01-02T03:04:05Z".parse().unwrap();
         let scope = Scope {

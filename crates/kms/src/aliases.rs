@@ -102,7 +102,7 @@ impl Mutation for DeleteAliasRequest {
     fn plan(&self, desk: &Desk<'_>) -> Result<Plan, ApiError> {
         let alias = granted_alias(desk, &owners_name(&self.alias_name)?)?;
         Ok(Plan {
-            changes: vec![Change::DeleteAlias(desk.region.clone(), alias.name)],
+            changes: vec![Change::DeleteAlias(desk.home.clone(), alias.name)],
             response: Response::DeleteAlias,
             elements: Some(json!({ "keyId": desk.key_arn(alias.target).to_string() })),
             made: Vec::new(),
@@ -141,10 +141,10 @@ impl Read for ListAliasesRequest {
         let size = Page::size(self.limit, limits::ALIASES_PAGE, limits::ALIASES_PAGE_MAX);
         let page = desk.look(|ring| {
             let due = |alias: &Alias| {
-                ring.key(&desk.region, alias.target)
+                ring.key(&desk.home, alias.target)
                     .is_some_and(|(slot, _)| slot.is_due(desk.now))
             };
-            let aliases = ring.aliases_after(&desk.region, after.as_ref());
+            let aliases = ring.aliases_after(&desk.home, after.as_ref());
             let wanted =
                 aliases.filter(|alias| of_key.is_none_or(|id| id == alias.target) && !due(alias));
             Page::take(wanted.cloned(), size)
@@ -223,7 +223,7 @@ fn current_key_ask(desk: &Desk<'_>, action: &str, name: &AliasName) -> Option<As
 fn pointing(desk: &Desk<'_>, alias: Alias, response: Response) -> Plan {
     Plan {
         elements: Some(json!({ "keyId": desk.key_arn(alias.target).to_string() })),
-        changes: vec![Change::PutAlias(desk.region.clone(), alias)],
+        changes: vec![Change::PutAlias(desk.home.clone(), alias)],
         response,
         made: Vec::new(),
     }

@@ -63,10 +63,10 @@ impl Shared {
     /// The revision of the record that a change is about, as far as memory knows.
     fn revision(&self, change: &Change) -> Option<Revision> {
         self.with_ring(|ring| match change {
-            Change::PutKey(key) => ring.key(&key.arn.region, key.arn.id).map(|(_, at)| *at),
-            Change::DeleteKey(arn) => ring.key(&arn.region, arn.id).map(|(_, at)| *at),
-            Change::PutAlias(region, alias) => ring.alias_revision(region, &alias.name),
-            Change::DeleteAlias(region, name) => ring.alias_revision(region, name),
+            Change::PutKey(key) => ring.key(&key.arn.home(), key.arn.id).map(|(_, at)| *at),
+            Change::DeleteKey(arn) => ring.key(&arn.home(), arn.id).map(|(_, at)| *at),
+            Change::PutAlias(home, alias) => ring.alias_revision(home, &alias.name),
+            Change::DeleteAlias(home, name) => ring.alias_revision(home, name),
         })
     }
 
@@ -83,13 +83,7 @@ impl Shared {
         for name in names {
             if let Ok(found) = self.store.get(name).await {
                 self.with_ring(|ring| {
-                    load::take_in(
-                        ring,
-                        name.as_str(),
-                        found.as_ref(),
-                        &self.root,
-                        self.account,
-                    )
+                    load::take_in(ring, name.as_str(), found.as_ref(), &self.root)
                 });
             }
         }
@@ -101,8 +95,8 @@ fn name(change: &Change) -> String {
     match change {
         Change::PutKey(key) => record::key_name(&key.arn),
         Change::DeleteKey(arn) => record::key_name(arn),
-        Change::PutAlias(region, alias) => record::alias_name(region, &alias.name),
-        Change::DeleteAlias(region, name) => record::alias_name(region, name),
+        Change::PutAlias(home, alias) => record::alias_name(home, &alias.name),
+        Change::DeleteAlias(home, name) => record::alias_name(home, name),
     }
 }
 

@@ -76,7 +76,7 @@ impl Mutation for CreateKeyRequest {
     fn plan(&self, desk: &Desk<'_>) -> Result<Plan, ApiError> {
         let purpose = self.purpose()?;
         let tags = checked_tags(self.tags())?;
-        if desk.look(|ring| ring.count(&desk.region)) >= limits::KEYS_PER_REGION {
+        if desk.look(|ring| ring.count(&desk.home)) >= limits::KEYS_PER_REGION {
             return Err(faults::limit(
                 "The quota of keys in this account and region is reached. Delete keys that are not needed.",
             ));

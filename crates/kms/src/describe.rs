@@ -66,13 +66,13 @@ impl Read for ListKeysRequest {
             .as_deref()
             .map(|m| m.parse::<KeyId>().map_err(|_| faults::invalid_marker(m)))
             .transpose()?;
-        // Keys of other accounts are never shared here, so whoever asks for those alone gets none.
+        // Keys of other accounts are never listed here, so whoever asks for those alone gets none.
         let own = self.resource_owners.as_deref().is_none_or(|owners| {
             owners.is_empty() || owners.contains(&ResourceOwnerType::SelfValue)
         });
         let page = desk.look(|ring| {
             let ids = ring
-                .keys_after(&desk.region, after)
+                .keys_after(&desk.home, after)
                 .filter(|(_, slot)| own && !slot.is_due(desk.now));
             Page::take(
                 ids.map(|(id, _)| id),

@@ -10,15 +10,15 @@ use wire::{ApiError, Scope};
 use crate::faults;
 use crate::key::{Alias, Key};
 use crate::keyring::{Keyring, Slot};
-use crate::names::{AccountId, AliasArn, AliasName, KeyArn, KeyId, KeyName, Region};
+use crate::names::{AliasArn, AliasName, Home, KeyArn, KeyId, KeyName, Region};
 use crate::states::{Class, verdict};
 
 /// How an operation lets its caller name a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Accept {
-    /// By id or key ARN.
+    /// By id or key ARN; the caller's own alone.
     Key,
-    /// By alias as well.
+    /// By alias as well, of any account.
     KeyOrAlias,
 }
 
@@ -56,8 +56,8 @@ pub(crate) enum Located {
 /// One request's view.
 pub(crate) struct Desk<'a> {
     pub(crate) root: &'a WrappingKey,
-    pub(crate) region: Region,
-    pub(crate) account: AccountId,
+    /// Where the caller's own keys live: the caller's account, and the request's region.
+    pub(crate) home: Home,
     pub(crate) now: Timestamp,
     ring: &'a RwLock<Keyring>,
     leave: Option<Leave<'a>>,
@@ -77,7 +77,6 @@ impl<'a> Desk<'a> {
     pub(crate) fn new(
         ring: &'a RwLock<Keyring>,
         root: &'a WrappingKey,
-        account: AccountId,
         scope: &Scope,
         leave: Option<Leave<'a>>,
     ) -> Result<Self, ApiError> {
@@ -85,10 +84,13 @@ impl<'a> Desk<'a> {
             .region
             .parse()
             .map_err(|_| faults::validation("The region is not well-formed."))?;
+        let account = scope
+            .account
+            .parse()
+            .map_err(|_| faults::internal("The caller's account is not twelve digits."))?;
         Ok(Self {
             root,
-            region,
-            account,
+            home: Home { account, region },
             now: scope.now,
             ring,
             leave,
@@ -115,22 +117,14 @@ impl<'a> Desk<'a> {
             .ok_or_else(|| faults::internal("The request was not authorized."))
     }
 
-    /// The ARN of a key of this request's region.
+    /// The ARN of a key of the caller's in this request's region.
     pub(crate) fn key_arn(&self, id: KeyId) -> KeyArn {
-        KeyArn {
-            region: self.region.clone(),
-            account: self.account,
-            id,
-        }
+        self.home.key(id)
     }
 
-    /// The ARN of an alias of this request's region.
+    /// The ARN of an alias of the caller's in this request's region.
     pub(crate) fn alias_arn(&self, name: &AliasName) -> AliasArn {
-        AliasArn {
-            region: self.region.clone(),
-            account: self.account,
-            name: name.clone(),
-        }
+        self.home.alias(name)
     }
 
     /// Finds what `text` names.
@@ -142,7 +136,13 @@ impl<'a> Desk<'a> {
         let name: KeyName = text.parse().map_err(|_| faults::invalid_key_id(text))?;
         match name {
             KeyName::Id(id) => Ok(self.locate_key(&self.key_arn(id))),
-            KeyName::Arn(arn) => self.in_region(&arn.region).map(|()| self.locate_key(&arn)),
+            KeyName::Arn(arn) => {
+                self.in_region(&arn.region)?;
+                if accept == Accept::Key && arn.account != self.home.account {
+                    return Ok(no_key(&arn));
+                }
+                Ok(self.locate_key(&arn))
+            }
             KeyName::Alias(_) | KeyName::AliasArn(_) if accept == Accept::Key => {
                 Err(faults::invalid_key_id(text))
             }
@@ -154,50 +154,50 @@ impl<'a> Desk<'a> {
     }
 
     fn in_region(&self, region: &Region) -> Result<(), ApiError> {
-        if *region == self.region {
+        if *region == self.home.region {
             Ok(())
         } else {
             Err(faults::foreign_region(region.as_str()))
         }
     }
 
-    /// Finds a key of any region by its ARN: what a ciphertext's header leads to.
+    /// Finds a key of any account by its ARN: what a ciphertext's header leads to.
     pub(crate) fn locate_key(&self, arn: &KeyArn) -> Located {
-        let found = (arn.account == self.account && arn.region == self.region)
-            .then(|| self.look(|ring| self.target(ring, arn.id, None)))
+        let found = (arn.region == self.home.region)
+            .then(|| self.look(|ring| self.target(ring, &arn.home(), arn.id, None)))
             .flatten();
-        found.unwrap_or_else(|| Located::Nowhere {
-            resource: arn.to_string(),
-            error: faults::no_such_key(arn),
-        })
+        found.unwrap_or_else(|| no_key(arn))
     }
 
     fn locate_alias(&self, arn: &AliasArn) -> Located {
-        let found = (arn.account == self.account)
-            .then(|| {
-                self.look(|ring| {
-                    let (alias, _) = ring.alias(&self.region, &arn.name)?;
-                    self.target(ring, alias.target, Some(&arn.name))
-                })
-            })
-            .flatten();
+        let home = arn.home();
+        let found = self.look(|ring| {
+            let (alias, _) = ring.alias(&home, &arn.name)?;
+            self.target(ring, &home, alias.target, Some(&arn.name))
+        });
         found.unwrap_or_else(|| Located::Nowhere {
             resource: arn.to_string(),
             error: faults::no_such_alias(arn),
         })
     }
 
-    fn target(&self, ring: &Keyring, id: KeyId, alias: Option<&AliasName>) -> Option<Located> {
-        let (slot, _) = ring.key(&self.region, id)?;
+    fn target(
+        &self,
+        ring: &Keyring,
+        home: &Home,
+        id: KeyId,
+        alias: Option<&AliasName>,
+    ) -> Option<Located> {
+        let (slot, _) = ring.key(home, id)?;
         match slot {
             _ if slot.is_due(self.now) => None,
             Slot::Known(key) => Some(Located::Here(Target {
                 key: Arc::clone(key),
                 alias: alias.cloned(),
-                aliases: ring.aliases_of(&self.region, id).cloned().collect(),
+                aliases: ring.aliases_of(home, id).cloned().collect(),
             })),
             Slot::Unreadable => {
-                let arn = self.key_arn(id);
+                let arn = home.key(id);
                 Some(Located::Nowhere {
                     resource: arn.to_string(),
                     error: faults::unreadable(&arn),
@@ -209,9 +209,9 @@ impl<'a> Desk<'a> {
     /// An alias that exists: one whose key is past its waiting period does not.
     pub(crate) fn alias(&self, name: &AliasName) -> Option<Alias> {
         self.look(|ring| {
-            let (alias, _) = ring.alias(&self.region, name)?;
+            let (alias, _) = ring.alias(&self.home, name)?;
             let due = ring
-                .key(&self.region, alias.target)
+                .key(&self.home, alias.target)
                 .is_some_and(|(slot, _)| slot.is_due(self.now));
             (!due).then(|| alias.clone())
         })
@@ -257,21 +257,42 @@ impl<'a> Desk<'a> {
     /// A name that leads nowhere is asked for too, under identity policies alone, so that who may not see a key does
     /// not learn whether it exists.
     pub(crate) fn key_ask(&self, action: &str, located: &Located, mut context: Context) -> Ask {
-        context.set("kms:CallerAccount", self.account.to_string());
+        context.set("kms:CallerAccount", self.home.account.to_string());
         match located {
             Located::Nowhere { resource, .. } => Ask::new(action, resource).with_context(context),
             Located::Here(target) => {
                 describe(target, &mut context);
-                Ask::new(action, target.arn())
+                let ask = Ask::new(action, target.arn())
                     .with_context(context)
-                    .with_resource_policy(ResourcePolicy::Required(Arc::clone(&target.key.policy)))
+                    .with_resource_policy(ResourcePolicy::Required(Arc::clone(&target.key.policy)));
+                match self.foreign_alias(target) {
+                    Some(alias) => ask.shown_as(alias.to_string()),
+                    None => ask,
+                }
             }
         }
     }
 
+    /// The alias by which another account's key was named: a refusal says no more than that name, since whether there is
+    /// such an alias, and of which key, is for those to know who have leave.
+    fn foreign_alias(&self, target: &Target) -> Option<AliasArn> {
+        let home = target.key.arn.home();
+        let alias = target.alias.as_ref()?;
+        (home.account != self.home.account).then(|| home.alias(alias))
+    }
+
     /// What conditions may look at in every ask.
     pub(crate) fn context(&self) -> Context {
-        Context::new().with("kms:CallerAccount", self.account.to_string())
+        Context::new().with("kms:CallerAccount", self.home.account.to_string())
+    }
+}
+
+/// The key of that ARN is not one to work with: there is none, or it is another account's and the operation is for the
+/// caller's own.
+fn no_key(arn: &KeyArn) -> Located {
+    Located::Nowhere {
+        resource: arn.to_string(),
+        error: faults::no_such_key(arn),
     }
 }
 

@@ -149,10 +149,11 @@ impl Sealed for DecryptRequest {
     }
 }
 
-/// The key that a blob claims. A key that is not here makes it a blob that does not open, as any other; who would have
-/// no leave for such a key is not told that much.
+/// The key that a blob claims, of whichever account. A key that is not here makes it a blob that does not open, as any
+/// other; who would have no leave for such a key is not told that much.
 fn located_by_blob(desk: &Desk<'_>, claimed: &KeyArn) -> Result<Located, ApiError> {
-    if claimed.account != desk.account || claimed.region != desk.region {
+    let home = claimed.home();
+    if home.region != desk.home.region || !desk.look(|ring| ring.holds(&home)) {
         return Err(faults::invalid_ciphertext());
     }
     Ok(match desk.locate_key(claimed) {

@@ -9,7 +9,7 @@ use policy::{Policy, PolicyError, PolicyKind};
 use store::Revision;
 
 use crate::key::{Alias, Key, Lifecycle};
-use crate::names::{AliasName, KeyArn, KeyId, Region};
+use crate::names::{AliasName, Home, KeyArn, KeyId};
 
 /// What is known of a key.
 #[derive(Debug, Clone)]
@@ -35,19 +35,19 @@ pub(crate) enum Change {
     /// A key was destroyed.
     DeleteKey(KeyArn),
     /// An alias was made or moved.
-    PutAlias(Region, Alias),
+    PutAlias(Home, Alias),
     /// An alias was removed.
-    DeleteAlias(Region, AliasName),
+    DeleteAlias(Home, AliasName),
 }
 
-/// The keys and aliases of all regions.
+/// The keys and aliases of all accounts and regions.
 #[derive(Debug, Default)]
 pub(crate) struct Keyring {
-    regions: HashMap<Region, Shelf>,
+    shelves: HashMap<Home, Shelf>,
     policies: HashMap<[u8; 32], Weak<Policy>>,
 }
 
-/// One region's.
+/// Those of one account in one region.
 #[derive(Debug, Default)]
 struct Shelf {
     keys: BTreeMap<KeyId, (Slot, Revision)>,
@@ -61,65 +61,66 @@ struct Shelf {
 }
 
 impl Keyring {
+    /// Whether anything was ever kept for an account in a region.
+    pub(crate) fn holds(&self, home: &Home) -> bool {
+        self.shelves.contains_key(home)
+    }
+
     /// A key, whatever its state, with the revision of its record.
-    pub(crate) fn key(&self, region: &Region, id: KeyId) -> Option<&(Slot, Revision)> {
-        self.regions.get(region)?.keys.get(&id)
+    pub(crate) fn key(&self, home: &Home, id: KeyId) -> Option<&(Slot, Revision)> {
+        self.shelves.get(home)?.keys.get(&id)
     }
 
     /// An alias, with the revision of its record.
-    pub(crate) fn alias(&self, region: &Region, name: &AliasName) -> Option<&(Alias, Revision)> {
-        self.regions.get(region)?.aliases.get(name)
+    pub(crate) fn alias(&self, home: &Home, name: &AliasName) -> Option<&(Alias, Revision)> {
+        self.shelves.get(home)?.aliases.get(name)
     }
 
     /// The revision of an alias's record, readable or not.
-    pub(crate) fn alias_revision(&self, region: &Region, name: &AliasName) -> Option<Revision> {
-        let shelf = self.regions.get(region)?;
+    pub(crate) fn alias_revision(&self, home: &Home, name: &AliasName) -> Option<Revision> {
+        let shelf = self.shelves.get(home)?;
         let readable = shelf.aliases.get(name).map(|(_, revision)| revision);
         readable.or_else(|| shelf.damaged.get(name)).copied()
     }
 
     /// The aliases of a key, in order.
-    pub(crate) fn aliases_of(
-        &self,
-        region: &Region,
-        id: KeyId,
-    ) -> impl Iterator<Item = &AliasName> {
-        self.regions
-            .get(region)
+    pub(crate) fn aliases_of(&self, home: &Home, id: KeyId) -> impl Iterator<Item = &AliasName> {
+        self.shelves
+            .get(home)
             .and_then(|shelf| shelf.names.get(&id))
             .into_iter()
             .flatten()
     }
 
-    /// The number of keys in a region.
-    pub(crate) fn count(&self, region: &Region) -> usize {
-        self.regions.get(region).map_or(0, |shelf| shelf.keys.len())
+    /// The number of keys that an account has in a region.
+    pub(crate) fn count(&self, home: &Home) -> usize {
+        self.shelves.get(home).map_or(0, |shelf| shelf.keys.len())
     }
 
-    /// The keys of a region after `after`, in the order of their ids.
+    /// The keys of an account in a region after `after`, in the order of their ids.
     pub(crate) fn keys_after(
         &self,
-        region: &Region,
+        home: &Home,
         after: Option<KeyId>,
     ) -> impl Iterator<Item = (KeyId, &Slot)> {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let keys = self
-            .regions
-            .get(region)
+            .shelves
+            .get(home)
             .map(|shelf| shelf.keys.range((from, Bound::Unbounded)));
         keys.into_iter()
             .flatten()
             .map(|(id, (slot, _))| (*id, slot))
     }
 
-    /// The aliases of a region after `after`, in the order of their names.
+    /// The aliases of an account in a region after `after`, in the order of their names.
     pub(crate) fn aliases_after(
         &self,
-        region: &Region,
+        home: &Home,
         after: Option<&AliasName>,
     ) -> impl Iterator<Item = &Alias> {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let aliases = self.regions.get(region).map(|shelf| {
+        let aliases = self.shelves.get(home).map(|shelf| {
             shelf
                 .aliases
                 .range::<AliasName, _>((from, Bound::Unbounded))
@@ -127,13 +128,13 @@ impl Keyring {
         aliases.into_iter().flatten().map(|(_, (alias, _))| alias)
     }
 
-    /// The keys of every region whose waiting period is over.
+    /// The keys of every account and region whose waiting period is over.
     pub(crate) fn due(&self, now: Timestamp) -> Vec<Arc<Key>> {
         let known = |shelf: &Shelf, id: &KeyId| match shelf.keys.get(id) {
             Some((Slot::Known(key), _)) => Some(Arc::clone(key)),
             _ => None,
         };
-        let shelves = self.regions.values();
+        let shelves = self.shelves.values();
         shelves
             .flat_map(|shelf| {
                 shelf
@@ -167,18 +168,18 @@ impl Keyring {
     pub(crate) fn apply(&mut self, change: Change, revision: Revision) {
         match change {
             Change::PutKey(key) => {
-                let (region, id) = (key.arn.region.clone(), key.arn.id);
-                self.put_slot(region, id, Slot::Known(key), revision);
+                let (home, id) = (key.arn.home(), key.arn.id);
+                self.put_slot(home, id, Slot::Known(key), revision);
             }
-            Change::DeleteKey(arn) => self.remove_key(&arn.region, arn.id),
-            Change::PutAlias(region, alias) => self.shelf(region).put_alias(alias, revision),
-            Change::DeleteAlias(region, name) => self.shelf(region).remove_alias(&name),
+            Change::DeleteKey(arn) => self.remove_key(&arn.home(), arn.id),
+            Change::PutAlias(home, alias) => self.shelf(home).put_alias(alias, revision),
+            Change::DeleteAlias(home, name) => self.shelf(home).remove_alias(&name),
         }
     }
 
     /// Takes over what the store holds for a key, readable or not.
-    pub(crate) fn put_slot(&mut self, region: Region, id: KeyId, slot: Slot, revision: Revision) {
-        let shelf = self.shelf(region);
+    pub(crate) fn put_slot(&mut self, home: Home, id: KeyId, slot: Slot, revision: Revision) {
+        let shelf = self.shelf(home);
         shelf.unschedule(id);
         if let Slot::Known(key) = &slot
             && let Lifecycle::PendingDeletion(at) = key.lifecycle
@@ -189,27 +190,22 @@ impl Keyring {
     }
 
     /// Takes note of an alias's record that cannot be read.
-    pub(crate) fn put_damaged_alias(
-        &mut self,
-        region: Region,
-        name: AliasName,
-        revision: Revision,
-    ) {
-        let shelf = self.shelf(region);
+    pub(crate) fn put_damaged_alias(&mut self, home: Home, name: AliasName, revision: Revision) {
+        let shelf = self.shelf(home);
         shelf.remove_alias(&name);
         shelf.damaged.insert(name, revision);
     }
 
     /// Forgets a key.
-    pub(crate) fn remove_key(&mut self, region: &Region, id: KeyId) {
-        if let Some(shelf) = self.regions.get_mut(region) {
+    pub(crate) fn remove_key(&mut self, home: &Home, id: KeyId) {
+        if let Some(shelf) = self.shelves.get_mut(home) {
             shelf.unschedule(id);
             shelf.keys.remove(&id);
         }
     }
 
-    fn shelf(&mut self, region: Region) -> &mut Shelf {
-        self.regions.entry(region).or_default()
+    fn shelf(&mut self, home: Home) -> &mut Shelf {
+        self.shelves.entry(home).or_default()
     }
 }
 

@@ -7,7 +7,6 @@ use store::{Key as Name, Revision, Store, StoreError, Transaction, Versioned};
 
 use crate::keyring::{Change, Keyring, Slot};
 use crate::limits;
-use crate::names::AccountId;
 use crate::record::{self, Place, ROOT_KEY_CHECK};
 
 /// What the root key wraps to be recognised by.
@@ -23,9 +22,6 @@ pub enum OpenError {
         "the root key is not the one that this store's keys are wrapped under; start with the root key that belongs to this data directory"
     )]
     WrongRootKey,
-    /// The account is not one.
-    #[error("an account is twelve digits, such as 111122223333")]
-    Account,
     /// The store failed.
     #[error("the keys cannot be read: {0}")]
     Store(#[from] StoreError),
@@ -41,17 +37,13 @@ pub(crate) struct Loaded {
 }
 
 /// Reads every key and alias.
-pub(crate) async fn load(
-    store: &dyn Store,
-    root: &WrappingKey,
-    account: AccountId,
-) -> Result<Loaded, OpenError> {
+pub(crate) async fn load(store: &dyn Store, root: &WrappingKey) -> Result<Loaded, OpenError> {
     let check = Name::new(ROOT_KEY_CHECK)?;
     let known = store.get(&check).await?;
     if let Some(known) = &known {
         prove(root, known)?;
     }
-    let loaded = read_all(store, root, account).await?;
+    let loaded = read_all(store, root).await?;
     if known.is_none() {
         introduce(store, root, check, &loaded.tally).await?;
     }
@@ -109,11 +101,7 @@ struct All {
     tally: Tally,
 }
 
-async fn read_all(
-    store: &dyn Store,
-    root: &WrappingKey,
-    account: AccountId,
-) -> Result<All, OpenError> {
+async fn read_all(store: &dyn Store, root: &WrappingKey) -> Result<All, OpenError> {
     let mut all = All {
         ring: Keyring::default(),
         damaged: Vec::new(),
@@ -125,7 +113,7 @@ async fn read_all(
             .scan(record::FOLDER, after.as_ref(), limits::LOAD_PAGE)
             .await?;
         for (name, found) in &page {
-            let taken = take_in(&mut all.ring, name.as_str(), Some(found), root, account);
+            let taken = take_in(&mut all.ring, name.as_str(), Some(found), root);
             all.tally.keys += usize::from(matches!(taken, Taken::Key { .. }));
             all.tally.available += usize::from(taken == Taken::Key { available: true });
             if matches!(taken, Taken::Damaged | Taken::Key { available: false }) {
@@ -156,36 +144,33 @@ pub(crate) fn take_in(
     name: &str,
     found: Option<&Versioned>,
     root: &WrappingKey,
-    account: AccountId,
 ) -> Taken {
     match (Place::parse(name), found) {
-        (Some(Place::Key(region, id)), Some(found)) => {
+        (Some(Place::Key(home, id)), Some(found)) => {
             let policy = |text: &str| ring.policy(text).ok();
-            let key = record::decode_key(&region, id, &found.value, policy).ok();
-            let key = key
-                .filter(|key| key.arn.account == account)
-                .map(|key| key.probed(root));
+            let key = record::decode_key(&home, id, &found.value, policy).ok();
+            let key = key.map(|key| key.probed(root));
             let taken = key.as_ref().map_or(Taken::Damaged, |key| Taken::Key {
                 available: key.available,
             });
             let slot = key.map_or(Slot::Unreadable, |key| Slot::Known(Arc::new(key)));
-            ring.put_slot(region, id, slot, found.revision);
+            ring.put_slot(home, id, slot, found.revision);
             taken
         }
-        (Some(Place::Key(region, id)), None) => {
-            ring.remove_key(&region, id);
+        (Some(Place::Key(home, id)), None) => {
+            ring.remove_key(&home, id);
             Taken::Other
         }
-        (Some(Place::Alias(region, name)), Some(found)) => {
+        (Some(Place::Alias(home, name)), Some(found)) => {
             let Ok(alias) = record::decode_alias(name.clone(), &found.value) else {
-                ring.put_damaged_alias(region, name, found.revision);
+                ring.put_damaged_alias(home, name, found.revision);
                 return Taken::Damaged;
             };
-            ring.apply(Change::PutAlias(region, alias), found.revision);
+            ring.apply(Change::PutAlias(home, alias), found.revision);
             Taken::Other
         }
-        (Some(Place::Alias(region, name)), None) => {
-            ring.apply(Change::DeleteAlias(region, name), Revision::ZERO);
+        (Some(Place::Alias(home, name)), None) => {
+            ring.apply(Change::DeleteAlias(home, name), Revision::ZERO);
             Taken::Other
         }
         (Some(Place::RootKeyCheck), _) => Taken::Other,

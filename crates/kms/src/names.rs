@@ -101,6 +101,35 @@ impl fmt::Display for AccountId {
     }
 }
 
+/// Where keys and aliases live: an account's part of a region.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Home {
+    /// Whose they are.
+    pub account: AccountId,
+    /// Where.
+    pub region: Region,
+}
+
+impl Home {
+    /// The ARN of a key that lives here.
+    pub fn key(&self, id: KeyId) -> KeyArn {
+        KeyArn {
+            region: self.region.clone(),
+            account: self.account,
+            id,
+        }
+    }
+
+    /// The ARN of an alias that lives here.
+    pub fn alias(&self, name: &AliasName) -> AliasArn {
+        AliasArn {
+            region: self.region.clone(),
+            account: self.account,
+            name: name.clone(),
+        }
+    }
+}
+
 /// A key's id: a UUID in canonical lower case, or `mrk-` and 32 hexadecimal digits for a key made for several regions.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId {
@@ -181,6 +210,16 @@ pub struct KeyArn {
     pub account: AccountId,
     /// Which it is.
     pub id: KeyId,
+}
+
+impl KeyArn {
+    /// Where the key lives.
+    pub fn home(&self) -> Home {
+        Home {
+            account: self.account,
+            region: self.region.clone(),
+        }
+    }
 }
 
 impl FromStr for KeyArn {
@@ -265,6 +304,16 @@ pub struct AliasArn {
     pub account: AccountId,
     /// Its name, `alias/` included.
     pub name: AliasName,
+}
+
+impl AliasArn {
+    /// Where the alias lives.
+    pub fn home(&self) -> Home {
+        Home {
+            account: self.account,
+            region: self.region.clone(),
+        }
+    }
 }
 
 impl FromStr for AliasArn {

@@ -150,9 +150,10 @@ fn check_name(name: Option<&str>) -> Result<(), ApiError> {
 
 /// The policy of a key that is made without one: the account's root user, and so whoever its identity policies name.
 pub(crate) fn default_policy(desk: &Desk<'_>) -> Result<Arc<Policy>, ApiError> {
-    desk.compile(&default_text(desk.account)).map_err(|error| {
-        faults::internal(format!("The default key policy does not compile: {error}"))
-    })
+    desk.compile(&default_text(desk.home.account))
+        .map_err(|error| {
+            faults::internal(format!("The default key policy does not compile: {error}"))
+        })
 }
 
 fn default_text(account: AccountId) -> String {

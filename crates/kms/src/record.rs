@@ -1,9 +1,9 @@
 //! Keys and aliases as bytes in the store, and the names under which they lie there.
 //!
 //! ```text
-//! kms/root-key-check          a constant under the root key: whether it is still the same root key
-//! kms/<region>/key/<id>       a key, its policy and its wrapped backing keys
-//! kms/<region>/alias/<name>   an alias; <name> without "alias/"
+//! kms/root-key-check                    a constant under the root key: whether it is still the same root key
+//! kms/<account>/<region>/key/<id>       a key, its policy and its wrapped backing keys
+//! kms/<account>/<region>/alias/<name>   an alias; <name> without "alias/"
 //! ```
 
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ use wire::kms::{KeySpec, KeyUsageType, OriginType};
 use crate::backing::{BackingKey, Purpose};
 use crate::ciphertext::BackingVersion;
 use crate::key::{Alias, Key, Lifecycle};
-use crate::names::{AccountId, AliasName, KeyArn, KeyId, Region};
+use crate::names::{AliasName, Home, KeyArn, KeyId};
 
 /// The folder of everything here.
 pub(crate) const FOLDER: &str = "kms/";
@@ -34,9 +34,9 @@ pub(crate) enum Place {
     /// The constant under the root key.
     RootKeyCheck,
     /// A key.
-    Key(Region, KeyId),
+    Key(Home, KeyId),
     /// An alias.
-    Alias(Region, AliasName),
+    Alias(Home, AliasName),
 }
 
 impl Place {
@@ -45,24 +45,28 @@ impl Place {
         if name == ROOT_KEY_CHECK {
             return Some(Self::RootKeyCheck);
         }
-        let (region, rest) = name.strip_prefix(FOLDER)?.split_once('/')?;
-        let region = region.parse().ok()?;
+        let (account, rest) = name.strip_prefix(FOLDER)?.split_once('/')?;
+        let (region, rest) = rest.split_once('/')?;
+        let home = Home {
+            account: account.parse().ok()?,
+            region: region.parse().ok()?,
+        };
         if let Some(id) = rest.strip_prefix("key/") {
-            return Some(Self::Key(region, id.parse().ok()?));
+            return Some(Self::Key(home, id.parse().ok()?));
         }
-        Some(Self::Alias(region, rest.parse().ok()?))
+        Some(Self::Alias(home, rest.parse().ok()?))
     }
 }
 
 /// The name of a key's record.
 pub(crate) fn key_name(arn: &KeyArn) -> String {
-    format!("{FOLDER}{}/key/{}", arn.region, arn.id)
+    format!("{FOLDER}{}/{}/key/{}", arn.account, arn.region, arn.id)
 }
 
 /// The name of an alias's record.
-pub(crate) fn alias_name(region: &Region, alias: &AliasName) -> String {
+pub(crate) fn alias_name(home: &Home, alias: &AliasName) -> String {
     // An alias name begins with "alias/" by itself.
-    format!("{FOLDER}{region}/{alias}")
+    format!("{FOLDER}{}/{}/{alias}", home.account, home.region)
 }
 
 /// The record cannot be read.
@@ -143,22 +147,17 @@ pub(crate) fn encode_key(key: &Key) -> serde_json::Result<Vec<u8>> {
 /// # Errors
 /// [`Unreadable`] when a field is missing, foreign or out of range, or the policy does not compile.
 pub(crate) fn decode_key(
-    region: &Region,
+    home: &Home,
     id: KeyId,
     bytes: &[u8],
     compile: impl FnOnce(&str) -> Option<Arc<Policy>>,
 ) -> Result<Key, Unreadable> {
     let record: KeyRecord = serde_json::from_slice(bytes).map_err(|_| Unreadable)?;
-    if record.format != FORMAT {
+    if record.format != FORMAT || record.account != home.account.to_string() {
         return Err(Unreadable);
     }
-    let account: AccountId = record.account.parse().map_err(|_| Unreadable)?;
     Ok(Key {
-        arn: KeyArn {
-            region: region.clone(),
-            account,
-            id,
-        },
+        arn: home.key(id),
         purpose: Purpose {
             spec: record.spec,
             usage: record.usage,

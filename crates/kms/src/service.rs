@@ -15,7 +15,6 @@ use crate::desk::{Desk, Leave};
 use crate::faults;
 use crate::keyring::Keyring;
 use crate::load::{self, Loaded, OpenError};
-use crate::names::AccountId;
 use crate::operation::{Kind, Plan, kind};
 use crate::sweep::{self, Swept};
 
@@ -24,7 +23,7 @@ pub(crate) const KEY_RESOURCE: &str = "AWS::KMS::Key";
 /// The same for an alias.
 const ALIAS_RESOURCE: &str = "AWS::KMS::Alias";
 
-/// The key service of one account, over one store.
+/// The key service of all accounts, over one store.
 ///
 /// Everything that requests are answered from is in memory; what changes it is first made durable, together with the
 /// record of who changed it. Cheap to clone: clones are one service.
@@ -34,7 +33,6 @@ pub struct Kms(Arc<Shared>);
 pub(crate) struct Shared {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) root: Arc<WrappingKey>,
-    pub(crate) account: AccountId,
     pub(crate) ring: RwLock<Keyring>,
     /// Whoever holds it may change keys: mutations are planned and made one at a time.
     pub(crate) turn: tokio::sync::Mutex<()>,
@@ -42,27 +40,20 @@ pub(crate) struct Shared {
 }
 
 impl Kms {
-    /// Opens the service of `account` over `store`, with every key in memory.
+    /// Opens the service over `store`, with every key of every account in memory.
     ///
     /// A record that cannot be read, or a key that does not unwrap, does not keep the service from opening: see
     /// [`Self::damaged`]. Call [`Self::sweep`] before the first request, and from then on once in a while.
     ///
     /// # Errors
     /// [`OpenError::WrongRootKey`] when `root` is not the key that this store's keys are wrapped under;
-    /// [`OpenError::Account`] when `account` is not twelve digits; [`OpenError::Store`] and [`OpenError::Crypto`] when
-    /// those fail.
-    pub async fn open(
-        store: Arc<dyn Store>,
-        root: Arc<WrappingKey>,
-        account: &str,
-    ) -> Result<Self, OpenError> {
-        let account: AccountId = account.parse().map_err(|_| OpenError::Account)?;
-        let Loaded { ring, damaged } = load::load(&*store, &root, account).await?;
+    /// [`OpenError::Store`] and [`OpenError::Crypto`] when those fail.
+    pub async fn open(store: Arc<dyn Store>, root: Arc<WrappingKey>) -> Result<Self, OpenError> {
+        let Loaded { ring, damaged } = load::load(&*store, &root).await?;
         let (ring, turn) = (RwLock::new(ring), tokio::sync::Mutex::new(()));
         Ok(Self(Arc::new(Shared {
             store,
             root,
-            account,
             ring,
             turn,
             damaged,
@@ -131,7 +122,7 @@ impl Kms {
 
 impl Shared {
     fn desk<'a>(&'a self, scope: &Scope, leave: Option<Leave<'a>>) -> Result<Desk<'a>, ApiError> {
-        Desk::new(&self.ring, &self.root, self.account, scope, leave)
+        Desk::new(&self.ring, &self.root, scope, leave)
     }
 
     fn read(
@@ -140,7 +131,7 @@ impl Shared {
         scope: &Scope,
         draft: Draft,
     ) -> Executed<Result<Response, ApiError>> {
-        let resources = resources(operation.resources(), self.account);
+        let resources = resources(operation.resources());
         let answer = self.desk(scope, Some(leave(operation))).and_then(|desk| {
             match kind(operation.operation()) {
                 Kind::Read(read) => read.read(&desk),
@@ -162,7 +153,7 @@ impl Shared {
         scope: &Scope,
         draft: Draft,
     ) -> Executed<Result<Response, ApiError>> {
-        let mut resources = resources(operation.resources(), self.account);
+        let mut resources = resources(operation.resources());
         let _turn = self.turn.lock().await;
         let plan = match self.plan(operation, scope) {
             Ok(plan) => plan,
@@ -217,8 +208,9 @@ fn failed(
     }
 }
 
-/// The keys and aliases that leave was given for, as the trail names them.
-fn resources(arns: &[String], account: AccountId) -> Vec<Resource> {
+/// The keys and aliases that leave was given for, as the trail names them: with the account that owns them, which need
+/// not be the caller's.
+fn resources(arns: &[String]) -> Vec<Resource> {
     let mut named: Vec<&String> = Vec::new();
     for arn in arns {
         if arn != "*" && !named.contains(&arn) {
@@ -232,8 +224,9 @@ fn resources(arns: &[String], account: AccountId) -> Vec<Resource> {
             KEY_RESOURCE
         }
     };
+    let owner = |arn: &str| arn.split(':').nth(4).unwrap_or_default().to_owned();
     named
         .into_iter()
-        .map(|arn| Resource::new(arn, account.to_string(), kind(arn)))
+        .map(|arn| Resource::new(arn, owner(arn), kind(arn)))
         .collect()
 }

@@ -33,7 +33,7 @@ pub(crate) async fn sweep(shared: &Shared, now: Timestamp) -> Swept {
     for key in due {
         let _turn = shared.turn.lock().await;
         // It may have been deleted since, or its record have been read again.
-        let still = shared.with_ring(|ring| match ring.key(&key.arn.region, key.arn.id) {
+        let still = shared.with_ring(|ring| match ring.key(&key.arn.home(), key.arn.id) {
             Some((Slot::Known(held), _)) => Arc::ptr_eq(held, &key),
             _ => false,
         });
@@ -51,12 +51,12 @@ pub(crate) async fn sweep(shared: &Shared, now: Timestamp) -> Swept {
 
 /// Everything of a key that is in the store.
 fn remains(shared: &Shared, key: &Key) -> Vec<Change> {
-    let region = &key.arn.region;
+    let home = key.arn.home();
     let aliases: Vec<_> =
-        shared.with_ring(|ring| ring.aliases_of(region, key.arn.id).cloned().collect());
+        shared.with_ring(|ring| ring.aliases_of(&home, key.arn.id).cloned().collect());
     let aliases = aliases
         .into_iter()
-        .map(|name| Change::DeleteAlias(region.clone(), name));
+        .map(|name| Change::DeleteAlias(home.clone(), name));
     std::iter::once(Change::DeleteKey(key.arn.clone()))
         .chain(aliases)
         .collect()

@@ -15,6 +15,8 @@ pub struct Ask {
     pub context: Context,
     /// The policy that hangs on the resource.
     pub resource_policy: ResourcePolicy,
+    /// What a refusal calls the resource, where that is not its ARN.
+    pub shown: Option<String>,
 }
 
 impl Ask {
@@ -25,6 +27,15 @@ impl Ask {
             resource: resource.into(),
             context: Context::new(),
             resource_policy: ResourcePolicy::None,
+            shown: None,
+        }
+    }
+
+    /// This ask with a name of the resource that a refusal may tell the caller, who knows it already.
+    pub fn shown_as(self, name: String) -> Self {
+        Self {
+            shown: Some(name),
+            ..self
         }
     }
 

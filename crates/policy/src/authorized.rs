@@ -71,7 +71,7 @@ pub fn authorize<T>(
             return Err(Denied {
                 principal: principal.arn.clone(),
                 action: ask.action.clone(),
-                resource: ask.resource.clone(),
+                resource: ask.shown.as_ref().unwrap_or(&ask.resource).clone(),
                 reason,
             });
         }

@@ -42,7 +42,7 @@ pub struct Write {
 /// ```
 /// use store::{Key, Transaction};
 /// # fn main() -> store::Result<()> {
-/// let alias = Key::new("kms/eu-west-1/alias/disks")?;
+/// let alias = Key::new("kms/111122223333/eu-west-1/alias/disks")?;
 /// let transaction = Transaction::new().expect_absent(alias.clone()).put(alias, "1234abcd");
 /// assert_eq!(transaction.writes().len(), 1);
 /// # Ok(()) }

@@ -110,9 +110,9 @@ async fn the_sweep_leaves_nothing_of_a_key_whose_time_has_come() {
     assert_eq!(service.kms.sweep(service.now()).await.entries.len(), 1);
 
     let left = [
-        "kms/root-key-check".to_owned(),
-        format!("kms/{HERE}/alias/c"),
+        format!("kms/{ACCOUNT}/{HERE}/alias/c"),
         other.record(),
+        "kms/root-key-check".to_owned(),
     ];
     assert_eq!(service.stored().await, left);
     assert_eq!(

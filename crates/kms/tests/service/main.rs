@@ -10,6 +10,7 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod accounts;
 mod aliases;
 mod authority;
 mod deletion;

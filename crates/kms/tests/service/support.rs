@@ -15,6 +15,8 @@ use wire::Scope;
 use wire::kms::Operation;
 
 pub const ACCOUNT: &str = "111122223333";
+/// Another account of the same service.
+pub const OTHER: &str = "444455556666";
 pub const HERE: &str = "us-east-1";
 pub const THERE: &str = "eu-west-1";
 /// A well-formed id of a key that is never made.
@@ -35,14 +37,31 @@ impl Caller {
         }
     }
 
+    /// The root user of the other account.
+    pub fn foreign_root() -> Self {
+        Self {
+            principal: Arc::new(Principal::root(OTHER)),
+            layers: Layers::default(),
+        }
+    }
+
+    /// A user of the other account with one identity policy.
+    pub fn foreign_user(name: &str, statements: Value) -> Self {
+        Self::user_of(OTHER, name, statements)
+    }
+
     /// A user with one identity policy.
     pub fn user(name: &str, statements: Value) -> Self {
+        Self::user_of(ACCOUNT, name, statements)
+    }
+
+    fn user_of(account: &str, name: &str, statements: Value) -> Self {
         let document = json!({ "Version": "2012-10-17", "Statement": statements }).to_string();
         let identity = Arc::new(Policy::compile(&document, PolicyKind::Identity).unwrap());
         let principal = Principal {
             kind: PrincipalKind::User,
-            arn: format!("arn:aws:iam::{ACCOUNT}:user/{name}"),
-            account: ACCOUNT.to_owned(),
+            arn: format!("arn:aws:iam::{account}:user/{name}"),
+            account: account.to_owned(),
             user_id: format!("AIDA{}", name.to_uppercase()),
             name: name.to_owned(),
             role_arn: None,
@@ -111,7 +130,7 @@ impl Service {
     }
 
     pub async fn over(store: Arc<Memory>, root: u8) -> Result<Self, OpenError> {
-        let kms = Kms::open(store.clone(), root_key(root), ACCOUNT).await?;
+        let kms = Kms::open(store.clone(), root_key(root)).await?;
         let now = Mutex::new("2026-01-02T03:04:05Z".parse().unwrap());
         Ok(Self {
             kms,
@@ -142,9 +161,9 @@ impl Service {
         *self.now.lock().unwrap() = later;
     }
 
-    pub fn scope(&self, region: &str) -> Scope {
+    fn scope(&self, account: &str, region: &str) -> Scope {
         Scope {
-            account: ACCOUNT.to_owned(),
+            account: account.to_owned(),
             region: region.to_owned(),
             now: self.now(),
         }
@@ -195,9 +214,10 @@ impl Service {
         region: &str,
         operation: Operation,
     ) -> Result<policy::Authorized<Operation>, Refusal> {
+        let scope = self.scope(&caller.principal.account, region);
         let asks = self
             .kms
-            .asks(&operation, &self.scope(region))
+            .asks(&operation, &scope)
             .map_err(|error| refusal(error.code, error.message))?;
         let (principal, ambient) = (caller.principal.clone(), Context::new());
         policy::authorize(operation, &asks, principal, &caller.layers, &ambient)
@@ -217,7 +237,8 @@ impl Service {
             read_only: Kms::is_read_only(leave.operation()),
             ..DraftFacts::example()
         });
-        let executed = self.kms.execute(leave, &self.scope(region), draft).await;
+        let scope = self.scope(&leave.principal().account, region);
+        let executed = self.kms.execute(leave, &scope, draft).await;
         *self.last.lock().unwrap() = Some(executed.entry);
         let response = executed
             .answer
@@ -306,7 +327,7 @@ pub struct TestKey {
 
 impl TestKey {
     pub fn record(&self) -> String {
-        format!("kms/{HERE}/key/{}", self.id)
+        format!("kms/{ACCOUNT}/{HERE}/key/{}", self.id)
     }
 }
 
