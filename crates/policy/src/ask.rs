@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Context, Policy};
+use crate::{Context, GrantLayer, Policy};
 
 /// One permission that an operation needs: an action on a resource.
 #[derive(Debug, Clone)]
@@ -17,6 +17,8 @@ pub struct Ask {
     pub resource_policy: ResourcePolicy,
     /// What a refusal calls the resource, where that is not its ARN.
     pub shown: Option<String>,
+    /// The grant on the resource that fits, if there is one.
+    pub grant: Option<GrantLayer>,
 }
 
 impl Ask {
@@ -28,6 +30,7 @@ impl Ask {
             context: Context::new(),
             resource_policy: ResourcePolicy::None,
             shown: None,
+            grant: None,
         }
     }
 
@@ -50,6 +53,11 @@ impl Ask {
             resource_policy,
             ..self
         }
+    }
+
+    /// This ask with the grant that fits it.
+    pub fn with_grant(self, grant: Option<GrantLayer>) -> Self {
+        Self { grant, ..self }
     }
 }
 

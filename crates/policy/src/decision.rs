@@ -11,6 +11,8 @@ pub enum Layer {
     Resource,
     /// The session's policy.
     Session,
+    /// The grant of the ask, which it names by its id.
+    Grant,
 }
 
 /// Why an ask was refused.
@@ -80,6 +82,7 @@ impl fmt::Display for Layer {
             Self::Identity => "identity-based policy",
             Self::Resource => "resource-based policy",
             Self::Session => "session policy",
+            Self::Grant => "grant",
         })
     }
 }
@@ -90,6 +93,7 @@ impl Layer {
             Self::Identity => "an identity-based policy",
             Self::Resource => "a resource-based policy",
             Self::Session => "a session policy",
+            Self::Grant => "a grant",
         }
     }
 }

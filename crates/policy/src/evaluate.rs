@@ -1,7 +1,8 @@
 //! The order in which policies are weighed.
 //!
 //! An explicit deny in any layer ends it. Then something must allow: the caller's own policies, or the resource's
-//! policy naming the caller; and where the session has a policy, that must allow as well.
+//! policy naming the caller; and where the session has a policy, that must allow as well. Where none of them allows, a
+//! grant may: it needs no other policy to agree, since whoever made it had leave to.
 //!
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-denyallow.html>
 
@@ -25,7 +26,12 @@ pub fn evaluate(principal: &Principal, ask: &Ask, layers: &Layers, ambient: &Con
     );
     match explicit_deny(&request, ask, layers) {
         Some(layer) => Decision::Denied(Reason::ExplicitDeny(layer)),
-        None => allowance(&request, ask, layers),
+        None => match by_policies(&request, ask, layers) {
+            Decision::Denied(_) if by_grant(&request, ask, layers) => {
+                Decision::Allowed(Layer::Grant)
+            }
+            decided => decided,
+        },
     }
 }
 
@@ -44,7 +50,7 @@ fn explicit_deny(request: &Request<'_>, ask: &Ask, layers: &Layers) -> Option<La
         .then_some(Layer::Session)
 }
 
-fn allowance(request: &Request<'_>, ask: &Ask, layers: &Layers) -> Decision {
+fn by_policies(request: &Request<'_>, ask: &Ask, layers: &Layers) -> Decision {
     let by_resource = ask
         .resource_policy
         .policy()
@@ -60,12 +66,33 @@ fn allowance(request: &Request<'_>, ask: &Ask, layers: &Layers) -> Decision {
         _ if by_identity => Layer::Identity,
         _ => return no_allow(Layer::Identity),
     };
-    match layers.session.as_deref() {
-        Some(session) if strongest(session, Effect::Allow, request) == Match::None => {
-            no_allow(Layer::Session)
-        }
-        _ => Decision::Allowed(granted),
+    if session_allows(request, layers) {
+        Decision::Allowed(granted)
+    } else {
+        no_allow(Layer::Session)
     }
+}
+
+/// A grant names its grantee as a resource's policy does: the session itself, whom no session policy limits then; the
+/// user, role or service; or the account, which leaves the matter to that account's identity policies. It reaches into
+/// other accounts without their policies.
+fn by_grant(request: &Request<'_>, ask: &Ask, layers: &Layers) -> bool {
+    let named = ask.grant.as_ref().map_or(Match::None, |grant| {
+        grant.grantee.names(request.facts.principal)
+    });
+    match named {
+        Match::None => false,
+        Match::Session => true,
+        Match::Caller => session_allows(request, layers),
+        Match::Account => identity_allows(request, layers) && session_allows(request, layers),
+    }
+}
+
+fn session_allows(request: &Request<'_>, layers: &Layers) -> bool {
+    layers
+        .session
+        .as_deref()
+        .is_none_or(|session| strongest(session, Effect::Allow, request) != Match::None)
 }
 
 fn no_allow(layer: Layer) -> Decision {

@@ -106,7 +106,7 @@ fn is_spared(patterns: &[PrincipalPattern], caller: &Principal) -> bool {
 }
 
 impl PrincipalPattern {
-    fn names(&self, caller: &Principal) -> Match {
+    pub(crate) fn names(&self, caller: &Principal) -> Match {
         let when = |hit: bool, how: Match| if hit { how } else { Match::None };
         match self {
             Self::Everyone => Match::Caller,

@@ -13,6 +13,7 @@
 mod differential;
 mod documents;
 mod evaluation;
+mod grants;
 mod operators;
 mod properties;
 mod resources;
