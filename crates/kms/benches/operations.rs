@@ -49,7 +49,7 @@ impl Bench {
     }
 
     fn call(&self, operation: Operation) -> Response {
-        let asks = self.kms.asks(&operation, &self.scope).unwrap();
+        let asks = self.kms.asks(&operation, &self.root, &self.scope).unwrap();
         let (layers, ambient) = (Layers::default(), Context::new());
         let leave =
             policy::authorize(operation, &asks, self.root.clone(), &layers, &ambient).unwrap();

@@ -8,6 +8,7 @@ use wire::ApiError;
 use wire::kms::EncryptionAlgorithmSpec;
 
 use crate::ciphertext::{self, Blob};
+use crate::context::EncryptionContext;
 use crate::desk::{Desk, Located, Target};
 use crate::key::Key;
 use crate::names::KeyArn;
@@ -24,16 +25,21 @@ pub(crate) fn ask(desk: &Desk<'_>, action: &str, located: &Located, pairs: Pairs
     let mut context: Context = desk.context();
     context.set("kms:EncryptionAlgorithm", ALGORITHM.as_str());
     if let Some(pairs) = pairs.filter(|pairs| !pairs.is_empty()) {
-        // `add`, because two names may differ in case alone and conditions do not see case.
-        for (name, value) in pairs {
-            context.add(&format!("kms:EncryptionContext:{name}"), value.as_str());
-        }
-        context.set_all(
-            "kms:EncryptionContextKeys",
-            pairs.keys().map(String::as_str),
-        );
+        describe(pairs, &mut context);
     }
     desk.key_ask(action, located, context)
+}
+
+/// What conditions may look at in an encryption context.
+pub(crate) fn describe(pairs: &EncryptionContext, conditions: &mut Context) {
+    // `add`, because two names may differ in case alone and conditions do not see case.
+    for (name, value) in pairs {
+        conditions.add(&format!("kms:EncryptionContext:{name}"), value.as_str());
+    }
+    conditions.set_all(
+        "kms:EncryptionContextKeys",
+        pairs.keys().map(String::as_str),
+    );
 }
 
 /// The canonical encryption context.

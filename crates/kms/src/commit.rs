@@ -5,6 +5,7 @@ use std::time::Duration;
 use store::{Key as Name, Revision, StoreError, Transaction};
 use trail::Record;
 
+use crate::grants;
 use crate::keyring::Change;
 use crate::load;
 use crate::record;
@@ -23,7 +24,27 @@ impl Shared {
         changes: Vec<Change>,
         record: &Record,
     ) -> Result<(), StoreError> {
-        let transaction = self.transaction(&changes, record)?;
+        let outbox = Name::new(trail::outbox_key(record.event_id()))?;
+        let transaction = self
+            .transaction(&changes)?
+            .put(outbox, record.bytes().to_vec());
+        self.carry_out(transaction, changes).await
+    }
+
+    /// Makes changes durable that another record tells of, and takes them over. Call it in turn.
+    ///
+    /// # Errors
+    /// As [`Self::commit`].
+    pub(crate) async fn commit_part(&self, changes: Vec<Change>) -> Result<(), StoreError> {
+        let transaction = self.transaction(&changes)?;
+        self.carry_out(transaction, changes).await
+    }
+
+    async fn carry_out(
+        &self,
+        transaction: Transaction,
+        changes: Vec<Change>,
+    ) -> Result<(), StoreError> {
         let names: Vec<Name> = transaction
             .checks()
             .iter()
@@ -43,7 +64,7 @@ impl Shared {
         }
     }
 
-    fn transaction(&self, changes: &[Change], record: &Record) -> Result<Transaction, StoreError> {
+    fn transaction(&self, changes: &[Change]) -> Result<Transaction, StoreError> {
         let mut transaction = Transaction::new();
         for change in changes {
             let name = Name::new(name(change))?;
@@ -56,8 +77,7 @@ impl Shared {
                 None => transaction.delete(name),
             };
         }
-        let outbox = Name::new(trail::outbox_key(record.event_id()))?;
-        Ok(transaction.put(outbox, record.bytes().to_vec()))
+        Ok(transaction)
     }
 
     /// The revision of the record that a change is about, as far as memory knows.
@@ -67,6 +87,8 @@ impl Shared {
             Change::DeleteKey(arn) => ring.key(&arn.home(), arn.id).map(|(_, at)| *at),
             Change::PutAlias(home, alias) => ring.alias_revision(home, &alias.name),
             Change::DeleteAlias(home, name) => ring.alias_revision(home, name),
+            Change::PutGrant(grant) => ring.grant_revision(&grant.key, grant.id),
+            Change::DeleteGrant(key, id) => ring.grant_revision(key, *id),
         })
     }
 
@@ -97,6 +119,8 @@ fn name(change: &Change) -> String {
         Change::DeleteKey(arn) => record::key_name(arn),
         Change::PutAlias(home, alias) => record::alias_name(home, &alias.name),
         Change::DeleteAlias(home, name) => record::alias_name(home, name),
+        Change::PutGrant(grant) => record::grant_name(&grant.key, grant.id),
+        Change::DeleteGrant(key, id) => record::grant_name(key, *id),
     }
 }
 
@@ -105,7 +129,10 @@ fn value(change: &Change) -> Result<Option<Vec<u8>>, StoreError> {
     let encoded = match change {
         Change::PutKey(key) => record::encode_key(key),
         Change::PutAlias(_, alias) => record::encode_alias(alias),
-        Change::DeleteKey(_) | Change::DeleteAlias(..) => return Ok(None),
+        Change::PutGrant(grant) => grants::record::encode(grant),
+        Change::DeleteKey(_) | Change::DeleteAlias(..) | Change::DeleteGrant(..) => {
+            return Ok(None);
+        }
     };
     encoded.map(Some).map_err(|_| StoreError::Corrupt {
         place: "a record that cannot be written as JSON".to_owned(),

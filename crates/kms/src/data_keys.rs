@@ -132,7 +132,7 @@ impl Wanted<'_> {
     }
 
     fn generate(&self, desk: &Desk<'_>) -> Result<Made, ApiError> {
-        grants::check_tokens(self.grant_tokens)?;
+        grants::check_tokens(desk, self.grant_tokens)?;
         let target = desk.find(self.key_id, Accept::KeyOrAlias)?;
         let length = self.length()?;
         target.permits(Class::Use)?;

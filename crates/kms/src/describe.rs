@@ -37,7 +37,7 @@ impl Request for DescribeKeyRequest {
 
 impl Read for DescribeKeyRequest {
     fn read(&self, desk: &Desk<'_>) -> Result<Response, ApiError> {
-        grants::check_tokens(self.grant_tokens.as_deref())?;
+        grants::check_tokens(desk, self.grant_tokens.as_deref())?;
         let target = desk.find(&self.key_id, Accept::KeyOrAlias)?;
         target.permits(Class::Govern)?;
         Ok(Response::DescribeKey(DescribeKeyResponse {

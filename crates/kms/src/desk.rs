@@ -7,17 +7,19 @@ use jiff::Timestamp;
 use policy::{Ask, Context, Policy, PolicyError, Principal, ResourcePolicy};
 use wire::{ApiError, Scope};
 
-use crate::faults;
 use crate::key::{Alias, Key};
 use crate::keyring::{Keyring, Slot};
 use crate::names::{AliasArn, AliasName, Home, KeyArn, KeyId, KeyName, Region};
 use crate::states::{Class, verdict};
+use crate::{faults, grants};
 
 /// How an operation lets its caller name a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Accept {
     /// By id or key ARN; the caller's own alone.
     Key,
+    /// By id or key ARN, of any account.
+    AnyKey,
     /// By alias as well, of any account.
     KeyOrAlias,
 }
@@ -59,26 +61,20 @@ pub(crate) struct Desk<'a> {
     /// Where the caller's own keys live: the caller's account, and the request's region.
     pub(crate) home: Home,
     pub(crate) now: Timestamp,
-    ring: &'a RwLock<Keyring>,
-    leave: Option<Leave<'a>>,
-}
-
-/// What `policy` has allowed.
-#[derive(Clone, Copy)]
-pub(crate) struct Leave<'a> {
     /// Who asks.
-    pub(crate) principal: &'a Principal,
-    /// The resources that were weighed.
-    pub(crate) resources: &'a [String],
+    pub(crate) caller: &'a Principal,
+    ring: &'a RwLock<Keyring>,
+    leave: Option<&'a [String]>,
 }
 
 impl<'a> Desk<'a> {
-    /// The view of a request that is yet to be authorized, or (with `leave`) has been.
+    /// The view of a request that is yet to be authorized, or (with `leave`, the resources that were weighed) has been.
     pub(crate) fn new(
         ring: &'a RwLock<Keyring>,
         root: &'a WrappingKey,
         scope: &Scope,
-        leave: Option<Leave<'a>>,
+        caller: &'a Principal,
+        leave: Option<&'a [String]>,
     ) -> Result<Self, ApiError> {
         let region = scope
             .region
@@ -92,6 +88,7 @@ impl<'a> Desk<'a> {
             root,
             home: Home { account, region },
             now: scope.now,
+            caller,
             ring,
             leave,
         })
@@ -108,13 +105,6 @@ impl<'a> Desk<'a> {
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .policy(text)
-    }
-
-    /// The caller, once authorized.
-    pub(crate) fn principal(&self) -> Result<&Principal, ApiError> {
-        self.leave
-            .map(|leave| leave.principal)
-            .ok_or_else(|| faults::internal("The request was not authorized."))
     }
 
     /// The ARN of a key of the caller's in this request's region.
@@ -143,7 +133,7 @@ impl<'a> Desk<'a> {
                 }
                 Ok(self.locate_key(&arn))
             }
-            KeyName::Alias(_) | KeyName::AliasArn(_) if accept == Accept::Key => {
+            KeyName::Alias(_) | KeyName::AliasArn(_) if accept != Accept::KeyOrAlias => {
                 Err(faults::invalid_key_id(text))
             }
             KeyName::Alias(alias) => Ok(self.locate_alias(&self.alias_arn(&alias))),
@@ -243,7 +233,7 @@ impl<'a> Desk<'a> {
     pub(crate) fn weighed(&self, resource: &str) -> Result<(), ApiError> {
         let weighed = self
             .leave
-            .is_some_and(|leave| leave.resources.iter().any(|allowed| allowed == resource));
+            .is_some_and(|leave| leave.iter().any(|allowed| allowed == resource));
         if weighed { Ok(()) } else { Err(moved()) }
     }
 
@@ -252,7 +242,7 @@ impl<'a> Desk<'a> {
         Ask::new(action, resource).with_context(self.context())
     }
 
-    /// An ask on a key, under its policy, with everything that conditions may look at added to `context`.
+    /// An ask on a key, under its policy and its grants, with everything that conditions may look at added to `context`.
     ///
     /// A name that leads nowhere is asked for too, under identity policies alone, so that who may not see a key does
     /// not learn whether it exists.
@@ -265,6 +255,8 @@ impl<'a> Desk<'a> {
                 let ask = Ask::new(action, target.arn())
                     .with_context(context)
                     .with_resource_policy(ResourcePolicy::Required(Arc::clone(&target.key.policy)));
+                let grant = grants::layer(self, &target.key.arn, &ask);
+                let ask = ask.with_grant(grant);
                 match self.foreign_alias(target) {
                     Some(alias) => ask.shown_as(alias.to_string()),
                     None => ask,

@@ -40,7 +40,7 @@ impl Request for EncryptRequest {
 
 impl Read for EncryptRequest {
     fn read(&self, desk: &Desk<'_>) -> Result<Response, ApiError> {
-        grants::check_tokens(self.grant_tokens.as_deref())?;
+        grants::check_tokens(desk, self.grant_tokens.as_deref())?;
         let target = desk.find(&self.key_id, Accept::KeyOrAlias)?;
         cipher::check_algorithm(&target, self.encryption_algorithm)?;
         target.permits(Class::Use)?;
@@ -86,7 +86,7 @@ impl Request for DecryptRequest {
 
 impl Read for DecryptRequest {
     fn read(&self, desk: &Desk<'_>) -> Result<Response, ApiError> {
-        grants::check_tokens(self.grant_tokens.as_deref())?;
+        grants::check_tokens(desk, self.grant_tokens.as_deref())?;
         if self.recipient.is_some() {
             return Err(faults::no_recipient());
         }

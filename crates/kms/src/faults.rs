@@ -84,6 +84,31 @@ pub(crate) fn invalid_grant_token() -> ApiError {
         .because("The request was rejected because a grant token is not valid.")
 }
 
+/// A grant that is not there.
+pub(crate) fn no_such_grant(id: &str) -> ApiError {
+    codes::NOT_FOUND_EXCEPTION.because(format!("Grant ID {id} not found"))
+}
+
+/// A text that is no grant's id.
+pub(crate) fn invalid_grant_id() -> ApiError {
+    codes::INVALID_GRANT_ID_EXCEPTION
+        .because("The request was rejected because the specified GrantId is not valid.")
+}
+
+/// A text that names no principal, or one that cannot be had.
+pub(crate) fn invalid_principal(text: &str) -> ApiError {
+    codes::INVALID_ARN_EXCEPTION.because(format!("ARN does not refer to a valid principal: {text}"))
+}
+
+/// A member of a request that only services may use.
+pub(crate) fn for_services(member: &str) -> ApiError {
+    ApiError::sender(
+        "AccessDeniedException",
+        400,
+        format!("{member} can be used by a service alone. Leave it out."),
+    )
+}
+
 /// Something that this service does not offer.
 pub(crate) fn unsupported(what: impl Into<String>) -> ApiError {
     codes::UNSUPPORTED_OPERATION_EXCEPTION.because(what)

@@ -8,8 +8,9 @@ use jiff::Timestamp;
 use policy::{Policy, PolicyError, PolicyKind};
 use store::Revision;
 
+use crate::grants::{Grant, GrantId, Grants};
 use crate::key::{Alias, Key, Lifecycle};
-use crate::names::{AliasName, Home, KeyArn, KeyId};
+use crate::names::{AccountId, AliasName, Home, KeyArn, KeyId, Region};
 
 /// What is known of a key.
 #[derive(Debug, Clone)]
@@ -38,6 +39,10 @@ pub(crate) enum Change {
     PutAlias(Home, Alias),
     /// An alias was removed.
     DeleteAlias(Home, AliasName),
+    /// A grant was made.
+    PutGrant(Arc<Grant>),
+    /// A grant was ended.
+    DeleteGrant(KeyArn, GrantId),
 }
 
 /// The keys and aliases of all accounts and regions.
@@ -58,6 +63,7 @@ struct Shelf {
     damaged: BTreeMap<AliasName, Revision>,
     /// Keys that wait for their deletion, soonest first.
     pending: BTreeSet<(Timestamp, KeyId)>,
+    grants: Grants,
 }
 
 impl Keyring {
@@ -90,6 +96,48 @@ impl Keyring {
             .and_then(|shelf| shelf.names.get(&id))
             .into_iter()
             .flatten()
+    }
+
+    /// The grants of where a key lives.
+    pub(crate) fn grants(&self, key: &KeyArn) -> Option<&Grants> {
+        self.shelves.get(&key.home()).map(|shelf| &shelf.grants)
+    }
+
+    /// A grant that can be read.
+    pub(crate) fn grant(&self, key: &KeyArn, id: GrantId) -> Option<&Arc<Grant>> {
+        self.grants(key)?.get(key.id, id)
+    }
+
+    /// The revision of a grant's record, readable or not.
+    pub(crate) fn grant_revision(&self, key: &KeyArn, id: GrantId) -> Option<Revision> {
+        self.grants(key)?.revision(key.id, id)
+    }
+
+    /// The grants of a region, on keys of all accounts, that name `who` to retire them: those after `after`, by
+    /// account, key and id.
+    pub(crate) fn retirable_after(
+        &self,
+        region: &Region,
+        who: &str,
+        after: Option<(AccountId, KeyId, GrantId)>,
+    ) -> impl Iterator<Item = &Arc<Grant>> {
+        let of_region = self.shelves.iter();
+        let mut shelves: Vec<_> = of_region
+            .filter(|(home, _)| home.region == *region)
+            .filter(|(home, _)| after.is_none_or(|(account, ..)| home.account >= account))
+            .collect();
+        shelves.sort_unstable_by_key(|(home, _)| home.account);
+        shelves.into_iter().flat_map(move |(home, shelf)| {
+            let after = after.filter(|(account, ..)| *account == home.account);
+            let after = after.map(|(_, key, id)| (key, id));
+            shelf.grants.retirable_after(who, after)
+        })
+    }
+
+    /// Whether a key's waiting period is over.
+    pub(crate) fn is_due(&self, key: &KeyArn, now: Timestamp) -> bool {
+        self.key(&key.home(), key.id)
+            .is_some_and(|(slot, _)| slot.is_due(now))
     }
 
     /// The number of keys that an account has in a region.
@@ -174,7 +222,20 @@ impl Keyring {
             Change::DeleteKey(arn) => self.remove_key(&arn.home(), arn.id),
             Change::PutAlias(home, alias) => self.shelf(home).put_alias(alias, revision),
             Change::DeleteAlias(home, name) => self.shelf(home).remove_alias(&name),
+            Change::PutGrant(grant) => {
+                let shelf = self.shelf(grant.key.home());
+                shelf.grants.put(grant, revision);
+            }
+            Change::DeleteGrant(key, id) => {
+                self.shelf(key.home()).grants.remove(key.id, id);
+            }
         }
+    }
+
+    /// Takes note of a grant's record that cannot be read.
+    pub(crate) fn put_damaged_grant(&mut self, key: &KeyArn, id: GrantId, revision: Revision) {
+        let shelf = self.shelf(key.home());
+        shelf.grants.put_damaged(key.id, id, revision);
     }
 
     /// Takes over what the store holds for a key, readable or not.

@@ -10,7 +10,7 @@
 //! |---|---|
 //! | `service` | one request's way through |
 //! | `operation` | the frame of an operation, and the table of all of them |
-//! | `create`, `describe`, `aliases`, `encrypt`, `data_keys`, `random`, `policies`, `lifecycle`, `grants` | the operations, by family |
+//! | `create`, `describe`, `aliases`, `encrypt`, `data_keys`, `random`, `policies`, `lifecycle`, `grants` | the operations, by family; `grants` is a folder with all of that noun |
 //! | `unserved` | the operations that are not served, and the answer to them |
 //! | `states` | the table of key states |
 //! | `desk` | what one request sees |

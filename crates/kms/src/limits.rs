@@ -21,6 +21,12 @@ pub const ALIASES_PER_KEY: usize = 50;
 pub const ALIAS_CHARS: usize = 256;
 /// Keys in one account and region.
 pub const KEYS_PER_REGION: usize = 100_000;
+/// Grants on one key.
+pub const GRANTS_PER_KEY: usize = 50_000;
+/// Encryption context pairs in a grant constraint.
+pub const CONSTRAINT_PAIRS: usize = 8;
+/// The encryption context of a grant constraint, names and values together, in characters.
+pub const CONSTRAINT_CHARS: usize = 384;
 /// A region's name, in bytes: the longest of AWS's is 16, and the ciphertext format has one byte for the length.
 pub const REGION_BYTES: usize = 32;
 
@@ -35,5 +41,11 @@ pub const KEYS_PAGE: usize = 100;
 pub const ALIASES_PAGE: usize = 50;
 /// Aliases on a page of `ListAliases`, at most, whatever the caller asks for.
 pub const ALIASES_PAGE_MAX: usize = 100;
+/// Grants on a page of `ListGrants` and `ListRetirableGrants` when the caller asks for no number.
+pub const GRANTS_PAGE: usize = 50;
+/// Grants on such a page, at most, whatever the caller asks for.
+pub const GRANTS_PAGE_MAX: usize = 100;
+/// Grants that one transaction deletes with their key: the store bounds transactions, and other writers wait for them.
+pub const GRANTS_PER_TRANSACTION: usize = 1000;
 /// Records that one read of the store fetches while the service starts.
 pub const LOAD_PAGE: usize = 1000;

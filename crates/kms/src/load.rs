@@ -5,8 +5,10 @@ use std::sync::Arc;
 use crypto::WrappingKey;
 use store::{Key as Name, Revision, Store, StoreError, Transaction, Versioned};
 
+use crate::grants::{self, GrantId};
 use crate::keyring::{Change, Keyring, Slot};
 use crate::limits;
+use crate::names::KeyArn;
 use crate::record::{self, Place, ROOT_KEY_CHECK};
 
 /// What the root key wraps to be recognised by.
@@ -132,7 +134,7 @@ async fn read_all(store: &dyn Store, root: &WrappingKey) -> Result<All, OpenErro
 pub(crate) enum Taken {
     /// A key.
     Key { available: bool },
-    /// An alias, the root key's check, or nothing.
+    /// An alias, a grant, the root key's check, or nothing.
     Other,
     /// It cannot be read.
     Damaged,
@@ -173,7 +175,25 @@ pub(crate) fn take_in(
             ring.apply(Change::DeleteAlias(home, name), Revision::ZERO);
             Taken::Other
         }
+        (Some(Place::Grant(key, id)), found) => take_in_grant(ring, key, id, found),
         (Some(Place::RootKeyCheck), _) => Taken::Other,
         (None, _) => Taken::Damaged,
+    }
+}
+
+fn take_in_grant(ring: &mut Keyring, key: KeyArn, id: GrantId, found: Option<&Versioned>) -> Taken {
+    let Some(found) = found else {
+        ring.apply(Change::DeleteGrant(key, id), Revision::ZERO);
+        return Taken::Other;
+    };
+    match grants::record::decode(&key, id, &found.value) {
+        Ok(grant) => {
+            ring.apply(Change::PutGrant(Arc::new(grant)), found.revision);
+            Taken::Other
+        }
+        Err(_) => {
+            ring.put_damaged_grant(&key, id, found.revision);
+            Taken::Damaged
+        }
     }
 }

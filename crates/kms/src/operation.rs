@@ -20,6 +20,11 @@ pub(crate) trait Request {
 
     /// What was asked, for the trail: only what is named here is ever recorded.
     fn parameters(&self) -> Value;
+
+    /// CloudTrail's `additionalEventData` of a mutation, for what the request does not show by itself.
+    fn additional(&self, _: &Desk<'_>) -> Option<Value> {
+        None
+    }
 }
 
 /// An operation that changes nothing.
@@ -75,22 +80,26 @@ pub(crate) fn kind(operation: &Operation) -> Kind<'_> {
         O::GenerateRandom(request) => Kind::Read(request),
         O::GetKeyPolicy(request) => Kind::Read(request),
         O::ListAliases(request) => Kind::Read(request),
+        O::ListGrants(request) => Kind::Read(request),
         O::ListKeyPolicies(request) => Kind::Read(request),
         O::ListKeys(request) => Kind::Read(request),
+        O::ListRetirableGrants(request) => Kind::Read(request),
 
         O::CancelKeyDeletion(request) => Kind::Mutation(request),
         O::CreateAlias(request) => Kind::Mutation(request),
+        O::CreateGrant(request) => Kind::Mutation(request),
         O::CreateKey(request) => Kind::Mutation(request),
         O::DeleteAlias(request) => Kind::Mutation(request),
         O::DisableKey(request) => Kind::Mutation(request),
         O::EnableKey(request) => Kind::Mutation(request),
         O::PutKeyPolicy(request) => Kind::Mutation(request),
+        O::RetireGrant(request) => Kind::Mutation(request),
+        O::RevokeGrant(request) => Kind::Mutation(request),
         O::ScheduleKeyDeletion(request) => Kind::Mutation(request),
         O::UpdateAlias(request) => Kind::Mutation(request),
 
         O::ConnectCustomKeyStore(_)
         | O::CreateCustomKeyStore(_)
-        | O::CreateGrant(_)
         | O::Decapsulate(_)
         | O::DeleteCustomKeyStore(_)
         | O::DeleteImportedKeyMaterial(_)
@@ -108,14 +117,10 @@ pub(crate) fn kind(operation: &Operation) -> Kind<'_> {
         | O::GetParametersForImport(_)
         | O::GetPublicKey(_)
         | O::ImportKeyMaterial(_)
-        | O::ListGrants(_)
         | O::ListKeyRotations(_)
         | O::ListResourceTags(_)
-        | O::ListRetirableGrants(_)
         | O::ReEncrypt(_)
         | O::ReplicateKey(_)
-        | O::RetireGrant(_)
-        | O::RevokeGrant(_)
         | O::RotateKeyOnDemand(_)
         | O::Sign(_)
         | O::TagResource(_)

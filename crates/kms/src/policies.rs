@@ -217,5 +217,5 @@ fn keeps_author(
     let ask = Ask::new(PUT_KEY_POLICY, arn)
         .with_context(later)
         .with_resource_policy(ResourcePolicy::Required(Arc::clone(policy)));
-    Ok(evaluate(desk.principal()?, &ask, &layers, &Context::new()).is_allowed())
+    Ok(evaluate(desk.caller, &ask, &layers, &Context::new()).is_allowed())
 }

@@ -4,6 +4,8 @@
 //! kms/root-key-check                    a constant under the root key: whether it is still the same root key
 //! kms/<account>/<region>/key/<id>       a key, its policy and its wrapped backing keys
 //! kms/<account>/<region>/alias/<name>   an alias; <name> without "alias/"
+//! kms/<account>/<region>/grant/<key id>/<grant id>
+//!                                       a grant on that key
 //! ```
 
 use std::collections::BTreeMap;
@@ -17,6 +19,7 @@ use wire::kms::{KeySpec, KeyUsageType, OriginType};
 
 use crate::backing::{BackingKey, Purpose};
 use crate::ciphertext::BackingVersion;
+use crate::grants::GrantId;
 use crate::key::{Alias, Key, Lifecycle};
 use crate::names::{AliasName, Home, KeyArn, KeyId};
 
@@ -37,6 +40,8 @@ pub(crate) enum Place {
     Key(Home, KeyId),
     /// An alias.
     Alias(Home, AliasName),
+    /// A grant on a key.
+    Grant(KeyArn, GrantId),
 }
 
 impl Place {
@@ -54,6 +59,10 @@ impl Place {
         if let Some(id) = rest.strip_prefix("key/") {
             return Some(Self::Key(home, id.parse().ok()?));
         }
+        if let Some(of_grant) = rest.strip_prefix("grant/") {
+            let (key, id) = of_grant.split_once('/')?;
+            return Some(Self::Grant(home.key(key.parse().ok()?), id.parse().ok()?));
+        }
         Some(Self::Alias(home, rest.parse().ok()?))
     }
 }
@@ -67,6 +76,16 @@ pub(crate) fn key_name(arn: &KeyArn) -> String {
 pub(crate) fn alias_name(home: &Home, alias: &AliasName) -> String {
     // An alias name begins with "alias/" by itself.
     format!("{FOLDER}{}/{}/{alias}", home.account, home.region)
+}
+
+/// The name of the record of a grant on a key.
+pub(crate) fn grant_name(key: &KeyArn, id: GrantId) -> String {
+    let KeyArn {
+        region,
+        account,
+        id: key,
+    } = key;
+    format!("{FOLDER}{account}/{region}/grant/{key}/{id}")
 }
 
 /// The record cannot be read.

@@ -4,14 +4,14 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crypto::WrappingKey;
 use jiff::Timestamp;
-use policy::{Ask, Authorized};
+use policy::{Ask, Authorized, Principal};
 use serde_json::Value;
 use store::Store;
 use trail::{Draft, Entry, Executed, Resource};
 use wire::kms::{Operation, Response};
 use wire::{ApiError, Scope};
 
-use crate::desk::{Desk, Leave};
+use crate::desk::Desk;
 use crate::faults;
 use crate::keyring::Keyring;
 use crate::load::{self, Loaded, OpenError};
@@ -65,13 +65,19 @@ impl Kms {
         &self.0.damaged
     }
 
-    /// What leave an operation needs.
+    /// What leave `caller` needs for an operation.
     ///
     /// # Errors
     /// What can be said against the request without looking at any key that the caller may not know of: names that
     /// are no names, ciphertexts that are none.
-    pub fn asks(&self, operation: &Operation, scope: &Scope) -> Result<Vec<Ask>, ApiError> {
-        kind(operation).request().asks(&self.0.desk(scope, None)?)
+    pub fn asks(
+        &self,
+        operation: &Operation,
+        caller: &Principal,
+        scope: &Scope,
+    ) -> Result<Vec<Ask>, ApiError> {
+        let desk = self.0.desk(scope, caller, None)?;
+        kind(operation).request().asks(&desk)
     }
 
     /// What the trail shows of a request, in CloudTrail's spelling: never a plaintext, a ciphertext or a token.
@@ -108,7 +114,7 @@ impl Kms {
         })
     }
 
-    /// Deletes for good every key whose waiting period is over: its backing keys, its policy, its aliases.
+    /// Deletes for good every key whose waiting period is over: its backing keys, its policy, its aliases, its grants.
     ///
     /// The entries are to be appended to the trail like those of requests. A key that could not be deleted stays
     /// unusable, and the next sweep tries again.
@@ -121,8 +127,22 @@ impl Kms {
 }
 
 impl Shared {
-    fn desk<'a>(&'a self, scope: &Scope, leave: Option<Leave<'a>>) -> Result<Desk<'a>, ApiError> {
-        Desk::new(&self.ring, &self.root, scope, leave)
+    fn desk<'a>(
+        &'a self,
+        scope: &Scope,
+        caller: &'a Principal,
+        leave: Option<&'a [String]>,
+    ) -> Result<Desk<'a>, ApiError> {
+        Desk::new(&self.ring, &self.root, scope, caller, leave)
+    }
+
+    /// The view of a request that has leave.
+    fn granted<'a>(
+        &'a self,
+        operation: &'a Authorized<Operation>,
+        scope: &Scope,
+    ) -> Result<Desk<'a>, ApiError> {
+        self.desk(scope, operation.principal(), Some(operation.resources()))
     }
 
     fn read(
@@ -132,12 +152,12 @@ impl Shared {
         draft: Draft,
     ) -> Executed<Result<Response, ApiError>> {
         let resources = resources(operation.resources());
-        let answer = self.desk(scope, Some(leave(operation))).and_then(|desk| {
-            match kind(operation.operation()) {
-                Kind::Read(read) => read.read(&desk),
-                Kind::Mutation(_) => Err(faults::internal("A mutation was taken for a read.")),
-            }
-        });
+        let answer =
+            self.granted(operation, scope)
+                .and_then(|desk| match kind(operation.operation()) {
+                    Kind::Read(read) => read.read(&desk),
+                    Kind::Mutation(_) => Err(faults::internal("A mutation was taken for a read.")),
+                });
         match answer {
             Ok(response) => Executed {
                 answer: Ok(response),
@@ -151,11 +171,17 @@ impl Shared {
         &self,
         operation: &Authorized<Operation>,
         scope: &Scope,
-        draft: Draft,
+        mut draft: Draft,
     ) -> Executed<Result<Response, ApiError>> {
         let mut resources = resources(operation.resources());
         let _turn = self.turn.lock().await;
-        let plan = match self.plan(operation, scope) {
+        let planned = self.granted(operation, scope).and_then(|desk| {
+            if let Some(data) = kind(operation.operation()).request().additional(&desk) {
+                draft.set_additional_event_data(data);
+            }
+            plan(operation.operation(), &desk)
+        });
+        let plan = match planned {
             Ok(plan) => plan,
             Err(error) => return failed(error, draft, resources),
         };
@@ -176,23 +202,16 @@ impl Shared {
         }
     }
 
-    fn plan(&self, operation: &Authorized<Operation>, scope: &Scope) -> Result<Plan, ApiError> {
-        match kind(operation.operation()) {
-            Kind::Mutation(mutation) => mutation.plan(&self.desk(scope, Some(leave(operation)))?),
-            Kind::Read(_) => Err(faults::internal("A read was taken for a mutation.")),
-        }
-    }
-
     /// Looks at the keyring, or changes it: shortly, and never across an await.
     pub(crate) fn with_ring<T>(&self, work: impl FnOnce(&mut Keyring) -> T) -> T {
         work(&mut self.ring.write().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-fn leave(operation: &Authorized<Operation>) -> Leave<'_> {
-    Leave {
-        principal: operation.principal(),
-        resources: operation.resources(),
+fn plan(operation: &Operation, desk: &Desk<'_>) -> Result<Plan, ApiError> {
+    match kind(operation) {
+        Kind::Mutation(mutation) => mutation.plan(desk),
+        Kind::Read(_) => Err(faults::internal("A read was taken for a mutation.")),
     }
 }
 
@@ -213,7 +232,8 @@ fn failed(
 fn resources(arns: &[String]) -> Vec<Resource> {
     let mut named: Vec<&String> = Vec::new();
     for arn in arns {
-        if arn != "*" && !named.contains(&arn) {
+        // Leave may be for something else: everything, or a principal.
+        if arn.starts_with("arn:aws:kms:") && !named.contains(&arn) {
             named.push(arn);
         }
     }

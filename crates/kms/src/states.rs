@@ -40,7 +40,7 @@ impl KeyState {
 /// Operations that the table treats alike: its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Class {
-    /// Look at a key or govern it: describe, list, policies, delete an alias.
+    /// Look at a key or govern it: describe, list, policies, delete an alias, end a grant.
     Govern,
     /// Cryptography with the key.
     Use,
@@ -48,6 +48,8 @@ pub(crate) enum Class {
     Switch,
     /// Point an alias at the key.
     Name,
+    /// Make a grant on it.
+    Grant,
     /// Schedule its deletion.
     ScheduleDeletion,
     /// Cancel its deletion.
@@ -57,11 +59,12 @@ pub(crate) enum Class {
 impl Class {
     /// Every class: the table's rows.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Govern,
         Self::Use,
         Self::Switch,
         Self::Name,
+        Self::Grant,
         Self::ScheduleDeletion,
         Self::CancelDeletion,
     ];
@@ -90,14 +93,15 @@ pub(crate) const fn verdict(class: Class, state: KeyState) -> Verdict {
         (Class::Govern, _) => Verdict::Allowed,
 
         (Class::Use, S::Enabled) => Verdict::Allowed,
-        (Class::Use, S::Disabled) => Verdict::Disabled,
+        (Class::Use | Class::Grant, S::Disabled) => Verdict::Disabled,
         (
-            Class::Use | Class::Switch | Class::Name | Class::ScheduleDeletion,
+            Class::Use | Class::Switch | Class::Name | Class::Grant | Class::ScheduleDeletion,
             S::PendingDeletion,
         ) => Verdict::PendingDeletion,
         (Class::Use | Class::Switch, S::Unavailable) => Verdict::Unavailable,
 
         (Class::Switch, S::Enabled | S::Disabled) => Verdict::Allowed,
+        (Class::Grant, S::Enabled | S::Unavailable) => Verdict::Allowed,
         (Class::Name | Class::ScheduleDeletion, S::Enabled | S::Disabled | S::Unavailable) => {
             Verdict::Allowed
         }
@@ -125,6 +129,7 @@ mod tests {
             (Class::Use, [Ok, Off, Del, Gone]),
             (Class::Switch, [Ok, Ok, Del, Gone]),
             (Class::Name, [Ok, Ok, Del, Ok]),
+            (Class::Grant, [Ok, Off, Del, Ok]),
             (Class::ScheduleDeletion, [Ok, Ok, Del, Ok]),
             (Class::CancelDeletion, [Not, Not, Ok, Not]),
         ];

@@ -10,7 +10,9 @@ use uuid::Uuid;
 
 use crate::key::Key;
 use crate::keyring::{Change, Slot};
+use crate::limits;
 use crate::names::KeyArn;
+use crate::page::Page;
 use crate::service::{KEY_RESOURCE, Shared};
 
 /// Who acts, in the words of CloudTrail, when nobody called.
@@ -41,7 +43,7 @@ pub(crate) async fn sweep(shared: &Shared, now: Timestamp) -> Swept {
             continue;
         }
         let record = deletion(&key, now);
-        match shared.commit(remains(shared, &key), &record).await {
+        match delete(shared, &key, &record).await {
             Ok(()) => swept.entries.push(Entry::InStore(record)),
             Err(error) => swept.failures.push((key.arn.clone(), error)),
         }
@@ -49,7 +51,33 @@ pub(crate) async fn sweep(shared: &Shared, now: Timestamp) -> Swept {
     swept
 }
 
-/// Everything of a key that is in the store.
+/// Deletes a key, and before it as many of its grants as do not fit in one transaction with it. They have given nobody
+/// anything since the key was due; a sweep that ends in between is taken up by the next.
+async fn delete(shared: &Shared, key: &Key, record: &Record) -> Result<(), StoreError> {
+    loop {
+        let (grants, all) = some_grants(shared, key);
+        if all {
+            let mut changes = remains(shared, key);
+            changes.extend(grants);
+            return shared.commit(changes, record).await;
+        }
+        shared.commit_part(grants).await?;
+    }
+}
+
+/// The deletion of as many grants of a key as fit in one transaction, and whether those are all.
+fn some_grants(shared: &Shared, key: &Key) -> (Vec<Change>, bool) {
+    let page = shared.with_ring(|ring| {
+        let ids = ring.grants(&key.arn).into_iter();
+        let ids = ids.flat_map(|grants| grants.ids(key.arn.id));
+        Page::take(ids, limits::GRANTS_PER_TRANSACTION)
+    });
+    let ids = page.items.iter();
+    let changes = ids.map(|id| Change::DeleteGrant(key.arn.clone(), *id));
+    (changes.collect(), !page.truncated)
+}
+
+/// Everything of a key that is in the store, but its grants.
 fn remains(shared: &Shared, key: &Key) -> Vec<Change> {
     let home = key.arn.home();
     let aliases: Vec<_> =

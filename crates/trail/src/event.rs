@@ -183,6 +183,11 @@ impl Draft {
         }
     }
 
+    /// Sets `additionalEventData`, for what only execution learns and the request does not show.
+    pub fn set_additional_event_data(&mut self, data: Value) {
+        self.facts.additional_event_data = Some(data);
+    }
+
     /// The record of success. `response_elements` is for what changes state; a read has `None`.
     pub fn succeeded(self, response_elements: Option<Value>, resources: Vec<Resource>) -> Record {
         self.finish(None, response_elements, resources)

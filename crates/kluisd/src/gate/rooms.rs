@@ -35,10 +35,10 @@ impl Room for Kms {
     fn asks(
         &self,
         operation: &Self::Operation,
-        _: &Principal,
+        caller: &Principal,
         scope: &Scope,
     ) -> Result<Vec<Ask>, ApiError> {
-        self.asks(operation, scope)
+        self.asks(operation, caller, scope)
     }
 
     async fn execute(

@@ -13,9 +13,13 @@
 mod accounts;
 mod aliases;
 mod authority;
+mod conditions;
 mod deletion;
 mod durability;
 mod encryption;
+mod grant_lists;
+mod grant_use;
+mod grants;
 mod keys;
 mod policies;
 mod records;

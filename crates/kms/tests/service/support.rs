@@ -77,6 +77,28 @@ impl Caller {
         }
     }
 
+    /// A session of a role with one identity policy.
+    pub fn session(role: &str, name: &str, statements: Value) -> Self {
+        let mut caller = Self::user(name, statements);
+        let principal = Arc::make_mut(&mut caller.principal);
+        principal.kind = PrincipalKind::AssumedRole;
+        principal.arn = format!("arn:aws:sts::{ACCOUNT}:assumed-role/{role}/{name}");
+        principal.user_id = format!("AROA{}:{name}", role.to_uppercase());
+        principal.role_arn = Some(format!("arn:aws:iam::{ACCOUNT}:role/{role}"));
+        caller
+    }
+
+    /// This caller with tags.
+    pub fn tagged(mut self, key: &str, value: &str) -> Self {
+        let principal = Arc::make_mut(&mut self.principal);
+        principal.tags.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    pub fn arn(&self) -> String {
+        self.principal.arn.clone()
+    }
+
     /// A user who may do all of KMS, as far as identity policies go.
     pub fn admin(name: &str) -> Self {
         Self::user(
@@ -217,7 +239,7 @@ impl Service {
         let scope = self.scope(&caller.principal.account, region);
         let asks = self
             .kms
-            .asks(&operation, &scope)
+            .asks(&operation, &caller.principal, &scope)
             .map_err(|error| refusal(error.code, error.message))?;
         let (principal, ambient) = (caller.principal.clone(), Context::new());
         policy::authorize(operation, &asks, principal, &caller.layers, &ambient)
@@ -356,4 +378,31 @@ pub fn delegates() -> Value {
         "Effect": "Allow", "Principal": { "AWS": format!("arn:aws:iam::{ACCOUNT}:root") },
         "Action": "kms:*", "Resource": "*",
     })
+}
+
+/// A grant that was just made.
+pub struct TestGrant {
+    pub id: String,
+    pub token: String,
+}
+
+impl Service {
+    /// A grant on a key, made by the root user.
+    pub async fn grant(&self, key: &TestKey, request: Value) -> TestGrant {
+        self.try_grant(&Caller::root(), key, request).await.unwrap()
+    }
+
+    pub async fn try_grant(
+        &self,
+        caller: &Caller,
+        key: &TestKey,
+        mut request: Value,
+    ) -> Result<TestGrant, Refusal> {
+        request["KeyId"] = json!(key.arn);
+        let made = self.call_as(caller, "CreateGrant", request).await?;
+        Ok(TestGrant {
+            id: text(&made["GrantId"]),
+            token: text(&made["GrantToken"]),
+        })
+    }
 }
