@@ -37,7 +37,7 @@ pub use kdf::{
     Argon2Cost, Argon2Variant, argon2, hkdf_sha256_expand, hkdf_sha256_extract, kbkdf_hmac_sha256,
     pbkdf2,
 };
-pub use mac::{hmac_sha256, hmac_sha256_verify};
+pub use mac::{MacAlgorithm, hmac, hmac_sha256, hmac_sha256_verify, hmac_verify};
 pub use process::harden;
 pub use secret::{Secret, SecretBytes};
 pub use sign::{Ed25519Key, RsaKey, ed25519_verify, rsa_pkcs1_sha256_verify};
