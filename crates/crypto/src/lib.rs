@@ -7,6 +7,7 @@
 //! | `secret` | [`Secret`] and [`SecretBytes`], the only places a secret lives |
 //! | `random` | the operating system's and AWS-LC's random bytes |
 //! | `hash`, `mac`, `kdf` | digests, HMAC, HKDF, PBKDF2, Argon2, SP 800-108 |
+//! | `key_wrap` | AES key wrap with padding |
 //! | `gcm`, `wrap` | AES-256-GCM under a key that is used once; records wrapped under a long-lived key |
 //! | `xts`, `evp` | AES-XTS over the sectors of a disk, and the calls into AWS-LC for it |
 //! | `sign` | Ed25519 and RSA PKCS#1 v1.5 signatures |
@@ -20,6 +21,7 @@ mod evp;
 mod gcm;
 mod hash;
 mod kdf;
+mod key_wrap;
 mod mac;
 mod memory;
 mod process;
@@ -37,6 +39,7 @@ pub use kdf::{
     Argon2Cost, Argon2Variant, argon2, hkdf_sha256_expand, hkdf_sha256_extract, kbkdf_hmac_sha256,
     pbkdf2,
 };
+pub use key_wrap::{aes_key_unwrap, aes_key_wrap};
 pub use mac::{MacAlgorithm, hmac, hmac_sha256, hmac_sha256_verify, hmac_verify};
 pub use process::harden;
 pub use secret::{Secret, SecretBytes};
