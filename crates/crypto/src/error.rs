@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::KeyPairSpec;
+
 /// A primitive that could not be carried out. No variant holds anything secret.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -47,6 +49,22 @@ pub enum Error {
     /// A private or public key that cannot be parsed or breaks its algorithm's rules.
     #[error("this is not a usable {0} key")]
     BadKey(&'static str),
+    /// A private or public half that is not a sound key of the specification it is meant for.
+    #[error("this is not a usable {spec} key: {why}")]
+    UnfitKey {
+        /// What it was to be.
+        spec: KeyPairSpec,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// An operation, or a form of message, that keys of this specification do not have.
+    #[error("{spec} keys do not take {what}")]
+    WrongKind {
+        /// The key's specification.
+        spec: KeyPairSpec,
+        /// What was asked of it.
+        what: &'static str,
+    },
 
     // --- the machine's fault ---
     /// No memory for a secret.

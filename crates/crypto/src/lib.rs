@@ -10,24 +10,35 @@
 //! | `key_wrap` | AES key wrap with padding |
 //! | `gcm`, `wrap` | AES-256-GCM under a key that is used once; records wrapped under a long-lived key |
 //! | `xts`, `evp` | AES-XTS over the sectors of a disk, and the calls into AWS-LC for it |
+//! | `keypair`, `public_key` | key pairs of every kind: made, read and written |
+//! | `signature`, `oaep`, `agreement`, `kem`, `transport` | what is done with one |
+//! | `pkey` | the calls into AWS-LC for them |
 //! | `sign` | Ed25519 and RSA PKCS#1 v1.5 signatures |
 //! | `process` | keeping the process's memory out of core dumps and debuggers |
 //!
-//! `unsafe` is found in `memory`, `arena`, `evp` and the one call in `kdf` that has to write its output in place.
+//! `unsafe` is found in `memory`, `arena`, `evp`, `pkey` and the one call in `kdf` that has to write its output in place.
 
+mod agreement;
 mod arena;
 mod error;
 mod evp;
 mod gcm;
 mod hash;
 mod kdf;
+mod kem;
 mod key_wrap;
+mod keypair;
 mod mac;
 mod memory;
+mod oaep;
+mod pkey;
 mod process;
+mod public_key;
 pub mod random;
 mod secret;
 mod sign;
+mod signature;
+mod transport;
 mod wrap;
 mod xts;
 
@@ -40,9 +51,14 @@ pub use kdf::{
     pbkdf2,
 };
 pub use key_wrap::{aes_key_unwrap, aes_key_wrap};
+pub use keypair::{KeyPair, KeyPairSpec};
 pub use mac::{MacAlgorithm, hmac, hmac_sha256, hmac_sha256_verify, hmac_verify};
+pub use oaep::Oaep;
 pub use process::harden;
+pub use public_key::PublicKey;
 pub use secret::{Secret, SecretBytes};
 pub use sign::{Ed25519Key, RsaKey, ed25519_verify, rsa_pkcs1_sha256_verify};
+pub use signature::{Message, Sha2, SigningAlgorithm};
+pub use transport::TransportAlgorithm;
 pub use wrap::WrappingKey;
 pub use xts::{XtsCipher, XtsKey};
