@@ -4,6 +4,7 @@
 //! ([`Request::parameters`]). It is then a [`Read`], answered from memory, or a [`Mutation`], which plans its changes
 //! and leaves it to the service to make them durable.
 
+use crypto::KeyPairSpec;
 use policy::Ask;
 use serde_json::Value;
 use trail::Resource;
@@ -20,6 +21,13 @@ pub(crate) trait Request {
 
     /// What was asked, for the trail: only what is named here is ever recorded.
     fn parameters(&self) -> Value;
+
+    /// The key pair that is to be made for the operation, once nothing can be said against it any more. Making one
+    /// takes long: the service does it before the operation's turn, where it holds up nobody, and hands it over on the
+    /// desk. All is checked again then.
+    fn pair(&self, _: &Desk<'_>) -> Result<Option<KeyPairSpec>, ApiError> {
+        Ok(None)
+    }
 }
 
 /// An operation that changes nothing.
@@ -74,6 +82,7 @@ pub(crate) fn kind(operation: &Operation) -> Kind<'_> {
         O::GenerateDataKeyWithoutPlaintext(request) => Kind::Read(request),
         O::GenerateRandom(request) => Kind::Read(request),
         O::GetKeyPolicy(request) => Kind::Read(request),
+        O::GetPublicKey(request) => Kind::Read(request),
         O::ListAliases(request) => Kind::Read(request),
         O::ListKeyPolicies(request) => Kind::Read(request),
         O::ListKeys(request) => Kind::Read(request),
@@ -106,7 +115,6 @@ pub(crate) fn kind(operation: &Operation) -> Kind<'_> {
         | O::GetKeyLastUsage(_)
         | O::GetKeyRotationStatus(_)
         | O::GetParametersForImport(_)
-        | O::GetPublicKey(_)
         | O::ImportKeyMaterial(_)
         | O::ListGrants(_)
         | O::ListKeyRotations(_)

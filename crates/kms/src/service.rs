@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crypto::WrappingKey;
+use crypto::{KeyPair, WrappingKey};
 use jiff::Timestamp;
 use policy::{Ask, Authorized};
 use serde_json::Value;
@@ -17,6 +17,7 @@ use crate::keyring::Keyring;
 use crate::load::{self, Loaded, OpenError};
 use crate::names::AccountId;
 use crate::operation::{Kind, Plan, kind};
+use crate::pairs::Mill;
 use crate::sweep::{self, Swept};
 
 /// The resource type of a key, as the trail's `resources` have it.
@@ -38,6 +39,7 @@ pub(crate) struct Shared {
     pub(crate) ring: RwLock<Keyring>,
     /// Whoever holds it may change keys: mutations are planned and made one at a time.
     pub(crate) turn: tokio::sync::Mutex<()>,
+    mill: Mill,
     damaged: Vec<String>,
 }
 
@@ -65,6 +67,7 @@ impl Kms {
             account,
             ring,
             turn,
+            mill: Mill::new(),
             damaged,
         })))
     }
@@ -102,7 +105,7 @@ impl Kms {
         draft: Draft,
     ) -> Executed<Result<Response, ApiError>> {
         if Self::is_read_only(operation.operation()) {
-            return self.0.read(&operation, scope, draft);
+            return self.0.read(&operation, scope, draft).await;
         }
         // A task of its own: a caller who hangs up between the store's commit and its taking over into memory must not
         // leave the two apart.
@@ -134,25 +137,61 @@ impl Shared {
         Desk::new(&self.ring, &self.root, self.account, scope, leave)
     }
 
-    fn read(
+    async fn read(
         &self,
         operation: &Authorized<Operation>,
         scope: &Scope,
         draft: Draft,
     ) -> Executed<Result<Response, ApiError>> {
         let resources = resources(operation.resources(), self.account);
-        let answer = self.desk(scope, Some(leave(operation))).and_then(|desk| {
-            match kind(operation.operation()) {
-                Kind::Read(read) => read.read(&desk),
-                Kind::Mutation(_) => Err(faults::internal("A mutation was taken for a read.")),
-            }
-        });
+        let answer = match self.pair(operation, scope).await {
+            Ok(pair) => self.answer(operation, scope, pair),
+            Err(error) => Err(error),
+        };
         match answer {
             Ok(response) => Executed {
                 answer: Ok(response),
                 entry: Entry::Unwritten(draft.succeeded(None, resources)),
             },
             Err(error) => failed(error, draft, resources),
+        }
+    }
+
+    /// The view of an operation that has leave.
+    fn desk_of<'a>(
+        &'a self,
+        operation: &'a Authorized<Operation>,
+        scope: &Scope,
+        pair: Option<KeyPair>,
+    ) -> Result<Desk<'a>, ApiError> {
+        let desk = self.desk(scope, Some(leave(operation)))?;
+        Ok(desk.with_pair(pair))
+    }
+
+    fn answer(
+        &self,
+        operation: &Authorized<Operation>,
+        scope: &Scope,
+        pair: Option<KeyPair>,
+    ) -> Result<Response, ApiError> {
+        match kind(operation.operation()) {
+            Kind::Read(read) => read.read(&self.desk_of(operation, scope, pair)?),
+            Kind::Mutation(_) => Err(faults::internal("A mutation was taken for a read.")),
+        }
+    }
+
+    /// Makes the key pair that the operation needs, if it needs one.
+    async fn pair(
+        &self,
+        operation: &Authorized<Operation>,
+        scope: &Scope,
+    ) -> Result<Option<KeyPair>, ApiError> {
+        let desk = self.desk_of(operation, scope, None)?;
+        let wanted = kind(operation.operation()).request().pair(&desk)?;
+        drop(desk);
+        match wanted {
+            Some(spec) => self.mill.make(spec).await.map(Some),
+            None => Ok(None),
         }
     }
 
@@ -163,8 +202,12 @@ impl Shared {
         draft: Draft,
     ) -> Executed<Result<Response, ApiError>> {
         let mut resources = resources(operation.resources(), self.account);
+        let pair = match self.pair(operation, scope).await {
+            Ok(pair) => pair,
+            Err(error) => return failed(error, draft, resources),
+        };
         let _turn = self.turn.lock().await;
-        let plan = match self.plan(operation, scope) {
+        let plan = match self.plan(operation, scope, pair) {
             Ok(plan) => plan,
             Err(error) => return failed(error, draft, resources),
         };
@@ -185,9 +228,14 @@ impl Shared {
         }
     }
 
-    fn plan(&self, operation: &Authorized<Operation>, scope: &Scope) -> Result<Plan, ApiError> {
+    fn plan(
+        &self,
+        operation: &Authorized<Operation>,
+        scope: &Scope,
+        pair: Option<KeyPair>,
+    ) -> Result<Plan, ApiError> {
         match kind(operation.operation()) {
-            Kind::Mutation(mutation) => mutation.plan(&self.desk(scope, Some(leave(operation)))?),
+            Kind::Mutation(mutation) => mutation.plan(&self.desk_of(operation, scope, pair)?),
             Kind::Read(_) => Err(faults::internal("A read was taken for a mutation.")),
         }
     }
