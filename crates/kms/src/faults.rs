@@ -2,7 +2,7 @@
 
 use store::StoreError;
 use wire::ApiError;
-use wire::kms::{KeySpec, KeyUsageType, errors as codes};
+use wire::kms::{KeySpec, KeyUsageType, MessageType, errors as codes};
 
 use crate::limits;
 use crate::names::{AliasArn, KeyArn};
@@ -135,6 +135,35 @@ pub(crate) fn plaintext_too_long(algorithm: &str, spec: KeySpec, bytes: usize) -
         "Algorithm {algorithm} and key spec {} cannot encrypt data larger than {bytes} bytes.",
         spec.as_str()
     ))
+}
+
+/// A message type that keys of this spec do not sign.
+pub(crate) fn message_type_of_spec(message: MessageType, spec: KeySpec) -> ApiError {
+    validation(format!(
+        "Message type {} is incompatible with key spec {}.",
+        message.as_str(),
+        spec.as_str()
+    ))
+}
+
+/// A message type that an algorithm does not sign.
+pub(crate) fn message_type_of_algorithm(message: MessageType, algorithm: &str) -> ApiError {
+    validation(format!(
+        "Message type {} is incompatible with algorithm {algorithm}.",
+        message.as_str()
+    ))
+}
+
+/// A digest that is not one of the algorithm's.
+pub(crate) fn digest_length(algorithm: &str) -> ApiError {
+    validation(format!(
+        "Digest is invalid length for algorithm {algorithm}."
+    ))
+}
+
+/// A signature that does not verify, for whatever reason: one answer, without a message.
+pub(crate) fn invalid_signature() -> ApiError {
+    codes::KMS_INVALID_SIGNATURE_EXCEPTION.because("")
 }
 
 /// The public half of a key that has none. AWS gives no message either.

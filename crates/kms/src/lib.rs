@@ -11,7 +11,7 @@
 //! | `service` | one request's way through |
 //! | `operation` | the frame of an operation, and the table of all of them |
 //! | `create`, `describe`, `aliases`, `encrypt`, `data_keys`, `random`, `policies`, `lifecycle`, `grants` | the operations, by family |
-//! | `public_key` | those of key pairs and HMAC keys |
+//! | `signing`, `public_key` | those of key pairs and HMAC keys |
 //! | `unserved` | the operations that are not served, and the answer to them |
 //! | `states` | the table of key states |
 //! | `specs` | the table of key specs, usages and algorithms |
@@ -50,6 +50,7 @@ mod public_key;
 mod random;
 mod record;
 mod service;
+mod signing;
 mod specs;
 mod states;
 mod sweep;

@@ -86,6 +86,8 @@ pub(crate) fn kind(operation: &Operation) -> Kind<'_> {
         O::ListAliases(request) => Kind::Read(request),
         O::ListKeyPolicies(request) => Kind::Read(request),
         O::ListKeys(request) => Kind::Read(request),
+        O::Sign(request) => Kind::Read(request),
+        O::Verify(request) => Kind::Read(request),
 
         O::CancelKeyDeletion(request) => Kind::Mutation(request),
         O::CreateAlias(request) => Kind::Mutation(request),
@@ -125,13 +127,11 @@ pub(crate) fn kind(operation: &Operation) -> Kind<'_> {
         | O::RetireGrant(_)
         | O::RevokeGrant(_)
         | O::RotateKeyOnDemand(_)
-        | O::Sign(_)
         | O::TagResource(_)
         | O::UntagResource(_)
         | O::UpdateCustomKeyStore(_)
         | O::UpdateKeyDescription(_)
         | O::UpdatePrimaryRegion(_)
-        | O::Verify(_)
         | O::VerifyMac(_) => Kind::Read(operation),
     }
 }

@@ -21,6 +21,7 @@ mod policies;
 mod public_key;
 mod records;
 mod rsa;
+mod signing;
 mod specs;
 mod states;
 mod support;
