@@ -166,6 +166,11 @@ pub(crate) fn invalid_signature() -> ApiError {
     codes::KMS_INVALID_SIGNATURE_EXCEPTION.because("")
 }
 
+/// A MAC that does not verify: one answer, without a message.
+pub(crate) fn invalid_mac() -> ApiError {
+    codes::KMS_INVALID_MAC_EXCEPTION.because("")
+}
+
 /// The public half of a key that has none. AWS gives no message either.
 pub(crate) fn no_public_half() -> ApiError {
     unsupported("")

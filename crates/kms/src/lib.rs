@@ -11,7 +11,7 @@
 //! | `service` | one request's way through |
 //! | `operation` | the frame of an operation, and the table of all of them |
 //! | `create`, `describe`, `aliases`, `encrypt`, `data_keys`, `random`, `policies`, `lifecycle`, `grants` | the operations, by family |
-//! | `signing`, `public_key` | those of key pairs and HMAC keys |
+//! | `signing`, `macs`, `public_key` | those of key pairs and HMAC keys |
 //! | `unserved` | the operations that are not served, and the answer to them |
 //! | `states` | the table of key states |
 //! | `specs` | the table of key specs, usages and algorithms |
@@ -40,6 +40,7 @@ mod keyring;
 mod lifecycle;
 pub mod limits;
 mod load;
+mod macs;
 pub mod names;
 mod operation;
 mod page;

@@ -80,6 +80,7 @@ pub(crate) fn kind(operation: &Operation) -> Kind<'_> {
         O::Encrypt(request) => Kind::Read(request),
         O::GenerateDataKey(request) => Kind::Read(request),
         O::GenerateDataKeyWithoutPlaintext(request) => Kind::Read(request),
+        O::GenerateMac(request) => Kind::Read(request),
         O::GenerateRandom(request) => Kind::Read(request),
         O::GetKeyPolicy(request) => Kind::Read(request),
         O::GetPublicKey(request) => Kind::Read(request),
@@ -88,6 +89,7 @@ pub(crate) fn kind(operation: &Operation) -> Kind<'_> {
         O::ListKeys(request) => Kind::Read(request),
         O::Sign(request) => Kind::Read(request),
         O::Verify(request) => Kind::Read(request),
+        O::VerifyMac(request) => Kind::Read(request),
 
         O::CancelKeyDeletion(request) => Kind::Mutation(request),
         O::CreateAlias(request) => Kind::Mutation(request),
@@ -113,7 +115,6 @@ pub(crate) fn kind(operation: &Operation) -> Kind<'_> {
         | O::Encapsulate(_)
         | O::GenerateDataKeyPair(_)
         | O::GenerateDataKeyPairWithoutPlaintext(_)
-        | O::GenerateMac(_)
         | O::GetKeyLastUsage(_)
         | O::GetKeyRotationStatus(_)
         | O::GetParametersForImport(_)
@@ -131,7 +132,6 @@ pub(crate) fn kind(operation: &Operation) -> Kind<'_> {
         | O::UntagResource(_)
         | O::UpdateCustomKeyStore(_)
         | O::UpdateKeyDescription(_)
-        | O::UpdatePrimaryRegion(_)
-        | O::VerifyMac(_) => Kind::Read(operation),
+        | O::UpdatePrimaryRegion(_) => Kind::Read(operation),
     }
 }

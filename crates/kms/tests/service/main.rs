@@ -16,6 +16,7 @@ mod deletion;
 mod durability;
 mod encryption;
 mod keys;
+mod macs;
 mod openssl;
 mod policies;
 mod public_key;
