@@ -171,6 +171,11 @@ pub(crate) fn invalid_mac() -> ApiError {
     codes::KMS_INVALID_MAC_EXCEPTION.because("")
 }
 
+/// A peer's public key that is no point on the key's own curve.
+pub(crate) fn bad_peer() -> ApiError {
+    validation("PublicKey is not a DER-encoded public key on the same curve as the KMS key.")
+}
+
 /// The public half of a key that has none. AWS gives no message either.
 pub(crate) fn no_public_half() -> ApiError {
     unsupported("")

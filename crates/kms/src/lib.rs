@@ -11,7 +11,7 @@
 //! | `service` | one request's way through |
 //! | `operation` | the frame of an operation, and the table of all of them |
 //! | `create`, `describe`, `aliases`, `encrypt`, `data_keys`, `random`, `policies`, `lifecycle`, `grants` | the operations, by family |
-//! | `signing`, `macs`, `public_key` | those of key pairs and HMAC keys |
+//! | `signing`, `macs`, `public_key`, `agreement`, `encapsulation` | those of key pairs and HMAC keys |
 //! | `unserved` | the operations that are not served, and the answer to them |
 //! | `states` | the table of key states |
 //! | `specs` | the table of key specs, usages and algorithms |
@@ -22,6 +22,7 @@
 //! | `record`, `load`, `commit`, `sweep` | keys in the store: their format, opening, changing, deleting |
 //! | `faults`, `limits` | every refusal, every bound |
 
+mod agreement;
 mod aliases;
 mod backing;
 mod cipher;
@@ -32,6 +33,7 @@ mod create;
 mod data_keys;
 mod describe;
 mod desk;
+mod encapsulation;
 mod encrypt;
 mod faults;
 mod grants;

@@ -75,8 +75,11 @@ impl<'a> Kind<'a> {
 pub(crate) fn kind(operation: &Operation) -> Kind<'_> {
     use Operation as O;
     match operation {
+        O::Decapsulate(request) => Kind::Read(request),
         O::Decrypt(request) => Kind::Read(request),
+        O::DeriveSharedSecret(request) => Kind::Read(request),
         O::DescribeKey(request) => Kind::Read(request),
+        O::Encapsulate(request) => Kind::Read(request),
         O::Encrypt(request) => Kind::Read(request),
         O::GenerateDataKey(request) => Kind::Read(request),
         O::GenerateDataKeyWithoutPlaintext(request) => Kind::Read(request),
@@ -104,15 +107,12 @@ pub(crate) fn kind(operation: &Operation) -> Kind<'_> {
         O::ConnectCustomKeyStore(_)
         | O::CreateCustomKeyStore(_)
         | O::CreateGrant(_)
-        | O::Decapsulate(_)
         | O::DeleteCustomKeyStore(_)
         | O::DeleteImportedKeyMaterial(_)
-        | O::DeriveSharedSecret(_)
         | O::DescribeCustomKeyStores(_)
         | O::DisableKeyRotation(_)
         | O::DisconnectCustomKeyStore(_)
         | O::EnableKeyRotation(_)
-        | O::Encapsulate(_)
         | O::GenerateDataKeyPair(_)
         | O::GenerateDataKeyPairWithoutPlaintext(_)
         | O::GetKeyLastUsage(_)

@@ -10,10 +10,12 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod agreement;
 mod aliases;
 mod authority;
 mod deletion;
 mod durability;
+mod encapsulation;
 mod encryption;
 mod keys;
 mod macs;
