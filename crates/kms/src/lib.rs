@@ -11,7 +11,7 @@
 //! | `service` | one request's way through |
 //! | `operation` | the frame of an operation, and the table of all of them |
 //! | `create`, `describe`, `aliases`, `encrypt`, `data_keys`, `random`, `policies`, `lifecycle`, `grants` | the operations, by family |
-//! | `signing`, `macs`, `public_key`, `agreement`, `encapsulation` | those of key pairs and HMAC keys |
+//! | `signing`, `macs`, `public_key`, `agreement`, `encapsulation`, `data_key_pairs` | those of key pairs and HMAC keys |
 //! | `unserved` | the operations that are not served, and the answer to them |
 //! | `states` | the table of key states |
 //! | `specs` | the table of key specs, usages and algorithms |
@@ -30,6 +30,7 @@ pub mod ciphertext;
 mod commit;
 pub mod context;
 mod create;
+mod data_key_pairs;
 mod data_keys;
 mod describe;
 mod desk;

@@ -82,6 +82,8 @@ pub(crate) fn kind(operation: &Operation) -> Kind<'_> {
         O::Encapsulate(request) => Kind::Read(request),
         O::Encrypt(request) => Kind::Read(request),
         O::GenerateDataKey(request) => Kind::Read(request),
+        O::GenerateDataKeyPair(request) => Kind::Read(request),
+        O::GenerateDataKeyPairWithoutPlaintext(request) => Kind::Read(request),
         O::GenerateDataKeyWithoutPlaintext(request) => Kind::Read(request),
         O::GenerateMac(request) => Kind::Read(request),
         O::GenerateRandom(request) => Kind::Read(request),
@@ -113,8 +115,6 @@ pub(crate) fn kind(operation: &Operation) -> Kind<'_> {
         | O::DisableKeyRotation(_)
         | O::DisconnectCustomKeyStore(_)
         | O::EnableKeyRotation(_)
-        | O::GenerateDataKeyPair(_)
-        | O::GenerateDataKeyPairWithoutPlaintext(_)
         | O::GetKeyLastUsage(_)
         | O::GetKeyRotationStatus(_)
         | O::GetParametersForImport(_)

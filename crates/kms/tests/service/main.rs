@@ -13,6 +13,7 @@
 mod agreement;
 mod aliases;
 mod authority;
+mod data_key_pairs;
 mod deletion;
 mod durability;
 mod encapsulation;
@@ -28,3 +29,4 @@ mod signing;
 mod specs;
 mod states;
 mod support;
+mod usages;

@@ -225,6 +225,12 @@ async fn a_pair_has_no_data_keys_under_it() {
     for (operation, member, value) in [
         ("GenerateDataKey", "KeySpec", "AES_256"),
         ("GenerateDataKeyWithoutPlaintext", "KeySpec", "AES_256"),
+        ("GenerateDataKeyPair", "KeyPairSpec", "RSA_2048"),
+        (
+            "GenerateDataKeyPairWithoutPlaintext",
+            "KeyPairSpec",
+            "RSA_2048",
+        ),
     ] {
         let request = json!({ "KeyId": key.id, member: value });
         let refused = service.call(operation, request).await;
