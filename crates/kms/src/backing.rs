@@ -3,12 +3,13 @@
 //! They are unwrapped for the length of one operation and then wiped, so that the memory of a running service holds
 //! one long-lived secret, the root key.
 
-use crypto::{Secret, WrappingKey};
+use crypto::{KeyPair, SecretBytes, WrappingKey};
 use jiff::Timestamp;
 use wire::kms::{KeySpec, KeyUsageType, OriginType};
 
 use crate::ciphertext::BackingVersion;
 use crate::names::KeyArn;
+use crate::specs::{self, Shape};
 
 /// What a record is that the root key wraps under this label: part of every derived wrapping key.
 const WRAP_LABEL: &[u8] = b"kluis/kms/backing-key/v1";
@@ -26,13 +27,31 @@ pub(crate) struct Purpose {
     pub(crate) origin: OriginType,
 }
 
-impl Purpose {
-    /// A symmetric encryption key whose material is made here.
-    pub(crate) const SYMMETRIC: Self = Self {
-        spec: KeySpec::SymmetricDefault,
-        usage: KeyUsageType::EncryptDecrypt,
-        origin: OriginType::AwsKms,
-    };
+/// Key material in the clear, about to be wrapped.
+#[derive(Clone, Copy)]
+pub(crate) struct Material<'a> {
+    /// Random bytes, or the private half of a pair as PKCS#8.
+    pub(crate) secret: &'a SecretBytes,
+    /// The public half of a pair: `SubjectPublicKeyInfo`, DER.
+    pub(crate) public: Option<&'a [u8]>,
+}
+
+impl<'a> Material<'a> {
+    /// The material of a key that is no pair.
+    pub(crate) fn of_bytes(secret: &'a SecretBytes) -> Self {
+        Self {
+            secret,
+            public: None,
+        }
+    }
+
+    /// The material of a pair.
+    pub(crate) fn of_pair(pair: &'a KeyPair) -> Self {
+        Self {
+            secret: pair.pkcs8(),
+            public: Some(pair.public().spki()),
+        }
+    }
 }
 
 /// One version of a key's secret, wrapped.
@@ -46,13 +65,16 @@ pub(crate) struct BackingKey {
     pub(crate) material_id: Box<str>,
     /// The secret under the root key.
     pub(crate) wrapped: Box<[u8]>,
+    /// A pair's public half, in the clear and authenticated by the wrapping: who needs it alone unwraps nothing.
+    pub(crate) public: Option<Box<[u8]>>,
 }
 
 impl BackingKey {
-    /// Makes a fresh backing key of the key `arn`.
+    /// Makes a fresh backing key of the key `arn`, of random bytes. A pair is made ahead, and wrapped by [`Self::wrap`].
     ///
     /// # Errors
-    /// Those of `crypto`: no memory for a secret, no randomness.
+    /// [`crypto::Error::BadKey`] for a key whose secret is a pair; those of `crypto`: no memory for a secret, no
+    /// randomness.
     pub(crate) fn generate(
         root: &WrappingKey,
         arn: &KeyArn,
@@ -60,37 +82,59 @@ impl BackingKey {
         version: BackingVersion,
         now: Timestamp,
     ) -> Result<Self, crypto::Error> {
-        let secret = Secret::<32>::random()?;
-        let header = header(arn, purpose, version);
-        let wrapped = root.wrap(WRAP_LABEL, &header, &[], secret.danger_expose())?;
-        let name = crypto::kbkdf_hmac_sha256(&secret, MATERIAL_ID_LABEL, &[&header])?;
-        let material_id = hex::encode(name.danger_expose());
+        let Some(Shape::Bytes(length)) = specs::shape(purpose.spec) else {
+            return Err(crypto::Error::BadKey("symmetric"));
+        };
+        let secret = SecretBytes::random(length)?;
+        let material = Material::of_bytes(&secret);
+        Self::wrap(root, arn, purpose, version, material, now)
+    }
+
+    /// Wraps material for the key `arn`.
+    ///
+    /// # Errors
+    /// Those of `crypto`: no memory for a secret, no randomness.
+    pub(crate) fn wrap(
+        root: &WrappingKey,
+        arn: &KeyArn,
+        purpose: Purpose,
+        version: BackingVersion,
+        material: Material<'_>,
+        now: Timestamp,
+    ) -> Result<Self, crypto::Error> {
+        let header = header(arn, purpose, version, material.public);
+        let secret = material.secret.danger_expose();
         Ok(Self {
             version,
             created: now,
-            material_id: material_id.into(),
-            wrapped: wrapped.into(),
+            material_id: material_id(secret, &header)?.into(),
+            wrapped: root.wrap(WRAP_LABEL, &header, &[], secret)?.into(),
+            public: material.public.map(Into::into),
         })
     }
 
     /// The secret.
     ///
     /// # Errors
-    /// [`crypto::Error::NotAuthentic`] when record, key, purpose or root key is not the one that it was wrapped with.
+    /// [`crypto::Error::NotAuthentic`] when record, key, purpose, public half or root key is not the one that it was
+    /// wrapped with.
     pub(crate) fn unwrap(
         &self,
         root: &WrappingKey,
         arn: &KeyArn,
         purpose: Purpose,
-    ) -> Result<Secret<32>, crypto::Error> {
-        let secret = root.unwrap(
-            WRAP_LABEL,
-            &header(arn, purpose, self.version),
-            &[],
-            &self.wrapped,
-        )?;
-        Secret::try_from(&secret)
+    ) -> Result<SecretBytes, crypto::Error> {
+        let header = header(arn, purpose, self.version, self.public.as_deref());
+        root.unwrap(WRAP_LABEL, &header, &[], &self.wrapped)
     }
+}
+
+/// The public name of a secret. An HMAC key must never be a key of HMAC for anything but its owner's messages, so the
+/// name is derived from an extract of the secret and not under the secret itself.
+fn material_id(secret: &[u8], header: &[u8]) -> Result<String, crypto::Error> {
+    let extract = crypto::hkdf_sha256_extract(MATERIAL_ID_LABEL, secret)?;
+    let name = crypto::kbkdf_hmac_sha256(&extract, MATERIAL_ID_LABEL, &[header])?;
+    Ok(hex::encode(name.danger_expose()))
 }
 
 impl std::fmt::Debug for BackingKey {
@@ -103,17 +147,24 @@ impl std::fmt::Debug for BackingKey {
 
 /// What a wrapped backing key belongs to: each field with its length before it, so that no two keys share one. The ARN
 /// carries region, account and id.
-fn header(arn: &KeyArn, purpose: Purpose, version: BackingVersion) -> Vec<u8> {
+fn header(
+    arn: &KeyArn,
+    purpose: Purpose,
+    version: BackingVersion,
+    public: Option<&[u8]>,
+) -> Vec<u8> {
     let arn = arn.to_string();
+    let version = version.number().to_be_bytes();
     let fields: [&[u8]; 5] = [
         arn.as_bytes(),
         purpose.spec.as_str().as_bytes(),
         purpose.usage.as_str().as_bytes(),
         purpose.origin.as_str().as_bytes(),
-        &version.number().to_be_bytes(),
+        &version,
     ];
     fields
-        .iter()
+        .into_iter()
+        .chain(public)
         .flat_map(|field| {
             (field.len() as u64)
                 .to_be_bytes()

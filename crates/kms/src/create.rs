@@ -3,31 +3,32 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crypto::KeyPairSpec;
 use policy::{Ask, Context};
 use serde_json::{Value, json};
 use trail::Resource;
 use uuid::Uuid;
 use wire::ApiError;
 use wire::kms::{
-    CreateKeyRequest, CreateKeyResponse, CustomerMasterKeySpec, KeySpec, KeyUsageType, OriginType,
-    Response, Tag,
+    CreateKeyRequest, CreateKeyResponse, KeySpec, KeyUsageType, OriginType, Response, Tag,
 };
 
-use crate::backing::{BackingKey, Purpose};
+use crate::backing::{BackingKey, Material, Purpose};
 use crate::ciphertext::BackingVersion;
 use crate::desk::Desk;
 use crate::key::{Key, Lifecycle};
 use crate::keyring::Change;
-use crate::names::KeyId;
+use crate::names::{KeyArn, KeyId};
 use crate::operation::{Mutation, Plan, Request};
 use crate::parameters::Parameters;
+use crate::specs::{self, Shape};
 use crate::{KEY_RESOURCE, describe, faults, limits, policies};
 
 impl Request for CreateKeyRequest {
     fn asks(&self, desk: &Desk<'_>) -> Result<Vec<Ask>, ApiError> {
         let mut context = desk.context();
-        context.set("kms:KeySpec", self.spec());
-        context.set("kms:KeyUsage", self.usage());
+        context.set("kms:KeySpec", self.spec().as_str());
+        context.set("kms:KeyUsage", self.usage().as_str());
         context.set(
             "kms:KeyOrigin",
             self.origin.unwrap_or(OriginType::AwsKms).as_str(),
@@ -58,9 +59,9 @@ impl Request for CreateKeyRequest {
                 "description",
                 self.description.as_deref().unwrap_or_default(),
             )
-            .with("keySpec", self.spec())
-            .with("customerMasterKeySpec", self.spec())
-            .with("keyUsage", self.usage())
+            .with("keySpec", self.spec().as_str())
+            .with("customerMasterKeySpec", self.spec().as_str())
+            .with("keyUsage", self.usage().as_str())
             .with("origin", self.origin.unwrap_or(OriginType::AwsKms).as_str())
             .with("multiRegion", self.multi_region.unwrap_or_default())
             .with(
@@ -69,6 +70,14 @@ impl Request for CreateKeyRequest {
             )
             .maybe("tags", (!tags.is_empty()).then_some(tags))
             .into_value()
+    }
+
+    fn pair(&self, _: &Desk<'_>) -> Result<Option<KeyPairSpec>, ApiError> {
+        checked_tags(self.tags())?;
+        Ok(match specs::shape(self.purpose()?.spec) {
+            Some(Shape::Pair(spec)) => Some(spec),
+            Some(Shape::Bytes(_)) | None => None,
+        })
     }
 }
 
@@ -82,9 +91,7 @@ impl Mutation for CreateKeyRequest {
             ));
         }
         let arn = desk.key_arn(KeyId::single_region(Uuid::new_v4()));
-        let backing =
-            BackingKey::generate(desk.root, &arn, purpose, BackingVersion::FIRST, desk.now)
-                .map_err(|error| faults::crypto(&error))?;
+        let backing = first(desk, &arn, purpose)?;
         let mut key = Key {
             arn,
             purpose,
@@ -104,6 +111,19 @@ impl Mutation for CreateKeyRequest {
         }
         Ok(created(key))
     }
+}
+
+/// The first backing key of a new key.
+fn first(desk: &Desk<'_>, arn: &KeyArn, purpose: Purpose) -> Result<BackingKey, ApiError> {
+    let (root, version, now) = (desk.root, BackingVersion::FIRST, desk.now);
+    let made = match specs::shape(purpose.spec) {
+        Some(Shape::Pair(_)) => {
+            let pair = desk.take_pair()?;
+            BackingKey::wrap(root, arn, purpose, version, Material::of_pair(&pair), now)
+        }
+        Some(Shape::Bytes(_)) | None => BackingKey::generate(root, arn, purpose, version, now),
+    };
+    made.map_err(|error| faults::crypto(&error))
 }
 
 fn created(key: Key) -> Plan {
@@ -127,8 +147,8 @@ fn created(key: Key) -> Plan {
 /// What `CreateKey` reads out of its request.
 trait Wanted {
     fn tags(&self) -> &[Tag];
-    fn spec(&self) -> &'static str;
-    fn usage(&self) -> &'static str;
+    fn spec(&self) -> KeySpec;
+    fn usage(&self) -> KeyUsageType;
     fn purpose(&self) -> Result<Purpose, ApiError>;
 }
 
@@ -137,20 +157,13 @@ impl Wanted for CreateKeyRequest {
         self.tags.as_deref().unwrap_or_default()
     }
 
-    fn spec(&self) -> &'static str {
-        let old = self
-            .customer_master_key_spec
-            .map(CustomerMasterKeySpec::as_str);
-        self.key_spec
-            .map(KeySpec::as_str)
-            .or(old)
-            .unwrap_or(KeySpec::SymmetricDefault.as_str())
+    fn spec(&self) -> KeySpec {
+        let old = self.customer_master_key_spec.and_then(specs::of_old_name);
+        self.key_spec.or(old).unwrap_or(KeySpec::SymmetricDefault)
     }
 
-    fn usage(&self) -> &'static str {
-        self.key_usage
-            .unwrap_or(KeyUsageType::EncryptDecrypt)
-            .as_str()
+    fn usage(&self) -> KeyUsageType {
+        self.key_usage.unwrap_or(KeyUsageType::EncryptDecrypt)
     }
 
     fn purpose(&self) -> Result<Purpose, ApiError> {
@@ -158,19 +171,6 @@ impl Wanted for CreateKeyRequest {
             return Err(faults::validation(
                 "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. CustomerMasterKeySpec is deprecated.",
             ));
-        }
-        if self.spec() != Purpose::SYMMETRIC.spec.as_str() {
-            return Err(faults::unsupported(format!(
-                "Keys of spec {} are not offered. Use SYMMETRIC_DEFAULT.",
-                self.spec()
-            )));
-        }
-        if self.usage() != Purpose::SYMMETRIC.usage.as_str() {
-            return Err(faults::validation(format!(
-                "KeyUsage {} is not compatible with KeySpec {}",
-                self.usage(),
-                self.spec()
-            )));
         }
         if self.custom_key_store_id.is_some() || self.xks_key_id.is_some() {
             return Err(faults::unsupported("Custom key stores are not offered."));
@@ -188,7 +188,21 @@ impl Wanted for CreateKeyRequest {
                 "Multi-Region keys are not offered. Leave MultiRegion out.",
             ));
         }
-        Ok(Purpose::SYMMETRIC)
+        let (spec, usage) = (self.spec(), self.usage());
+        if self.key_usage.is_none() && spec != KeySpec::SymmetricDefault {
+            return Err(faults::usage_missing());
+        }
+        if specs::shape(spec).is_none() {
+            return Err(faults::no_sm2());
+        }
+        if specs::algorithms(spec, usage).is_none() {
+            return Err(faults::incompatible_usage(usage, spec));
+        }
+        Ok(Purpose {
+            spec,
+            usage,
+            origin: OriginType::AwsKms,
+        })
     }
 }
 

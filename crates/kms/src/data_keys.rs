@@ -5,15 +5,15 @@ use policy::Ask;
 use serde_json::Value;
 use wire::kms::{
     DataKeySpec, GenerateDataKeyRequest, GenerateDataKeyResponse,
-    GenerateDataKeyWithoutPlaintextRequest, GenerateDataKeyWithoutPlaintextResponse, Response,
+    GenerateDataKeyWithoutPlaintextRequest, GenerateDataKeyWithoutPlaintextResponse, KeySpec,
+    KeyUsageType, Response,
 };
 use wire::{ApiError, SensitiveBlob};
 
 use crate::cipher::{self, Pairs};
-use crate::desk::{Accept, Desk};
+use crate::desk::{Accept, Desk, Target};
 use crate::operation::{Read, Request};
 use crate::parameters::Parameters;
-use crate::states::Class;
 use crate::{faults, grants, limits};
 
 impl Request for GenerateDataKeyRequest {
@@ -31,7 +31,7 @@ impl Read for GenerateDataKeyRequest {
         if self.recipient.is_some() {
             return Err(faults::no_recipient());
         }
-        let made = self.wanted().generate(desk)?;
+        let made = self.wanted().generate(desk, "GenerateDataKey")?;
         Ok(Response::GenerateDataKey(GenerateDataKeyResponse {
             ciphertext_blob: Some(made.blob.into()),
             plaintext: Some(SensitiveBlob::copy_of(made.plaintext.danger_expose())),
@@ -55,7 +55,9 @@ impl Request for GenerateDataKeyWithoutPlaintextRequest {
 
 impl Read for GenerateDataKeyWithoutPlaintextRequest {
     fn read(&self, desk: &Desk<'_>) -> Result<Response, ApiError> {
-        let made = self.wanted().generate(desk)?;
+        let made = self
+            .wanted()
+            .generate(desk, "GenerateDataKeyWithoutPlaintext")?;
         Ok(Response::GenerateDataKeyWithoutPlaintext(
             GenerateDataKeyWithoutPlaintextResponse {
                 ciphertext_blob: Some(made.blob.into()),
@@ -131,15 +133,13 @@ impl Wanted<'_> {
             .into_value()
     }
 
-    fn generate(&self, desk: &Desk<'_>) -> Result<Made, ApiError> {
+    fn generate(&self, desk: &Desk<'_>, operation: &str) -> Result<Made, ApiError> {
         grants::check_tokens(desk, self.grant_tokens)?;
         let target = desk.find(self.key_id, Accept::KeyOrAlias)?;
         let length = self.length()?;
-        target.permits(Class::Use)?;
+        check_key(&target, operation)?;
         let context = cipher::canonical(self.context)?;
-        if self.dry_run == Some(true) {
-            return Err(faults::dry_run());
-        }
+        faults::stop_dry_run(self.dry_run)?;
         let plaintext = SecretBytes::random(length).map_err(|error| faults::crypto(&error))?;
         let (blob, material_id) =
             cipher::seal(desk, &target.key, &context, plaintext.danger_expose())?;
@@ -161,6 +161,16 @@ impl Wanted<'_> {
                 "Please specify either number of bytes or key spec.",
             )),
         }
+    }
+}
+
+/// Refuses a key that data keys cannot be under: any but a symmetric encryption key.
+pub(crate) fn check_key(target: &Target, operation: &str) -> Result<(), ApiError> {
+    target.serves(KeyUsageType::EncryptDecrypt, operation)?;
+    if target.key.purpose.spec == KeySpec::SymmetricDefault {
+        Ok(())
+    } else {
+        Err(faults::asymmetric_data_key())
     }
 }
 

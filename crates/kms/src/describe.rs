@@ -4,9 +4,10 @@ use policy::Ask;
 use serde_json::{Value, json};
 use wire::ApiError;
 use wire::kms::{
-    CustomerMasterKeySpec, DescribeKeyRequest, DescribeKeyResponse, EncryptionAlgorithmSpec,
-    KeyListEntry, KeyManagerType, KeyMetadata, KeyState as ApiState, ListKeysRequest,
-    ListKeysResponse, ResourceOwnerType, Response,
+    DescribeKeyRequest, DescribeKeyResponse, EncapsulationAlgorithmSpec, EncryptionAlgorithmSpec,
+    KeyAgreementAlgorithmSpec, KeyListEntry, KeyManagerType, KeyMetadata, KeySpec,
+    KeyState as ApiState, ListKeysRequest, ListKeysResponse, MacAlgorithmSpec, ResourceOwnerType,
+    Response, SigningAlgorithmSpec,
 };
 
 use crate::desk::{Accept, Desk};
@@ -16,7 +17,7 @@ use crate::operation::{Read, Request};
 use crate::page::Page;
 use crate::parameters::{Parameters, instant};
 use crate::states::{Class, KeyState};
-use crate::{faults, grants, limits};
+use crate::{faults, grants, limits, specs};
 
 impl Request for DescribeKeyRequest {
     fn asks(&self, desk: &Desk<'_>) -> Result<Vec<Ask>, ApiError> {
@@ -91,9 +92,34 @@ impl Read for ListKeysRequest {
     }
 }
 
+/// The algorithms of a key, member by member as answers show them: only those of its usage are there.
+pub(crate) struct Shown {
+    pub(crate) encryption: Option<Vec<EncryptionAlgorithmSpec>>,
+    pub(crate) signing: Option<Vec<SigningAlgorithmSpec>>,
+    pub(crate) mac: Option<Vec<MacAlgorithmSpec>>,
+    pub(crate) agreement: Option<Vec<KeyAgreementAlgorithmSpec>>,
+    pub(crate) encapsulation: Option<Vec<EncapsulationAlgorithmSpec>>,
+}
+
+/// The algorithms of a key.
+pub(crate) fn algorithms(key: &Key) -> Shown {
+    fn shown<T: Copy>(list: &[T]) -> Option<Vec<T>> {
+        (!list.is_empty()).then(|| list.to_vec())
+    }
+    let all = key.algorithms();
+    Shown {
+        encryption: shown(all.encryption),
+        signing: shown(all.signing),
+        mac: shown(all.mac),
+        agreement: shown(all.agreement),
+        encapsulation: shown(all.encapsulation),
+    }
+}
+
 /// A key as the API shows it.
 pub(crate) fn metadata(key: &Key) -> KeyMetadata {
     let state = key.state();
+    let algorithms = algorithms(key);
     KeyMetadata {
         aws_account_id: Some(key.arn.account.to_string()),
         key_id: key.arn.id.to_string(),
@@ -113,40 +139,64 @@ pub(crate) fn metadata(key: &Key) -> KeyMetadata {
         cloud_hsm_cluster_id: None,
         expiration_model: None,
         key_manager: Some(KeyManagerType::Customer),
-        customer_master_key_spec: Some(CustomerMasterKeySpec::SymmetricDefault),
+        customer_master_key_spec: specs::old_name(key.purpose.spec),
         key_spec: Some(key.purpose.spec),
-        encryption_algorithms: Some(vec![EncryptionAlgorithmSpec::SymmetricDefault]),
-        signing_algorithms: None,
-        key_agreement_algorithms: None,
-        encapsulation_algorithms: None,
+        encryption_algorithms: algorithms.encryption,
+        signing_algorithms: algorithms.signing,
+        key_agreement_algorithms: algorithms.agreement,
+        encapsulation_algorithms: algorithms.encapsulation,
         multi_region: Some(key.arn.id.is_multi_region()),
         multi_region_configuration: None,
         pending_deletion_window_in_days: None,
-        mac_algorithms: None,
+        mac_algorithms: algorithms.mac,
         xks_key_configuration: None,
-        current_key_material_id: key.current().map(|backing| backing.material_id.to_string()),
+        current_key_material_id: current_material(key).map(str::to_owned),
     }
+}
+
+/// The public name of the material that encrypts now: only keys that can have several show it.
+fn current_material(key: &Key) -> Option<&str> {
+    let rotates = key.purpose.spec == KeySpec::SymmetricDefault;
+    let current = key.current().filter(|_| rotates)?;
+    Some(&current.material_id)
 }
 
 /// A key as the trail shows it.
 pub(crate) fn for_trail(key: &Key) -> Value {
-    json!({
-        "aWSAccountId": key.arn.account.to_string(),
-        "keyId": key.arn.id.to_string(),
-        "arn": key.arn.to_string(),
-        "creationDate": instant(key.created),
-        "enabled": key.state() == KeyState::Enabled,
-        "description": key.description,
-        "keyUsage": key.purpose.usage.as_str(),
-        "keyState": key.state().as_str(),
-        "origin": key.purpose.origin.as_str(),
-        "keyManager": KeyManagerType::Customer.as_str(),
-        "customerMasterKeySpec": key.purpose.spec.as_str(),
-        "keySpec": key.purpose.spec.as_str(),
-        "encryptionAlgorithms": [EncryptionAlgorithmSpec::SymmetricDefault.as_str()],
-        "multiRegion": key.arn.id.is_multi_region(),
-        "currentKeyMaterialId": key.current().map(|backing| &*backing.material_id),
-    })
+    let algorithms = algorithms(key);
+    Parameters::default()
+        .with("aWSAccountId", key.arn.account.to_string())
+        .with("keyId", key.arn.id.to_string())
+        .with("arn", key.arn.to_string())
+        .with("creationDate", instant(key.created))
+        .with("enabled", key.state() == KeyState::Enabled)
+        .with("description", &*key.description)
+        .with("keyUsage", key.purpose.usage.as_str())
+        .with("keyState", key.state().as_str())
+        .with("origin", key.purpose.origin.as_str())
+        .with("keyManager", KeyManagerType::Customer.as_str())
+        .with("customerMasterKeySpec", key.purpose.spec.as_str())
+        .with("keySpec", key.purpose.spec.as_str())
+        .maybe(
+            "encryptionAlgorithms",
+            algorithms.encryption.map(|list| json!(list)),
+        )
+        .maybe(
+            "signingAlgorithms",
+            algorithms.signing.map(|list| json!(list)),
+        )
+        .maybe("macAlgorithms", algorithms.mac.map(|list| json!(list)))
+        .maybe(
+            "keyAgreementAlgorithms",
+            algorithms.agreement.map(|list| json!(list)),
+        )
+        .maybe(
+            "encapsulationAlgorithms",
+            algorithms.encapsulation.map(|list| json!(list)),
+        )
+        .with("multiRegion", key.arn.id.is_multi_region())
+        .maybe("currentKeyMaterialId", current_material(key))
+        .into_value()
 }
 
 /// A state as the wire's model has it.

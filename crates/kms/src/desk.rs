@@ -1,12 +1,15 @@
 //! What one request sees of the service: its region, its instant, and the keys that names in it stand for.
 
+use std::cell::Cell;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crypto::WrappingKey;
+use crypto::{KeyPair, SecretBytes, WrappingKey};
 use jiff::Timestamp;
 use policy::{Ask, Context, Policy, PolicyError, Principal, ResourcePolicy};
+use wire::kms::KeyUsageType;
 use wire::{ApiError, Scope};
 
+use crate::backing::BackingKey;
 use crate::key::{Alias, Key};
 use crate::keyring::{Keyring, Slot};
 use crate::names::{AliasArn, AliasName, Home, KeyArn, KeyId, KeyName, Region};
@@ -44,6 +47,20 @@ impl Target {
     pub(crate) fn permits(&self, class: Class) -> Result<(), ApiError> {
         faults::refuse(verdict(class, self.key.state()), &self.key.arn)
     }
+
+    /// Refuses to do cryptography with a key whose state does not allow it, or that is for something else.
+    pub(crate) fn serves(&self, usage: KeyUsageType, operation: &str) -> Result<(), ApiError> {
+        self.permits(Class::Use)?;
+        if self.key.purpose.usage == usage {
+            Ok(())
+        } else {
+            Err(faults::wrong_usage(
+                &self.key.arn,
+                self.key.purpose.usage,
+                operation,
+            ))
+        }
+    }
 }
 
 /// What a well-formed name leads to.
@@ -65,6 +82,8 @@ pub(crate) struct Desk<'a> {
     pub(crate) caller: &'a Principal,
     ring: &'a RwLock<Keyring>,
     leave: Option<&'a [String]>,
+    /// A key pair that was made ahead for this request.
+    pair: Cell<Option<KeyPair>>,
 }
 
 impl<'a> Desk<'a> {
@@ -91,7 +110,44 @@ impl<'a> Desk<'a> {
             caller,
             ring,
             leave,
+            pair: Cell::new(None),
         })
+    }
+
+    /// The same view with the key pair that the operation asked for (`Request::pair`).
+    pub(crate) fn with_pair(self, pair: Option<KeyPair>) -> Self {
+        self.pair.set(pair);
+        self
+    }
+
+    /// The key pair that was made for this request, once.
+    ///
+    /// # Errors
+    /// `KMSInternalException` when none was asked for.
+    pub(crate) fn take_pair(&self) -> Result<KeyPair, ApiError> {
+        self.pair
+            .take()
+            .ok_or_else(|| faults::internal("No key pair was made for the request. Try again."))
+    }
+
+    /// The secret of one of a key's backing keys.
+    ///
+    /// # Errors
+    /// `KeyUnavailableException` when it does not unwrap.
+    pub(crate) fn unwrap(&self, key: &Key, backing: &BackingKey) -> Result<SecretBytes, ApiError> {
+        key.unwrap(backing, self.root).map_err(|error| match error {
+            crypto::Error::NotAuthentic => faults::unavailable(&key.arn),
+            other => faults::crypto(&other),
+        })
+    }
+
+    /// The secret of a key's current backing key.
+    ///
+    /// # Errors
+    /// `KeyUnavailableException` when there is none or it does not unwrap.
+    pub(crate) fn secret(&self, key: &Key) -> Result<SecretBytes, ApiError> {
+        let backing = key.current().ok_or_else(|| faults::unavailable(&key.arn))?;
+        self.unwrap(key, backing)
     }
 
     /// Looks at the keyring. `look` must be short: it holds the lock.

@@ -5,27 +5,23 @@ use serde_json::Value;
 use wire::kms::errors::NOT_FOUND_EXCEPTION;
 use wire::kms::{
     DecryptRequest, DecryptResponse, DryRunModifierType, EncryptRequest, EncryptResponse,
-    EncryptionAlgorithmSpec, Response,
+    EncryptionAlgorithmSpec, KeyUsageType, Response,
 };
 use wire::{ApiError, SensitiveBlob};
 
-use crate::ciphertext::Blob;
-use crate::desk::{Accept, Desk, Located};
+use crate::cipher::{self, ALGORITHM, Method};
+use crate::desk::{Accept, Desk, Located, Target};
 use crate::names::KeyArn;
 use crate::operation::{Read, Request};
 use crate::parameters::Parameters;
-use crate::states::Class;
-use crate::{cipher, faults, grants, limits};
+use crate::{faults, grants};
 
 impl Request for EncryptRequest {
     fn asks(&self, desk: &Desk<'_>) -> Result<Vec<Ask>, ApiError> {
         let located = desk.locate(&self.key_id, Accept::KeyOrAlias)?;
-        Ok(vec![cipher::ask(
-            desk,
-            "kms:Encrypt",
-            &located,
-            self.encryption_context.as_ref(),
-        )])
+        let algorithm = self.encryption_algorithm.unwrap_or(ALGORITHM);
+        let context = cipher::context(desk, algorithm, self.encryption_context.as_ref());
+        Ok(vec![desk.key_ask("kms:Encrypt", &located, context)])
     }
 
     fn parameters(&self) -> Value {
@@ -42,23 +38,16 @@ impl Read for EncryptRequest {
     fn read(&self, desk: &Desk<'_>) -> Result<Response, ApiError> {
         grants::check_tokens(desk, self.grant_tokens.as_deref())?;
         let target = desk.find(&self.key_id, Accept::KeyOrAlias)?;
-        cipher::check_algorithm(&target, self.encryption_algorithm)?;
-        target.permits(Class::Use)?;
-        let context = cipher::canonical(self.encryption_context.as_ref())?;
-        if self.plaintext.is_empty() || self.plaintext.len() > limits::PLAINTEXT_BYTES {
-            return Err(faults::validation(format!(
-                "Plaintext must have 1 to {} bytes.",
-                limits::PLAINTEXT_BYTES
-            )));
-        }
-        if self.dry_run == Some(true) {
-            return Err(faults::dry_run());
-        }
-        let (blob, _) = cipher::seal(desk, &target.key, &context, self.plaintext.danger_expose())?;
+        target.serves(KeyUsageType::EncryptDecrypt, "Encrypt")?;
+        let pairs = self.encryption_context.as_ref();
+        let method = Method::of(&target.key, self.encryption_algorithm, pairs)?;
+        method.check_plaintext(&target.key, self.plaintext.len())?;
+        faults::stop_dry_run(self.dry_run)?;
+        let blob = method.encrypt(desk, &target.key, self.plaintext.danger_expose())?;
         Ok(Response::Encrypt(EncryptResponse {
             ciphertext_blob: Some(blob.into()),
             key_id: Some(target.arn()),
-            encryption_algorithm: Some(cipher::ALGORITHM),
+            encryption_algorithm: Some(method.algorithm()),
         }))
     }
 }
@@ -66,12 +55,9 @@ impl Read for EncryptRequest {
 impl Request for DecryptRequest {
     fn asks(&self, desk: &Desk<'_>) -> Result<Vec<Ask>, ApiError> {
         let located = self.located(desk)?;
-        Ok(vec![cipher::ask(
-            desk,
-            "kms:Decrypt",
-            &located,
-            self.encryption_context.as_ref(),
-        )])
+        let algorithm = self.encryption_algorithm.unwrap_or(ALGORITHM);
+        let context = cipher::context(desk, algorithm, self.encryption_context.as_ref());
+        Ok(vec![desk.key_ask("kms:Decrypt", &located, context)])
     }
 
     fn parameters(&self) -> Value {
@@ -91,50 +77,63 @@ impl Read for DecryptRequest {
             return Err(faults::no_recipient());
         }
         let target = desk.granted(self.located(desk)?)?;
-        cipher::check_algorithm(&target, self.encryption_algorithm)?;
-        target.permits(Class::Use)?;
-        let context = cipher::canonical(self.encryption_context.as_ref())?;
+        self.check_key(&target)?;
+        target.serves(KeyUsageType::EncryptDecrypt, "Decrypt")?;
+        let pairs = self.encryption_context.as_ref();
+        let method = Method::of(&target.key, self.encryption_algorithm, pairs)?;
         if self.ignores_ciphertext() {
             return Err(faults::dry_run());
         }
-        let blob = self.blob()?;
-        if *blob.key() != target.key.arn {
-            return Err(faults::incorrect_key());
-        }
-        let (plaintext, material_id) = cipher::open(desk, &target.key, &blob, &context)?;
-        if self.dry_run == Some(true) {
-            return Err(faults::dry_run());
-        }
+        let (plaintext, material_id) = method.decrypt(desk, &target.key, self.ciphertext()?)?;
+        faults::stop_dry_run(self.dry_run)?;
         Ok(Response::Decrypt(DecryptResponse {
             key_id: Some(target.arn()),
             plaintext: Some(SensitiveBlob::copy_of(plaintext.danger_expose())),
-            encryption_algorithm: Some(cipher::ALGORITHM),
+            encryption_algorithm: Some(method.algorithm()),
             ciphertext_for_recipient: None,
-            key_material_id: Some(material_id),
+            key_material_id: material_id,
         }))
     }
 }
 
 /// What `Decrypt` reads out of its request.
 trait Sealed {
-    fn blob(&self) -> Result<Blob<'_>, ApiError>;
+    fn ciphertext(&self) -> Result<&[u8], ApiError>;
+    fn is_symmetric(&self) -> bool;
     fn ignores_ciphertext(&self) -> bool;
+    fn check_key(&self, target: &Target) -> Result<(), ApiError>;
     fn located(&self, desk: &Desk<'_>) -> Result<Located, ApiError>;
 }
 
 impl Sealed for DecryptRequest {
-    fn blob(&self) -> Result<Blob<'_>, ApiError> {
-        let bytes = self
-            .ciphertext_blob
+    fn ciphertext(&self) -> Result<&[u8], ApiError> {
+        self.ciphertext_blob
             .as_ref()
-            .ok_or_else(|| faults::validation("CiphertextBlob is required."))?;
-        Blob::decode(bytes.as_ref()).map_err(|_| faults::invalid_ciphertext())
+            .map(AsRef::as_ref)
+            .ok_or_else(|| faults::validation("CiphertextBlob is required."))
+    }
+
+    /// Whether the ciphertext is a blob that says by itself which key made it.
+    fn is_symmetric(&self) -> bool {
+        self.encryption_algorithm.unwrap_or(ALGORITHM) == ALGORITHM
     }
 
     /// A dry run may be made without a ciphertext, to ask for the right alone.
     fn ignores_ciphertext(&self) -> bool {
         let modifiers = self.dry_run_modifiers.as_deref().unwrap_or_default();
         self.dry_run == Some(true) && modifiers.contains(&DryRunModifierType::IgnoreCiphertext)
+    }
+
+    /// Refuses another key than the one that a blob says made it, before anything is said of that key.
+    fn check_key(&self, target: &Target) -> Result<(), ApiError> {
+        if self.ignores_ciphertext() || !self.is_symmetric() {
+            return Ok(());
+        }
+        if *cipher::decoded(self.ciphertext()?)?.key() == target.key.arn {
+            Ok(())
+        } else {
+            Err(faults::incorrect_key())
+        }
     }
 
     /// The key that is named, or else the one that the blob claims: leave is asked for it before any cryptography.
@@ -144,7 +143,8 @@ impl Sealed for DecryptRequest {
             None if self.ignores_ciphertext() => Err(faults::validation(
                 "KeyId is required when the ciphertext is ignored.",
             )),
-            None => located_by_blob(desk, self.blob()?.key()),
+            None if !self.is_symmetric() => Err(faults::validation("KeyId must not be null")),
+            None => located_by_blob(desk, cipher::decoded(self.ciphertext()?)?.key()),
         }
     }
 }
@@ -168,5 +168,5 @@ fn located_by_blob(desk: &Desk<'_>, claimed: &KeyArn) -> Result<Located, ApiErro
 }
 
 fn algorithm(asked: Option<EncryptionAlgorithmSpec>) -> &'static str {
-    asked.unwrap_or(cipher::ALGORITHM).as_str()
+    asked.unwrap_or(ALGORITHM).as_str()
 }

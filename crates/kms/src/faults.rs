@@ -2,7 +2,7 @@
 
 use store::StoreError;
 use wire::ApiError;
-use wire::kms::errors as codes;
+use wire::kms::{KeySpec, KeyUsageType, MessageType, errors as codes};
 
 use crate::limits;
 use crate::names::{AliasArn, KeyArn};
@@ -78,6 +78,17 @@ pub(crate) fn dry_run() -> ApiError {
         .because("The request would have succeeded, but the DryRun option is set.")
 }
 
+/// Ends a dry run: nothing was found against it.
+///
+/// # Errors
+/// `DryRunOperationException`, if it is one.
+pub(crate) fn stop_dry_run(asked: Option<bool>) -> Result<(), ApiError> {
+    match asked {
+        Some(true) => Err(dry_run()),
+        Some(false) | None => Ok(()),
+    }
+}
+
 /// A grant token that names no grant.
 pub(crate) fn invalid_grant_token() -> ApiError {
     codes::INVALID_GRANT_TOKEN_EXCEPTION
@@ -114,11 +125,106 @@ pub(crate) fn unsupported(what: impl Into<String>) -> ApiError {
     codes::UNSUPPORTED_OPERATION_EXCEPTION.because(what)
 }
 
-/// An algorithm that the key does not have.
-pub(crate) fn invalid_algorithm(algorithm: &str, spec: &str) -> ApiError {
+/// A key that is for something else than the operation.
+pub(crate) fn wrong_usage(arn: &KeyArn, usage: KeyUsageType, operation: &str) -> ApiError {
     codes::INVALID_KEY_USAGE_EXCEPTION.because(format!(
-        "Algorithm {algorithm} and key spec {spec} are incompatible."
+        "{arn} key usage is {} which is not valid for {operation}.",
+        usage.as_str()
     ))
+}
+
+/// An algorithm that the key does not have.
+pub(crate) fn wrong_algorithm(algorithm: &str, spec: KeySpec) -> ApiError {
+    codes::INVALID_KEY_USAGE_EXCEPTION.because(format!(
+        "Algorithm {algorithm} is incompatible with key spec {}.",
+        spec.as_str()
+    ))
+}
+
+/// A data key under a key that is a pair.
+pub(crate) fn asymmetric_data_key() -> ApiError {
+    codes::INVALID_KEY_USAGE_EXCEPTION
+        .because("You cannot generate a data key with an asymmetric CMK")
+}
+
+/// An encryption context where no cipher takes one.
+pub(crate) fn asymmetric_context() -> ApiError {
+    validation(
+        "EncryptionContext is not supported when encrypting/decrypting with asymmetric CMKs.",
+    )
+}
+
+/// A plaintext longer than one RSA block holds.
+pub(crate) fn plaintext_too_long(algorithm: &str, spec: KeySpec, bytes: usize) -> ApiError {
+    validation(format!(
+        "Algorithm {algorithm} and key spec {} cannot encrypt data larger than {bytes} bytes.",
+        spec.as_str()
+    ))
+}
+
+/// A message type that keys of this spec do not sign.
+pub(crate) fn message_type_of_spec(message: MessageType, spec: KeySpec) -> ApiError {
+    validation(format!(
+        "Message type {} is incompatible with key spec {}.",
+        message.as_str(),
+        spec.as_str()
+    ))
+}
+
+/// A message type that an algorithm does not sign.
+pub(crate) fn message_type_of_algorithm(message: MessageType, algorithm: &str) -> ApiError {
+    validation(format!(
+        "Message type {} is incompatible with algorithm {algorithm}.",
+        message.as_str()
+    ))
+}
+
+/// A digest that is not one of the algorithm's.
+pub(crate) fn digest_length(algorithm: &str) -> ApiError {
+    validation(format!(
+        "Digest is invalid length for algorithm {algorithm}."
+    ))
+}
+
+/// A signature that does not verify, for whatever reason: one answer, without a message.
+pub(crate) fn invalid_signature() -> ApiError {
+    codes::KMS_INVALID_SIGNATURE_EXCEPTION.because("")
+}
+
+/// A MAC that does not verify: one answer, without a message.
+pub(crate) fn invalid_mac() -> ApiError {
+    codes::KMS_INVALID_MAC_EXCEPTION.because("")
+}
+
+/// A peer's public key that is no point on the key's own curve.
+pub(crate) fn bad_peer() -> ApiError {
+    validation("PublicKey is not a DER-encoded public key on the same curve as the KMS key.")
+}
+
+/// The public half of a key that has none. AWS gives no message either.
+pub(crate) fn no_public_half() -> ApiError {
+    unsupported("")
+}
+
+/// A key usage that the key spec does not have.
+pub(crate) fn incompatible_usage(usage: KeyUsageType, spec: KeySpec) -> ApiError {
+    validation(format!(
+        "KeyUsage {} is not compatible with KeySpec {}",
+        usage.as_str(),
+        spec.as_str()
+    ))
+}
+
+/// No key usage where there is no default.
+pub(crate) fn usage_missing() -> ApiError {
+    validation(
+        "You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys.",
+    )
+}
+
+/// A spec that China's regions alone have.
+pub(crate) fn no_sm2() -> ApiError {
+    unsupported("SM2 exists in AWS's China Regions alone and is not offered. Use another spec.")
 }
 
 /// A request that breaks a rule that the service model does not hold.

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crypto::{Secret, WrappingKey};
+use crypto::{SecretBytes, WrappingKey};
 use jiff::Timestamp;
 use policy::{Context, Policy};
 
 use crate::backing::{BackingKey, Purpose};
 use crate::ciphertext::BackingVersion;
 use crate::names::{AliasName, KeyArn, KeyId};
+use crate::specs::{self, Algorithms};
 use crate::states::KeyState;
 
 /// Where a key stands in its life, as it was decided and recorded.
@@ -82,8 +83,14 @@ impl Key {
         &self,
         backing: &BackingKey,
         root: &WrappingKey,
-    ) -> Result<Secret<32>, crypto::Error> {
+    ) -> Result<SecretBytes, crypto::Error> {
         backing.unwrap(root, &self.arn, self.purpose)
+    }
+
+    /// What it can do. A spec and usage that do not go together, which no record that unwraps has, can do nothing.
+    pub(crate) fn algorithms(&self) -> Algorithms {
+        let Purpose { spec, usage, .. } = self.purpose;
+        specs::algorithms(spec, usage).unwrap_or(Algorithms::NONE)
     }
 
     /// What conditions of policies may look at in the key itself.

@@ -11,14 +11,18 @@
 //! | `service` | one request's way through |
 //! | `operation` | the frame of an operation, and the table of all of them |
 //! | `create`, `describe`, `aliases`, `encrypt`, `data_keys`, `random`, `policies`, `lifecycle`, `grants` | the operations, by family; `grants` is a folder with all of that noun |
+//! | `signing`, `macs`, `public_key`, `agreement`, `encapsulation`, `data_key_pairs` | those of key pairs and HMAC keys |
 //! | `unserved` | the operations that are not served, and the answer to them |
 //! | `states` | the table of key states |
+//! | `specs` | the table of key specs, usages and algorithms |
 //! | `desk` | what one request sees |
 //! | `names`, `context`, `ciphertext` | what callers write and get: ARNs, encryption contexts, blobs |
 //! | `key`, `backing`, `keyring` | keys in memory |
+//! | `cipher`, `pairs` | what operations do with a key: encryption, and the halves of a pair |
 //! | `record`, `load`, `commit`, `sweep` | keys in the store: their format, opening, changing, deleting |
 //! | `faults`, `limits` | every refusal, every bound |
 
+mod agreement;
 mod aliases;
 mod backing;
 mod cipher;
@@ -26,9 +30,11 @@ pub mod ciphertext;
 mod commit;
 pub mod context;
 mod create;
+mod data_key_pairs;
 mod data_keys;
 mod describe;
 mod desk;
+mod encapsulation;
 mod encrypt;
 mod faults;
 mod grants;
@@ -37,14 +43,19 @@ mod keyring;
 mod lifecycle;
 pub mod limits;
 mod load;
+mod macs;
 pub mod names;
 mod operation;
 mod page;
+mod pairs;
 mod parameters;
 mod policies;
+mod public_key;
 mod random;
 mod record;
 mod service;
+mod signing;
+mod specs;
 mod states;
 mod sweep;
 mod unserved;

@@ -1,7 +1,7 @@
 //! Every bound of the key service, by name. Where AWS documents the number it is AWS's
 //! (API reference and "Quotas" of the KMS developer guide); the rest are ours, and say why.
 
-/// Plaintext that Encrypt accepts, in bytes.
+/// Plaintext that Encrypt accepts, and a message that Sign and `GenerateMac` accept, in bytes.
 pub const PLAINTEXT_BYTES: usize = 4096;
 /// Length of a data key or of random bytes, at most.
 pub const GENERATED_BYTES: usize = 1024;
@@ -27,6 +27,8 @@ pub const GRANTS_PER_KEY: usize = 50_000;
 pub const CONSTRAINT_PAIRS: usize = 8;
 /// The encryption context of a grant constraint, names and values together, in characters.
 pub const CONSTRAINT_CHARS: usize = 384;
+/// Key pairs that are made at the same time.
+pub const PAIRS_AT_ONCE: usize = 2;
 /// A region's name, in bytes: the longest of AWS's is 16, and the ciphertext format has one byte for the length.
 pub const REGION_BYTES: usize = 32;
 

@@ -4,6 +4,7 @@
 //! ([`Request::parameters`]). It is then a [`Read`], answered from memory, or a [`Mutation`], which plans its changes
 //! and leaves it to the service to make them durable.
 
+use crypto::KeyPairSpec;
 use policy::Ask;
 use serde_json::Value;
 use trail::Resource;
@@ -24,6 +25,13 @@ pub(crate) trait Request {
     /// CloudTrail's `additionalEventData` of a mutation, for what the request does not show by itself.
     fn additional(&self, _: &Desk<'_>) -> Option<Value> {
         None
+    }
+
+    /// The key pair that is to be made for the operation, once nothing can be said against it any more. Making one
+    /// takes long: the service does it before the operation's turn, where it holds up nobody, and hands it over on the
+    /// desk. All is checked again then.
+    fn pair(&self, _: &Desk<'_>) -> Result<Option<KeyPairSpec>, ApiError> {
+        Ok(None)
     }
 }
 
@@ -72,18 +80,28 @@ impl<'a> Kind<'a> {
 pub(crate) fn kind(operation: &Operation) -> Kind<'_> {
     use Operation as O;
     match operation {
+        O::Decapsulate(request) => Kind::Read(request),
         O::Decrypt(request) => Kind::Read(request),
+        O::DeriveSharedSecret(request) => Kind::Read(request),
         O::DescribeKey(request) => Kind::Read(request),
+        O::Encapsulate(request) => Kind::Read(request),
         O::Encrypt(request) => Kind::Read(request),
         O::GenerateDataKey(request) => Kind::Read(request),
+        O::GenerateDataKeyPair(request) => Kind::Read(request),
+        O::GenerateDataKeyPairWithoutPlaintext(request) => Kind::Read(request),
         O::GenerateDataKeyWithoutPlaintext(request) => Kind::Read(request),
+        O::GenerateMac(request) => Kind::Read(request),
         O::GenerateRandom(request) => Kind::Read(request),
         O::GetKeyPolicy(request) => Kind::Read(request),
+        O::GetPublicKey(request) => Kind::Read(request),
         O::ListAliases(request) => Kind::Read(request),
         O::ListGrants(request) => Kind::Read(request),
         O::ListKeyPolicies(request) => Kind::Read(request),
         O::ListKeys(request) => Kind::Read(request),
         O::ListRetirableGrants(request) => Kind::Read(request),
+        O::Sign(request) => Kind::Read(request),
+        O::Verify(request) => Kind::Read(request),
+        O::VerifyMac(request) => Kind::Read(request),
 
         O::CancelKeyDeletion(request) => Kind::Mutation(request),
         O::CreateAlias(request) => Kind::Mutation(request),
@@ -100,35 +118,25 @@ pub(crate) fn kind(operation: &Operation) -> Kind<'_> {
 
         O::ConnectCustomKeyStore(_)
         | O::CreateCustomKeyStore(_)
-        | O::Decapsulate(_)
         | O::DeleteCustomKeyStore(_)
         | O::DeleteImportedKeyMaterial(_)
-        | O::DeriveSharedSecret(_)
         | O::DescribeCustomKeyStores(_)
         | O::DisableKeyRotation(_)
         | O::DisconnectCustomKeyStore(_)
         | O::EnableKeyRotation(_)
-        | O::Encapsulate(_)
-        | O::GenerateDataKeyPair(_)
-        | O::GenerateDataKeyPairWithoutPlaintext(_)
-        | O::GenerateMac(_)
         | O::GetKeyLastUsage(_)
         | O::GetKeyRotationStatus(_)
         | O::GetParametersForImport(_)
-        | O::GetPublicKey(_)
         | O::ImportKeyMaterial(_)
         | O::ListKeyRotations(_)
         | O::ListResourceTags(_)
         | O::ReEncrypt(_)
         | O::ReplicateKey(_)
         | O::RotateKeyOnDemand(_)
-        | O::Sign(_)
         | O::TagResource(_)
         | O::UntagResource(_)
         | O::UpdateCustomKeyStore(_)
         | O::UpdateKeyDescription(_)
-        | O::UpdatePrimaryRegion(_)
-        | O::Verify(_)
-        | O::VerifyMac(_) => Kind::Read(operation),
+        | O::UpdatePrimaryRegion(_) => Kind::Read(operation),
     }
 }

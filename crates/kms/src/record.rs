@@ -125,6 +125,9 @@ struct BackingRecord {
     created: Timestamp,
     material_id: String,
     wrapped: String,
+    /// A pair's public half.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    public: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -206,6 +209,7 @@ fn backing_record(backing: &BackingKey) -> BackingRecord {
         created: backing.created,
         material_id: backing.material_id.to_string(),
         wrapped: STANDARD.encode(&backing.wrapped),
+        public: backing.public.as_deref().map(|der| STANDARD.encode(der)),
     }
 }
 
@@ -214,11 +218,14 @@ fn backing_key(record: BackingRecord) -> Result<BackingKey, Unreadable> {
         version: BackingVersion::new(record.version).ok_or(Unreadable)?,
         created: record.created,
         material_id: record.material_id.into(),
-        wrapped: STANDARD
-            .decode(record.wrapped)
-            .map_err(|_| Unreadable)?
-            .into(),
+        wrapped: bytes(&record.wrapped)?,
+        public: record.public.as_deref().map(bytes).transpose()?,
     })
+}
+
+fn bytes(text: &str) -> Result<Box<[u8]>, Unreadable> {
+    let bytes = STANDARD.decode(text).map_err(|_| Unreadable)?;
+    Ok(bytes.into())
 }
 
 /// An alias's record.

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crypto::WrappingKey;
+use crypto::{KeyPair, WrappingKey};
 use jiff::Timestamp;
 use policy::{Ask, Authorized, Principal};
 use serde_json::Value;
@@ -16,6 +16,7 @@ use crate::faults;
 use crate::keyring::Keyring;
 use crate::load::{self, Loaded, OpenError};
 use crate::operation::{Kind, Plan, kind};
+use crate::pairs::Mill;
 use crate::sweep::{self, Swept};
 
 /// The resource type of a key, as the trail's `resources` have it.
@@ -36,6 +37,7 @@ pub(crate) struct Shared {
     pub(crate) ring: RwLock<Keyring>,
     /// Whoever holds it may change keys: mutations are planned and made one at a time.
     pub(crate) turn: tokio::sync::Mutex<()>,
+    mill: Mill,
     damaged: Vec<String>,
 }
 
@@ -56,6 +58,7 @@ impl Kms {
             root,
             ring,
             turn,
+            mill: Mill::new(),
             damaged,
         })))
     }
@@ -99,7 +102,7 @@ impl Kms {
         draft: Draft,
     ) -> Executed<Result<Response, ApiError>> {
         if Self::is_read_only(operation.operation()) {
-            return self.0.read(&operation, scope, draft);
+            return self.0.read(&operation, scope, draft).await;
         }
         // A task of its own: a caller who hangs up between the store's commit and its taking over into memory must not
         // leave the two apart.
@@ -136,34 +139,61 @@ impl Shared {
         Desk::new(&self.ring, &self.root, scope, caller, leave)
     }
 
-    /// The view of a request that has leave.
-    fn granted<'a>(
-        &'a self,
-        operation: &'a Authorized<Operation>,
-        scope: &Scope,
-    ) -> Result<Desk<'a>, ApiError> {
-        self.desk(scope, operation.principal(), Some(operation.resources()))
-    }
-
-    fn read(
+    async fn read(
         &self,
         operation: &Authorized<Operation>,
         scope: &Scope,
         draft: Draft,
     ) -> Executed<Result<Response, ApiError>> {
         let resources = resources(operation.resources());
-        let answer =
-            self.granted(operation, scope)
-                .and_then(|desk| match kind(operation.operation()) {
-                    Kind::Read(read) => read.read(&desk),
-                    Kind::Mutation(_) => Err(faults::internal("A mutation was taken for a read.")),
-                });
+        let answer = match self.pair(operation, scope).await {
+            Ok(pair) => self.answer(operation, scope, pair),
+            Err(error) => Err(error),
+        };
         match answer {
             Ok(response) => Executed {
                 answer: Ok(response),
                 entry: Entry::Unwritten(draft.succeeded(None, resources)),
             },
             Err(error) => failed(error, draft, resources),
+        }
+    }
+
+    /// The view of an operation that has leave.
+    fn desk_of<'a>(
+        &'a self,
+        operation: &'a Authorized<Operation>,
+        scope: &Scope,
+        pair: Option<KeyPair>,
+    ) -> Result<Desk<'a>, ApiError> {
+        let desk = self.desk(scope, operation.principal(), Some(operation.resources()))?;
+        Ok(desk.with_pair(pair))
+    }
+
+    fn answer(
+        &self,
+        operation: &Authorized<Operation>,
+        scope: &Scope,
+        pair: Option<KeyPair>,
+    ) -> Result<Response, ApiError> {
+        match kind(operation.operation()) {
+            Kind::Read(read) => read.read(&self.desk_of(operation, scope, pair)?),
+            Kind::Mutation(_) => Err(faults::internal("A mutation was taken for a read.")),
+        }
+    }
+
+    /// Makes the key pair that the operation needs, if it needs one.
+    async fn pair(
+        &self,
+        operation: &Authorized<Operation>,
+        scope: &Scope,
+    ) -> Result<Option<KeyPair>, ApiError> {
+        let desk = self.desk_of(operation, scope, None)?;
+        let wanted = kind(operation.operation()).request().pair(&desk)?;
+        drop(desk);
+        match wanted {
+            Some(spec) => self.mill.make(spec).await.map(Some),
+            None => Ok(None),
         }
     }
 
@@ -174,8 +204,12 @@ impl Shared {
         mut draft: Draft,
     ) -> Executed<Result<Response, ApiError>> {
         let mut resources = resources(operation.resources());
+        let pair = match self.pair(operation, scope).await {
+            Ok(pair) => pair,
+            Err(error) => return failed(error, draft, resources),
+        };
         let _turn = self.turn.lock().await;
-        let planned = self.granted(operation, scope).and_then(|desk| {
+        let planned = self.desk_of(operation, scope, pair).and_then(|desk| {
             if let Some(data) = kind(operation.operation()).request().additional(&desk) {
                 draft.set_additional_event_data(data);
             }

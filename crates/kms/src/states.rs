@@ -44,6 +44,8 @@ pub(crate) enum Class {
     Govern,
     /// Cryptography with the key.
     Use,
+    /// Give out its public half.
+    Publish,
     /// Enable or disable.
     Switch,
     /// Point an alias at the key.
@@ -59,9 +61,10 @@ pub(crate) enum Class {
 impl Class {
     /// Every class: the table's rows.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Govern,
         Self::Use,
+        Self::Publish,
         Self::Switch,
         Self::Name,
         Self::Grant,
@@ -95,12 +98,17 @@ pub(crate) const fn verdict(class: Class, state: KeyState) -> Verdict {
         (Class::Use, S::Enabled) => Verdict::Allowed,
         (Class::Use | Class::Grant, S::Disabled) => Verdict::Disabled,
         (
-            Class::Use | Class::Switch | Class::Name | Class::Grant | Class::ScheduleDeletion,
+            Class::Use
+            | Class::Publish
+            | Class::Switch
+            | Class::Name
+            | Class::Grant
+            | Class::ScheduleDeletion,
             S::PendingDeletion,
         ) => Verdict::PendingDeletion,
-        (Class::Use | Class::Switch, S::Unavailable) => Verdict::Unavailable,
+        (Class::Use | Class::Publish | Class::Switch, S::Unavailable) => Verdict::Unavailable,
 
-        (Class::Switch, S::Enabled | S::Disabled) => Verdict::Allowed,
+        (Class::Publish | Class::Switch, S::Enabled | S::Disabled) => Verdict::Allowed,
         (Class::Grant, S::Enabled | S::Unavailable) => Verdict::Allowed,
         (Class::Name | Class::ScheduleDeletion, S::Enabled | S::Disabled | S::Unavailable) => {
             Verdict::Allowed
@@ -127,6 +135,7 @@ mod tests {
         let documented = [
             (Class::Govern, [Ok, Ok, Ok, Ok]),
             (Class::Use, [Ok, Off, Del, Gone]),
+            (Class::Publish, [Ok, Ok, Del, Gone]),
             (Class::Switch, [Ok, Ok, Del, Gone]),
             (Class::Name, [Ok, Ok, Del, Ok]),
             (Class::Grant, [Ok, Off, Del, Ok]),

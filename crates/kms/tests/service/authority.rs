@@ -616,3 +616,103 @@ async fn conditions_see_what_kind_of_key_is_to_be_made() {
         assert_eq!(made.is_ok(), allowed, "{condition}");
     }
 }
+
+#[tokio::test]
+async fn conditions_see_by_what_algorithm_a_key_is_used() {
+    let service = Service::start().await;
+    let public = {
+        let key = service.key_of_spec("ECC_NIST_P256", "KEY_AGREEMENT").await;
+        blob(service.public_half(&key).await)
+    };
+    let sign = json!({ "Message": "eA==", "SigningAlgorithm": "ECDSA_SHA_256" });
+    let mac = json!({ "Message": "eA==", "MacAlgorithm": "HMAC_SHA_256" });
+    let agree = json!({ "PublicKey": public, "KeyAgreementAlgorithm": "ECDH" });
+    let encrypt = json!({ "Plaintext": "eA==", "EncryptionAlgorithm": "RSAES_OAEP_SHA_256" });
+    let pair = json!({ "KeyPairSpec": "ECC_NIST_P256" });
+    for (spec, usage, operation, request, key, value, other) in [
+        (
+            "ECC_NIST_P256",
+            "SIGN_VERIFY",
+            "Sign",
+            &sign,
+            "kms:SigningAlgorithm",
+            "ECDSA_SHA_256",
+            "ECDSA_SHA_384",
+        ),
+        (
+            "ECC_NIST_P256",
+            "SIGN_VERIFY",
+            "Sign",
+            &sign,
+            "kms:MessageType",
+            "RAW",
+            "DIGEST",
+        ),
+        (
+            "HMAC_256",
+            "GENERATE_VERIFY_MAC",
+            "GenerateMac",
+            &mac,
+            "kms:MacAlgorithm",
+            "HMAC_SHA_256",
+            "HMAC_SHA_512",
+        ),
+        (
+            "ECC_NIST_P256",
+            "KEY_AGREEMENT",
+            "DeriveSharedSecret",
+            &agree,
+            "kms:KeyAgreementAlgorithm",
+            "ECDH",
+            "none",
+        ),
+        (
+            "RSA_2048",
+            "ENCRYPT_DECRYPT",
+            "Encrypt",
+            &encrypt,
+            "kms:EncryptionAlgorithm",
+            "RSAES_OAEP_SHA_256",
+            "RSAES_OAEP_SHA_1",
+        ),
+        (
+            "SYMMETRIC_DEFAULT",
+            "ENCRYPT_DECRYPT",
+            "GenerateDataKeyPair",
+            &pair,
+            "kms:DataKeyPairSpec",
+            "ECC_NIST_P256",
+            "RSA_2048",
+        ),
+        (
+            "SYMMETRIC_DEFAULT",
+            "ENCRYPT_DECRYPT",
+            "GenerateDataKeyPair",
+            &pair,
+            "kms:EncryptionAlgorithm",
+            "SYMMETRIC_DEFAULT",
+            "RSAES_OAEP_SHA_1",
+        ),
+    ] {
+        let mut statement = lets("machine", &format!("kms:{operation}"));
+        statement["Condition"] = json!({ "StringEquals": { key: value } });
+        for (wanted, allowed) in [(value, true), (other, false)] {
+            statement["Condition"]["StringEquals"][key] = json!(wanted);
+            let policy = json!({ "Version": "2012-10-17", "Statement": [delegates(), statement] })
+                .to_string();
+            let made = service
+                .key_with(json!({ "KeySpec": spec, "KeyUsage": usage, "Policy": policy }))
+                .await;
+            let mut request = request.clone();
+            request["KeyId"] = json!(made.id);
+            let answer = service
+                .call_as(&Caller::nobody("machine"), operation, request)
+                .await;
+            assert_eq!(
+                answer.is_ok(),
+                allowed,
+                "{operation} {key} {wanted}: {answer:?}"
+            );
+        }
+    }
+}

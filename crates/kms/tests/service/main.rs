@@ -11,17 +11,27 @@
 )]
 
 mod accounts;
+mod agreement;
 mod aliases;
 mod authority;
 mod conditions;
+mod data_key_pairs;
 mod deletion;
 mod durability;
+mod encapsulation;
 mod encryption;
 mod grant_lists;
 mod grant_use;
 mod grants;
 mod keys;
+mod macs;
+mod openssl;
 mod policies;
+mod public_key;
 mod records;
+mod rsa;
+mod signing;
+mod specs;
 mod states;
 mod support;
+mod usages;

@@ -295,6 +295,18 @@ impl Service {
         }
     }
 
+    /// A key of a spec that has a usage by itself.
+    pub async fn key_of_spec(&self, spec: &str, usage: &str) -> TestKey {
+        self.key_with(json!({ "KeySpec": spec, "KeyUsage": usage }))
+            .await
+    }
+
+    /// The public half of a key.
+    pub async fn public_half(&self, key: &TestKey) -> Vec<u8> {
+        let request = json!({ "KeyId": key.id });
+        bytes(&self.call("GetPublicKey", request).await.unwrap()["PublicKey"])
+    }
+
     /// A key whose policy is the given statements.
     pub async fn key_of(&self, statements: Value) -> TestKey {
         let policy = json!({ "Version": "2012-10-17", "Statement": statements }).to_string();
@@ -358,6 +370,16 @@ pub fn text(value: &Value) -> String {
         .as_str()
         .unwrap_or_else(|| panic!("no text: {value}"))
         .to_owned()
+}
+
+/// The bytes of a member that is a blob.
+pub fn bytes(value: &Value) -> Vec<u8> {
+    STANDARD.decode(text(value)).unwrap()
+}
+
+/// Bytes as a member of a request.
+pub fn blob(bytes: impl AsRef<[u8]>) -> Value {
+    json!(STANDARD.encode(bytes))
 }
 
 pub fn record(entry: &Entry) -> Value {
