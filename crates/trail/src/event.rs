@@ -3,7 +3,7 @@
 //! The schema is CloudTrail's "record contents", event version 1.11. Members are in CloudTrail's own order, and those
 //! that do not apply are left out, but for `requestParameters` and `responseElements`, which are then `null`.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -209,74 +209,100 @@ impl Draft {
             event_id,
             event_type,
         } = self;
-        let mut event = Map::new();
-        let mut set = |name: &str, value: Value| {
-            event.insert(name.to_owned(), value);
-        };
-        set("eventVersion", EVENT_VERSION.into());
-        set("userIdentity", facts.identity);
-        set("eventTime", event_time(facts.event_time).into());
-        set("eventSource", facts.event_source.into());
-        set("eventName", facts.event_name.into());
-        set("awsRegion", facts.region.into());
-        set("sourceIPAddress", facts.source_ip.into());
+        let mut event = Members::new();
+        event.set("eventVersion", &Value::from(EVENT_VERSION));
+        event.set("userIdentity", &facts.identity);
+        event.set("eventTime", &Value::from(event_time(facts.event_time)));
+        event.set("eventSource", &Value::from(facts.event_source));
+        event.set("eventName", &Value::from(facts.event_name));
+        event.set("awsRegion", &Value::from(facts.region));
+        event.set("sourceIPAddress", &Value::from(facts.source_ip));
         if let Some(user_agent) = facts.user_agent {
-            set("userAgent", shortened(&user_agent).into());
+            event.set("userAgent", &Value::from(shortened(&user_agent)));
         }
         if let Some((code, message)) = error {
-            set("errorCode", code.into());
-            set("errorMessage", shortened(message).into());
+            event.set("errorCode", &Value::from(code));
+            event.set("errorMessage", &Value::from(shortened(message)));
         }
-        set("requestParameters", bounded(facts.request_parameters));
-        set("responseElements", bounded(response));
+        event.set_bounded("requestParameters", facts.request_parameters.as_ref());
+        event.set_bounded("responseElements", response.as_ref());
         if let Some(data) = facts.additional_event_data {
-            set("additionalEventData", bounded(Some(data)));
+            event.set_bounded("additionalEventData", Some(&data));
         }
-        set("requestID", facts.request_id.into());
-        set("eventID", event_id.to_string().into());
-        set("readOnly", facts.read_only.into());
+        event.set("requestID", &Value::from(facts.request_id));
+        event.set("eventID", &Value::from(event_id.to_string()));
+        event.set("readOnly", &Value::from(facts.read_only));
         if !resources.is_empty() {
-            set(
-                "resources",
-                resources.into_iter().map(resource_json).collect(),
-            );
+            let all: Value = resources.into_iter().map(resource_json).collect();
+            event.set("resources", &all);
         }
-        set("eventType", event_type.into());
-        set("managementEvent", facts.management.into());
-        set("recipientAccountId", facts.recipient_account.into());
-        set(
-            "eventCategory",
-            if facts.management {
-                "Management"
-            } else {
-                "Data"
-            }
-            .into(),
-        );
+        event.set("eventType", &Value::from(event_type));
+        event.set("managementEvent", &Value::from(facts.management));
+        event.set("recipientAccountId", &Value::from(facts.recipient_account));
+        let category = if facts.management {
+            "Management"
+        } else {
+            "Data"
+        };
+        event.set("eventCategory", &Value::from(category));
         if let Some(tls) = facts.tls {
-            set("tlsDetails", tls);
+            event.set("tlsDetails", &tls);
         }
         Record {
             event_id,
-            bytes: Value::Object(event).to_string().into_bytes().into(),
+            bytes: event.into_text().into_bytes().into(),
         }
+    }
+}
+
+/// A JSON object written member by member, with no tree of it: one is made for each request.
+struct Members(String);
+
+impl Members {
+    /// About what an event takes.
+    const EXPECTED_LEN: usize = 1536;
+
+    fn new() -> Self {
+        Self(String::with_capacity(Self::EXPECTED_LEN))
+    }
+
+    /// Adds a member. `name` is one of CloudTrail's, which need no escapes.
+    fn set(&mut self, name: &str, value: &Value) {
+        self.name(name);
+        self.write(value);
+    }
+
+    /// Adds a member of at most [`MAX_JSON_LEN`] bytes, or a note of how long it was.
+    fn set_bounded(&mut self, name: &str, value: Option<&Value>) {
+        self.name(name);
+        let begin = self.0.len();
+        self.write(value.unwrap_or(&Value::Null));
+        let length = self.0.len() - begin;
+        if length > MAX_JSON_LEN {
+            self.0.truncate(begin);
+            self.write(&json!({ "omitted": true, "originalSize": length }));
+        }
+    }
+
+    fn name(&mut self, name: &str) {
+        self.0.push(if self.0.is_empty() { '{' } else { ',' });
+        self.0.extend(["\"", name, "\":"]);
+    }
+
+    fn write(&mut self, value: &Value) {
+        // Writing to a `String` does not fail, nor does a `Value` refuse to be written.
+        let _ = write!(self.0, "{value}");
+    }
+
+    fn into_text(mut self) -> String {
+        self.0.push('}');
+        self.0
     }
 }
 
 /// Text of at most [`MAX_TEXT_LEN`] bytes.
 fn shortened(text: &str) -> &str {
     &text[..text.floor_char_boundary(MAX_TEXT_LEN)]
-}
-
-/// JSON of at most [`MAX_JSON_LEN`] bytes, or a note of how long it was.
-fn bounded(value: Option<Value>) -> Value {
-    let value = value.unwrap_or(Value::Null);
-    let length = value.to_string().len();
-    if length <= MAX_JSON_LEN {
-        value
-    } else {
-        json!({ "omitted": true, "originalSize": length })
-    }
 }
 
 fn resource_json(resource: Resource) -> Value {

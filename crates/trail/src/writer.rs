@@ -25,6 +25,9 @@ const MAX_BATCH: usize = 1024;
 /// Bytes in one sync.
 const MAX_BATCH_BYTES: usize = 8 << 20;
 
+/// Bytes of memory that are kept from one sync to the next.
+const MAX_SPARE_BYTES: usize = 1 << 20;
+
 /// The sequence number, and whether the record is new.
 type Answer = Result<(u64, bool), TrailError>;
 
@@ -103,6 +106,8 @@ pub(crate) struct Writer {
     /// The last record that a checkpoint vouches for.
     vouched_for: u64,
     checkpoint_due: Option<Instant>,
+    /// What the last batch was written from, empty: memory of this size is slow to get and to give back each time.
+    spare: Vec<u8>,
 }
 
 /// Lines that become durable together.
@@ -132,6 +137,7 @@ impl Writer {
             refused: None,
             vouched_for,
             checkpoint_due: None,
+            spare: Vec::new(),
         }
     }
 
@@ -194,7 +200,7 @@ impl Writer {
         Ok(answers)
     }
 
-    fn batch(&self) -> Batch {
+    fn batch(&mut self) -> Batch {
         let position = self.shared.state().position;
         let walk = Walk {
             sequence: position.sequence,
@@ -202,7 +208,7 @@ impl Writer {
         };
         Batch {
             walk,
-            bytes: Vec::new(),
+            bytes: std::mem::take(&mut self.spare),
             records: Vec::new(),
             ids: HashMap::new(),
         }
@@ -237,6 +243,11 @@ impl Writer {
         for (sequence, chain, record) in batch.records {
             state.add(sequence, chain, record);
         }
+        drop(state);
+        self.spare = batch.bytes;
+        self.spare.clear();
+        // One batch of long records does not keep their memory for ever.
+        self.spare.shrink_to(MAX_SPARE_BYTES);
         Ok(())
     }
 
