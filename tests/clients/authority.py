@@ -4,7 +4,7 @@ import json
 import sys
 import time
 
-from kluis_client import STRANGER, ACCOUNT, Login, attempt, client, equal, send, strangers, trail
+from kluis_client import STRANGER, ACCOUNT, Login, attempt, client, equal, fact, send, strangers, trail
 
 operations = {service: set(names) for service, names in json.load(sys.stdin).items()}
 
@@ -224,6 +224,7 @@ for service, name, outcome in outcomes:
     equal(record["responseElements"], None)
 
 assert state() == before, "a refused request has changed something"
+fact("authority", {"unsigned": sorted(CASES["kms"]), "denied and on record": sorted(name for service, name, _ in outcomes if service == "kms")})
 
 
 # What S3 has and this service has not: also that is said, and told of.

@@ -1,5 +1,6 @@
 """What the scripts share: clients of botocore, requests made by hand, refusals, and the trail as it is on disk."""
 
+import atexit
 import configparser
 import datetime
 import glob
@@ -7,6 +8,7 @@ import http.client
 import json
 import os
 import ssl
+import sys
 import urllib.parse
 
 import botocore.session
@@ -180,3 +182,41 @@ def strangers():
     path = os.path.join(os.environ["KLUISD_DATA"], "unauthenticated.jsonl")
     with open(path, "rb") as file:
         return [json.loads(line) for line in file]
+
+
+def fact(name, value):
+    """Notes what a script has shown, for the table in docs/kms-compatibility.md."""
+    folder = os.environ.get("KLUIS_FACTS")
+    if folder:
+        os.makedirs(folder, exist_ok=True)
+        with open(os.path.join(folder, f"{name}.json"), "w") as file:
+            json.dump(value, file, indent=1, sort_keys=True)
+
+
+# Who a program is by what it says of itself; the first that fits.
+AGENTS = (
+    ("aws-cli/", "AWS CLI"),
+    ("AwsEncryptionSdkPython", "Encryption SDK"),
+    ("AwsCryptographicMPL", "Encryption SDK"),
+    ("aws-encryption-sdk", "Encryption SDK"),
+    ("aws-sdk-go-v2/", "SOPS"),
+    ("aws-sdk-rust/", "Rust SDK"),
+    ("Boto3/", "boto3"),
+    ("Botocore/", "botocore"),
+)
+
+
+def _note_uses():
+    """Which operations of KMS succeeded, and for which clients: the trail tells."""
+    uses = set()
+    for event in trail():
+        if event["eventSource"] == "kms.amazonaws.com" and event["eventType"] == "AwsApiCall" and not event.get("errorCode"):
+            agent = event.get("userAgent") or ""
+            name = next((name for mark, name in AGENTS if mark in agent), None)
+            if name:
+                uses.add((event["eventName"], name))
+    fact("uses-" + os.environ.get("KLUIS_FACTS_OF", os.path.basename(sys.argv[0])), sorted(uses))
+
+
+if os.environ.get("KLUIS_FACTS") and os.environ.get("KLUISD_DATA"):
+    atexit.register(_note_uses)

@@ -37,6 +37,26 @@ fn up_with(stage: &Stage, volume: &Volume, environment: &[(&str, &str)]) -> Ran 
 }
 
 #[test]
+fn the_sdk_and_the_service_agree_on_a_post_quantum_key_exchange() {
+    let mut stage = Stage::new();
+    stage.token_volume();
+
+    stage.kluis(["up"]).ok();
+
+    let events = stage.events("GenerateDataKey");
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0]["tlsDetails"]["keyExchange"], "X25519MLKEM768");
+    assert!(
+        events[0]["userAgent"]
+            .as_str()
+            .unwrap()
+            .contains("aws-sdk-rust"),
+        "{}",
+        events[0]
+    );
+}
+
+#[test]
 fn a_key_service_that_is_down_is_to_be_tried_again() {
     let (mut stage, volume) = machine();
     let before = volume.digest();

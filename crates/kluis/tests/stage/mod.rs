@@ -218,16 +218,24 @@ impl Stage {
 
     /// How many records of `event` the service's trail has.
     pub(crate) fn recorded(&self, event: &str) -> usize {
+        self.events(event).len()
+    }
+
+    /// The records of `event` in the service's trail.
+    pub(crate) fn events(&self, event: &str) -> Vec<Value> {
         let trail = self.service.as_ref().unwrap().data_dir.join("trail");
         fs::read_dir(trail)
             .unwrap()
             .map(|entry| entry.unwrap().path())
             .filter(|path| path.extension() == Some(OsStr::new("jsonl")))
-            .map(|path| {
-                let needle = format!("\"eventName\":\"{event}\"");
-                fs::read_to_string(path).unwrap().matches(&needle).count()
+            .flat_map(|path| {
+                let text = fs::read_to_string(path).unwrap();
+                let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
+                lines.collect::<Vec<Value>>()
             })
-            .sum()
+            .map(|mut line| line["event"].take())
+            .filter(|record| record["eventName"] == event)
+            .collect()
     }
 
     /// Ends the key service.

@@ -142,12 +142,25 @@ impl Daemon {
 
     /// A script of `tests/clients`, to be run against this service.
     pub(crate) fn client(&self, script: &str) -> Command {
-        let mut command = client(script);
+        self.environment(client(script))
+    }
+
+    /// The same, by the Python of one of the project's environments.
+    pub(crate) fn client_of(&self, environment: &str, script: &str) -> Command {
+        let python = workspace()
+            .join(".tools")
+            .join(environment)
+            .join("bin/python");
+        self.environment(run_by(&python, script))
+    }
+
+    fn environment(&self, mut command: Command) -> Command {
         command
             .env("AWS_ENDPOINT_URL", &self.endpoint)
             .env("AWS_SHARED_CREDENTIALS_FILE", self.data.join("credentials"))
             .env("AWS_CA_BUNDLE", self.data.join("tls/ca.pem"))
-            .env("KLUISD_DATA", &self.data);
+            .env("KLUISD_DATA", &self.data)
+            .env("KLUIS_FACTS", facts());
         command
     }
 
@@ -166,10 +179,22 @@ impl Drop for Daemon {
 
 /// A script of `tests/clients`, run by the AWS CLI's own Python, without anything of this machine's AWS configuration.
 pub(crate) fn client(script: &str) -> Command {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let cli = std::env::var_os("KLUIS_AWS_CLI")
-        .map_or_else(|| root.join(".tools/aws-cli/bin/aws"), PathBuf::from);
-    let python = cli.with_file_name("python");
+        .map_or_else(|| workspace().join(".tools/aws-cli/bin/aws"), PathBuf::from);
+    run_by(&cli.with_file_name("python"), script)
+}
+
+/// The workspace's top folder.
+pub(crate) fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Where scripts note what they have shown, for `scripts/compatibility`.
+pub(crate) fn facts() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("compatibility")
+}
+
+fn run_by(python: &Path, script: &str) -> Command {
     assert!(
         python.exists(),
         "there is no {}; run: make test",
@@ -182,7 +207,7 @@ pub(crate) fn client(script: &str) -> Command {
         }
     }
     command
-        .arg(root.join("tests/clients").join(script))
+        .arg(workspace().join("tests/clients").join(script))
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("AWS_CONFIG_FILE", "/dev/null")
         .env("AWS_EC2_METADATA_DISABLED", "true")

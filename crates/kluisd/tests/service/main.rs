@@ -7,11 +7,13 @@
 )]
 
 mod authority;
+mod clients;
 mod daemon;
 mod durability;
 mod full;
 mod malformed;
 mod objects;
+mod seeds;
 mod start;
 mod story;
 mod tls;

@@ -1,0 +1,29 @@
+//! Clients that others wrote, as black boxes. What each does is its script in `tests/clients`.
+
+use crate::daemon::{Folder, Transport, succeed};
+
+/// The environment of clients that go together.
+const CLIENTS: &str = "clients";
+/// The environment of the encryption SDK's newest version, which its own command line does not bear.
+const ENCRYPTION_SDK: &str = "encryption-sdk";
+
+fn run(environment: &str, script: &str) {
+    let folder = Folder::new();
+    let daemon = folder.serve(Transport::Tls);
+    succeed(&mut daemon.client_of(environment, script));
+}
+
+#[test]
+fn the_encryption_sdk_encrypts_and_decrypts_under_keyrings() {
+    run(ENCRYPTION_SDK, "encryption_sdk.py");
+}
+
+#[test]
+fn the_encryption_sdks_command_line_and_sops_round_trip_files() {
+    run(CLIENTS, "command_lines.py");
+}
+
+#[test]
+fn every_constraint_of_awss_model_is_held_in_awss_words() {
+    run(CLIENTS, "conformance.py");
+}
