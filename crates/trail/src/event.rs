@@ -189,8 +189,12 @@ impl Draft {
     }
 
     /// The record of success. `response_elements` is for what changes state; a read has `None`.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "whoever calls has made the elements for this alone"
+    )]
     pub fn succeeded(self, response_elements: Option<Value>, resources: Vec<Resource>) -> Record {
-        self.finish(None, response_elements, resources)
+        self.finish(None, response_elements.as_ref(), resources)
     }
 
     /// The record of failure, with the error's code and message as the caller is told them.
@@ -201,7 +205,7 @@ impl Draft {
     fn finish(
         self,
         error: Option<(&str, &str)>,
-        response: Option<Value>,
+        response: Option<&Value>,
         resources: Vec<Resource>,
     ) -> Record {
         let Self {
@@ -225,7 +229,7 @@ impl Draft {
             event.set("errorMessage", &Value::from(shortened(message)));
         }
         event.set_bounded("requestParameters", facts.request_parameters.as_ref());
-        event.set_bounded("responseElements", response.as_ref());
+        event.set_bounded("responseElements", response);
         if let Some(data) = facts.additional_event_data {
             event.set_bounded("additionalEventData", Some(&data));
         }

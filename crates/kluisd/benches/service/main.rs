@@ -8,11 +8,8 @@
 //! time of a start go with the number of keys (a million take some minutes to make); `handshakes`, classical beside hybrid. All, when none is named.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
     clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
     reason = "a benchmark stops at what it does not expect, and its figures are rounded"
 )]
 
