@@ -116,6 +116,14 @@ impl KeyPairSpec {
         {
             return Err(self.unfit("its public exponent is below 65537"));
         }
+        if key.spells_out_its_curve() {
+            return Err(self.unfit("it spells its curve out instead of naming it"));
+        }
+        if let (Kind::Rsa { bits }, Some(distance)) = (self.kind(), key.prime_distance_bits()?)
+            && distance <= bits.unsigned_abs() / 2 - 100
+        {
+            return Err(self.unfit("its primes are too close to each other"));
+        }
         Ok(key)
     }
 }

@@ -6,6 +6,7 @@
 
 mod context;
 mod exchange;
+mod inspection;
 mod signing;
 
 use std::ffi::c_int;
@@ -13,11 +14,10 @@ use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
 use aws_lc_sys::{
-    BN_num_bits, CBB, CBB_finish, CBB_init_fixed, CBS, CBS_init, EC_GROUP_get_curve_name,
-    EC_KEY_get0_group, EVP_PKEY, EVP_PKEY_EC, EVP_PKEY_ED25519, EVP_PKEY_KEM, EVP_PKEY_PQDSA,
-    EVP_PKEY_RSA, EVP_PKEY_bits, EVP_PKEY_free, EVP_PKEY_get0_EC_KEY, EVP_PKEY_get0_RSA,
-    EVP_PKEY_id, EVP_PKEY_kem_get_type, EVP_PKEY_pqdsa_get_type, EVP_marshal_private_key,
-    EVP_marshal_public_key, EVP_parse_private_key, EVP_parse_public_key, RSA_get0_e,
+    CBB, CBB_finish, CBB_init_fixed, CBS, CBS_init, EC_KEY_set_conv_form, EC_KEY_set_enc_flags,
+    EVP_PKEY, EVP_PKEY_EC, EVP_PKEY_ED25519, EVP_PKEY_KEM, EVP_PKEY_PQDSA, EVP_PKEY_RSA,
+    EVP_PKEY_free, EVP_PKEY_get0_EC_KEY, EVP_marshal_private_key, EVP_marshal_public_key,
+    EVP_parse_private_key, EVP_parse_public_key, point_conversion_form_t,
 };
 
 use crate::{Error, SecretBytes};
@@ -71,7 +71,20 @@ impl Pkey {
 
     /// Reads a PKCS#8 private key; none where it is not one, whole and nothing after it, or its parts contradict each other.
     pub(crate) fn from_pkcs8(der: &[u8]) -> Option<Self> {
-        Self::parse(der, EVP_parse_private_key)
+        let key = Self::parse(der, EVP_parse_private_key)?;
+        // SAFETY: the key is whole and nobody else's yet, and AWS-LC answers null where it is none of a curve.
+        unsafe {
+            let curve = EVP_PKEY_get0_EC_KEY(key.as_ptr());
+            if !curve.is_null() {
+                // How it was written would else decide how it is written again.
+                EC_KEY_set_enc_flags(curve, 0);
+                EC_KEY_set_conv_form(
+                    curve,
+                    point_conversion_form_t::POINT_CONVERSION_UNCOMPRESSED,
+                );
+            }
+        }
+        Some(key)
     }
 
     fn parse(der: &[u8], parser: unsafe extern "C" fn(*mut CBS) -> *mut EVP_PKEY) -> Option<Self> {
@@ -131,39 +144,6 @@ impl Pkey {
                 && CBB_finish(output.as_mut_ptr(), ptr::null_mut(), &raw mut len) == 1
         };
         ok.then_some(len)
-    }
-
-    /// What kind of key it is, if it is one of those that are named here.
-    pub(crate) fn kind(&self) -> Option<Kind> {
-        // SAFETY: the key is whole; EVP_PKEY_id says which member it holds, and only that one is asked for.
-        unsafe {
-            let key = self.as_ptr();
-            Some(match EVP_PKEY_id(key) {
-                EVP_PKEY_RSA => Kind::Rsa {
-                    bits: EVP_PKEY_bits(key),
-                },
-                EVP_PKEY_EC => Kind::Ec {
-                    curve: EC_GROUP_get_curve_name(EC_KEY_get0_group(EVP_PKEY_get0_EC_KEY(key))),
-                },
-                EVP_PKEY_ED25519 => Kind::Ed25519,
-                EVP_PKEY_PQDSA => Kind::MlDsa {
-                    parameters: EVP_PKEY_pqdsa_get_type(key),
-                },
-                EVP_PKEY_KEM => Kind::MlKem {
-                    parameters: EVP_PKEY_kem_get_type(key),
-                },
-                _ => return None,
-            })
-        }
-    }
-
-    /// How many bits an RSA key's public exponent has; none for any other key.
-    pub(crate) fn exponent_bits(&self) -> Option<u32> {
-        // SAFETY: EVP_PKEY_get0_RSA answers null for any other key; the exponent of an RSA key that was read or made is set.
-        unsafe {
-            let rsa = NonNull::new(EVP_PKEY_get0_RSA(self.as_ptr()))?;
-            Some(BN_num_bits(RSA_get0_e(rsa.as_ptr())))
-        }
     }
 
     const fn as_ptr(&self) -> *mut EVP_PKEY {
