@@ -13,6 +13,7 @@
 //! | `keypair`, `public_key` | key pairs of every kind: made, read and written |
 //! | `signature`, `oaep`, `agreement`, `kem`, `transport` | what is done with one |
 //! | `pkey` | the calls into AWS-LC for them |
+//! | `property` | what holds of any bytes, for tests and fuzzers |
 //! | `sign` | Ed25519 and RSA PKCS#1 v1.5 signatures |
 //! | `process` | keeping the process's memory out of core dumps and debuggers |
 //!
@@ -33,6 +34,7 @@ mod memory;
 mod oaep;
 mod pkey;
 mod process;
+pub mod property;
 mod public_key;
 pub mod random;
 mod secret;
