@@ -120,7 +120,7 @@ impl KeyPairSpec {
             return Err(self.unfit("it spells its curve out instead of naming it"));
         }
         if let (Kind::Rsa { bits }, Some(distance)) = (self.kind(), key.prime_distance_bits()?)
-            && distance <= bits.unsigned_abs() / 2 - 100
+            && distance <= bits.unsigned_abs() / 2 - PRIME_DISTANCE_SHORT
         {
             return Err(self.unfit("its primes are too close to each other"));
         }
@@ -151,6 +151,8 @@ impl fmt::Display for KeyPairSpec {
 
 /// An odd number of so many bits is at least 65537 (FIPS 186-5 §A.1.1).
 const EXPONENT_BITS_MIN: u32 = 17;
+/// How many bits fewer than a prime the distance of both may have (FIPS 186-5 §A.1.3).
+const PRIME_DISTANCE_SHORT: u32 = 100;
 
 /// Both halves of a key.
 ///

