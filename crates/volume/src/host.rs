@@ -105,6 +105,13 @@ pub struct Signature {
     pub offset: u64,
 }
 
+impl Signature {
+    /// Whether it is one of the places where a LUKS header begins.
+    pub(crate) fn is_luks(&self) -> bool {
+        self.name.starts_with("LUKS")
+    }
+}
+
 impl fmt::Display for Signature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} at byte {}", self.name, self.offset)

@@ -310,6 +310,12 @@ fn a_device_that_is_claimed_or_mounted_is_in_use() {
         machine.host.uses(&identity).unwrap(),
         [Use::Mount(target.clone())]
     );
+    let file = machine.host.identify(&image).unwrap().unwrap();
+    assert_eq!(
+        machine.host.uses(&file).unwrap(),
+        [Use::Mount(target.clone()), Use::Loop(device.clone())],
+        "what sits on the loop device sits on its file"
+    );
     let error = machine.host.detach_loop(&image).unwrap_err();
     assert!(
         error.to_string().contains(target.to_str().unwrap()),
