@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
 # The fuse engine beside the raw loop device and qemu over one LUKS1 image in memory, with fio: ratios in one run, as Markdown.
 #
-#   bench/fuse.sh [--quick] [--rounds N] [--seconds N] [--size MiB] [--program FILE]
+#   bench/fuse.sh [--quick] [--device] [--rounds N] [--seconds N] [--size MiB] [--program FILE]
 #
-# Rounds are interleaved (every target once a round), and each figure is the median of its rounds, so that what else the
+# --device leaves out the file systems. Rounds are interleaved (every target once a round), and each figure is the median of its rounds, so that what else the
 # machine does falls on all targets alike. Needs root, /dev/fuse, loop devices, and fio, qemu-utils, cryptsetup-bin, jq.
 set -euo pipefail
 
-rounds=3 seconds=3 size=1024 program=
+rounds=3 seconds=3 size=1024 program= file_systems=(ext4 xfs)
 while (($#)); do
     case $1 in
         --quick) rounds=1 seconds=1 size=512 ;;
+        --device) file_systems=() ;;
         --rounds) rounds=$2 && shift ;;
         --seconds) seconds=$2 && shift ;;
         --size) size=$2 && shift ;;
@@ -134,7 +135,7 @@ done
 echo "$(uname -r), $(nproc) × $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1), $(date +%F); $rounds rounds of $seconds s, $size MiB; load $(cut -d' ' -f1 /proc/loadavg)"
 table "The block device" block_device "$((size - 1))"
 
-for kind in ext4 xfs; do
+for kind in "${file_systems[@]}"; do
     for target in "${targets[@]}"; do
         mkdir -p "$work/mnt/$target"
         case $kind in

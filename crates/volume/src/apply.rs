@@ -9,7 +9,7 @@ use crate::config::KeySource;
 use crate::engine::{Changed, Engine, EngineKind, Mapping};
 use crate::error::Error;
 use crate::header::{self, Snapshot};
-use crate::host::{Access, Device, FileSystem, Host, HostError, Identity, SCAN_LEN, Unmount};
+use crate::host::{Access, Device, FileSystem, Hold, Host, HostError, Identity, SCAN_LEN, Unmount};
 use crate::observe::{Content, Observed, PIECE, each_piece, observe};
 use crate::plan::{Plan, Refusal, Step};
 use crate::secrets::Secrets;
@@ -59,6 +59,8 @@ pub(crate) struct Applier<'r, 'a> {
     header: Option<Snapshot>,
     key: Option<luks::VolumeKey>,
     mapped: Option<PathBuf>,
+    /// The mapping on which a file system was just made, until it is mounted.
+    held: Option<Box<dyn Hold>>,
     opened_by: Option<EngineKind>,
     remains: Vec<String>,
     overwritten: Vec<[u8; 32]>,
@@ -88,6 +90,7 @@ impl<'r, 'a> Applier<'r, 'a> {
             header,
             key: None,
             mapped,
+            held: None,
             opened_by: None,
             remains: Vec::new(),
             overwritten: Vec::new(),
@@ -162,6 +165,7 @@ impl<'r, 'a> Applier<'r, 'a> {
     fn abandon(&mut self) {
         self.key = None;
         self.claim = None;
+        self.held = None;
         if let Some(kind) = self.opened_by.take()
             && let Ok(engine) = self.engine(kind)
         {
@@ -443,8 +447,11 @@ impl<'r, 'a> Applier<'r, 'a> {
                 self.target.name
             )));
         }
-        self.host
-            .make_file_system(self.mapped()?, kind, &self.target.name)?;
+        let device = self.mapped()?;
+        let held = self
+            .host
+            .make_file_system(device, kind, &self.target.name)?;
+        self.held = Some(held);
         Ok(Changed::Yes)
     }
 
@@ -478,6 +485,7 @@ impl<'r, 'a> Applier<'r, 'a> {
         // written here, the next run would read "provisioning" and make the file system again.
         self.host.open(self.identity()?, Access::Read)?.flush()?;
         self.host.mount(&device, at, file_system, false)?;
+        self.held = None;
         Ok(Changed::Yes)
     }
 

@@ -105,6 +105,13 @@ pub struct Signature {
     pub offset: u64,
 }
 
+impl Signature {
+    /// Whether it is one of the places where a LUKS header begins.
+    pub(crate) fn is_luks(&self) -> bool {
+        self.name.starts_with("LUKS")
+    }
+}
+
 impl fmt::Display for Signature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} at byte {}", self.name, self.offset)
@@ -223,6 +230,9 @@ pub enum Unmount {
 /// A held lock; dropping it (or dying) releases it.
 pub trait Lock: Send {}
 
+/// A device that is held open; dropping it (or dying) lets go. Meanwhile the kernel keeps in memory what was last written there.
+pub trait Hold: Send + fmt::Debug {}
+
 /// The machine.
 pub trait Host: Send + Sync {
     /// The systemd application-specific machine id of Kluis, as 32 hex digits: derived from, and not revealing, `/etc/machine-id`.
@@ -305,6 +315,8 @@ pub trait Host: Send + Sync {
     /// Makes a file system and makes it durable. Inode tables are lazy, nothing is zero-filled; discards where the device passes them on.
     /// Runs over whatever is there: the caller has made sure that nothing of value is.
     ///
+    /// A mount while the device is held need not read back what was just written; it cannot be unmapped before it is let go.
+    ///
     /// # Errors
     /// [`HostError::MissingProgram`], [`HostError::Program`] with its own words, [`HostError::Io`].
     fn make_file_system(
@@ -312,7 +324,7 @@ pub trait Host: Send + Sync {
         device: &Path,
         kind: FileSystem,
         label: &str,
-    ) -> Result<(), HostError>;
+    ) -> Result<Box<dyn Hold>, HostError>;
 
     /// The type of the file system on an (open) mapping, as `mount` calls it: "ext3", "ext4", "xfs", …; `None` when there is none known.
     ///

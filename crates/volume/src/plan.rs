@@ -290,9 +290,10 @@ fn steps_of_closed(
             }
             match (content, wanted.wipe) {
                 (Content::Luks(facts), false) if opens(facts, target, identity)? => {
+                    refuse_cut(target, identity)?;
                     steps.extend([Step::FetchSecret, Step::Unlock]);
+                    steps.extend(leftover_loop(observed));
                     if facts.needs_repair {
-                        steps.extend(leftover_loop(observed));
                         steps.push(Step::RepairHeader);
                     }
                     false
@@ -330,6 +331,7 @@ fn steps_of_closed(
 }
 
 /// A loop device that a killed run left keeps the file from being claimed.
+/// Another's loop device may be read-only, cached, or of blocks that do not suit; a killed run's is no loss.
 fn leftover_loop(observed: &Observed) -> Option<Step> {
     observed.has_loop.then_some(Step::DetachLoop)
 }
@@ -435,8 +437,8 @@ fn is_spent_ephemeral(facts: &HeaderFacts, target: &Target) -> bool {
         && facts.label == target.name
 }
 
-fn refuse_uses(observed: &Observed, identity: &Identity) -> Result<(), Refusal> {
-    // A loop device of ours that a killed run left over the file is taken over; what sits on it is reported by itself.
+pub(crate) fn refuse_uses(observed: &Observed, identity: &Identity) -> Result<(), Refusal> {
+    // An idle loop device over the file is taken away before anything is done there; what sits on it is reported by itself.
     let uses: Vec<Use> = observed
         .uses
         .iter()
@@ -467,6 +469,19 @@ fn refuse_small(target: &Target, identity: &Identity) -> Result<(), Refusal> {
         });
     }
     Ok(())
+}
+
+/// A file that lost its end still unlocks, and the file system in it is larger than its device.
+fn refuse_cut(target: &Target, identity: &Identity) -> Result<(), Refusal> {
+    match &target.backing {
+        BackingPath::File { size, .. } if identity.size < *size => Err(Refusal::CutShort {
+            volume: target.name.clone(),
+            device: identity.stable_name.clone(),
+            size: identity.size,
+            wanted: *size,
+        }),
+        _ => Ok(()),
+    }
 }
 
 fn missing(target: &Target) -> Refusal {

@@ -15,6 +15,7 @@ mod stage;
 use stage::{FILE, SEED, Stage, TOKEN};
 use volume::ExitCode;
 use volume::engine::Changed;
+use volume::host::Use;
 use volume::sim::Fault;
 
 const BACKUP: &str = "/root/backup";
@@ -198,6 +199,31 @@ fn a_backup_brings_a_broken_header_back() {
         stage.up().unwrap();
         assert_eq!(stage.text().as_deref(), Some("precious"));
     }
+}
+
+#[test]
+fn a_backup_is_not_written_over_what_somebody_has_put_there_since() {
+    let stage = made(TOKEN);
+    back_up(&stage);
+    stage.down().unwrap();
+    stage.machine.poke(FILE, 0, &vec![0; 1 << 20]);
+    stage.machine.poke(FILE, 0, b"XFSB");
+    let restore = |stage: &Stage| {
+        let before = stage.machine.disk(FILE);
+        let error = stage
+            .kluis(|kluis| kluis.header_restore("v", BACKUP.as_ref()))
+            .unwrap_err();
+        assert_eq!(stage.machine.disk(FILE), before, "{error}");
+        error.to_string()
+    };
+    assert!(restore(&stage).contains("xfs"), "{}", restore(&stage));
+    stage.machine.poke(FILE, 0, &vec![0xAA; 1 << 20]);
+    stage.machine.set_use(FILE, Use::Mount("/data".into()));
+    assert!(
+        restore(&stage).contains("mounted at /data"),
+        "{}",
+        restore(&stage)
+    );
 }
 
 #[test]

@@ -112,6 +112,35 @@ fn a_device_in_use_is_left_alone() {
 }
 
 #[test]
+fn a_file_that_lost_its_end_is_refused_before_anybody_is_asked() {
+    let stage = made(TOKEN);
+    let whole = stage.machine.disk(FILE).unwrap();
+    let mut bytes = vec![0; 48 << 20];
+    assert!(whole.read(0, &mut bytes));
+    let mut cut = Disk::blank(48 << 20);
+    assert!(cut.write(0, &bytes));
+    cut.flush();
+    stage.machine.set_disk(FILE, cut);
+    let asked = stage.keys.calls().len();
+    assert_says(
+        &refused(&stage, FILE),
+        ExitCode::Device,
+        &["50331648 bytes", "67108864", "cut off"],
+    );
+    assert_eq!(stage.keys.calls().len(), asked);
+    stage.machine.set_disk(FILE, whole);
+    still_opens(&stage);
+}
+
+#[test]
+fn a_mapping_of_another_name_over_the_files_loop_device_is_a_use() {
+    let stage = made(TOKEN);
+    stage.machine.set_use(FILE, Use::Loop("/dev/loop7".into()));
+    stage.machine.set_use(FILE, Use::Holder("other".to_owned()));
+    assert_says(&refused(&stage, FILE), ExitCode::Busy, &["held by other"]);
+}
+
+#[test]
 fn a_missing_small_or_read_only_device_has_its_own_error() {
     let stage = Stage::new(&on_device());
     assert_says(

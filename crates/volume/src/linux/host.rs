@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use crate::engine::{Changed, Engine};
 use crate::host::{
-    Access, Device, FileSystem, Host, HostError, Identity, Lock, Mount, SignatureReport, Unmount,
+    Access, Device, FileSystem, Hold, Host, HostError, Identity, Lock, Mount, SignatureReport,
+    Unmount,
 };
 use crate::linux::crypt::DmCrypt;
 use crate::linux::device::{self, OpenDevice};
@@ -177,8 +178,8 @@ impl Host for LinuxHost {
         device: &Path,
         kind: FileSystem,
         label: &str,
-    ) -> Result<(), HostError> {
-        mkfs::make(device, kind, label)
+    ) -> Result<Box<dyn Hold>, HostError> {
+        Ok(Box::new(mkfs::make(device, kind, label)?))
     }
 
     fn file_system_on(&self, device: &Path) -> Result<Option<String>, HostError> {

@@ -6,7 +6,7 @@ use std::io::{self, Seek, SeekFrom};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::host::{FileSystem, HostError};
+use crate::host::{FileSystem, Hold, HostError};
 use crate::linux::failure::about;
 
 /// How much of what a program says is kept.
@@ -14,13 +14,23 @@ const WORDS_MAX: usize = 2000;
 /// The longest labels: ext4 has 16 bytes, XFS 12.
 const LABEL_MAX: [usize; 2] = [16, 12];
 
-/// The XFS journal, which mkfs writes full of zeros: by default it grows with the disk, to 1 GiB at 2 TiB.
-const XFS_LOG: &str = "size=128m";
+/// From this size on an ext4 file system has two backups of its group descriptors, not a score: each grows with the disk, to 1 MiB at
+/// 2 TiB. Such a file system grows only while it is not mounted, and so needs no room that is kept for that.
+const EXT4_FEW_BACKUPS_FROM: u64 = 256 << 30;
+/// Groups whose bitmaps and inode tables lie together, below and from [`EXT4_FEW_BACKUPS_FROM`]: each such place is written to.
+const EXT4_TOGETHER: [&str; 2] = ["128", "512"];
+
+/// The XFS journal, which mkfs writes full of zeros: by default it grows with the disk, to 1 GiB at 2 TiB. This is the least that mkfs.xfs
+/// gives a disk of some size, since smaller ones make writers wait.
+const XFS_LOG: &str = "size=64m";
 /// From this size on a disk gets that journal; smaller ones get what mkfs.xfs thinks best, which is no more.
 const XFS_LOG_FROM: u64 = 2 << 30;
 
-/// Makes a file system over whatever is there, and makes it durable.
-pub(super) fn make(device: &Path, kind: FileSystem, label: &str) -> Result<(), HostError> {
+impl Hold for File {}
+
+/// Makes a file system over whatever is there, and makes it durable. The device is open from before until the caller closes it: the kernel
+/// drops what it has cached of a device with its last user, and the mount that follows would read it all again.
+pub(super) fn make(device: &Path, kind: FileSystem, label: &str) -> Result<File, HostError> {
     let (program, package) = match kind {
         FileSystem::Ext4 => ("mkfs.ext4", "e2fsprogs"),
         FileSystem::Xfs => ("mkfs.xfs", "xfsprogs"),
@@ -30,45 +40,44 @@ pub(super) fn make(device: &Path, kind: FileSystem, label: &str) -> Result<(), H
     let mut command = Command::new(program);
     command.args(arguments(kind, label, size)).arg(device);
     run(command, program, package)?;
-    file.sync_all().map_err(about(device))
+    file.sync_all().map_err(about(device))?;
+    Ok(file)
 }
 
 /// See `docs/decisions/0010-mkfs-options.md` for what each costs.
 fn arguments(kind: FileSystem, label: &str, size: u64) -> Vec<String> {
-    let label = |max: usize| {
-        let fits = |(at, c): &(usize, char)| at + c.len_utf8() <= max;
-        label
-            .char_indices()
-            .take_while(fits)
-            .map(|(_, c)| c)
-            .collect::<String>()
-    };
     let [ext4, xfs] = LABEL_MAX;
-    let (words, label): (&[&str], String) = match kind {
-        FileSystem::Ext4 => (
-            &[
-                "-q",
-                "-F",
-                "-b",
-                "4096",
-                "-G",
-                "128",
-                "-E",
-                "lazy_itable_init=1,lazy_journal_init=1,nodiscard",
-            ],
-            label(ext4),
-        ),
-        FileSystem::Xfs if size >= XFS_LOG_FROM => (
-            &["-q", "-f", "-K", "-b", "size=4096", "-l", XFS_LOG],
-            label(xfs),
-        ),
-        FileSystem::Xfs => (&["-q", "-f", "-K", "-b", "size=4096"], label(xfs)),
+    let (words, label) = match kind {
+        FileSystem::Ext4 => (ext4_words(size), cut(label, ext4)),
+        FileSystem::Xfs => (xfs_words(size), cut(label, xfs)),
     };
+    let words = words.into_iter().chain(["-L", label]);
+    words.map(str::to_owned).collect()
+}
+
+fn ext4_words(size: u64) -> Vec<&'static str> {
+    let lazy = "lazy_itable_init=1,lazy_journal_init=1,nodiscard";
+    let [small, large] = EXT4_TOGETHER;
+    let mut words = vec!["-q", "-F", "-b", "4096", "-E", lazy];
+    if size < EXT4_FEW_BACKUPS_FROM {
+        words.extend(["-G", small]);
+    } else {
+        words.extend(["-G", large, "-O", "sparse_super2,^resize_inode"]);
+    }
     words
-        .iter()
-        .map(|&word| word.to_owned())
-        .chain(["-L".to_owned(), label])
-        .collect()
+}
+
+fn xfs_words(size: u64) -> Vec<&'static str> {
+    let mut words = vec!["-q", "-f", "-K", "-b", "size=4096"];
+    if size >= XFS_LOG_FROM {
+        words.extend(["-l", XFS_LOG]);
+    }
+    words
+}
+
+/// As much of a label as fits, whole characters.
+fn cut(label: &str, max: usize) -> &str {
+    &label[..label.floor_char_boundary(max)]
 }
 
 /// Runs a program to its end, with nothing to read and nothing of our environment (which may hold credentials), and keeps

@@ -18,7 +18,12 @@ pub(super) fn of(backing: &Identity) -> Result<Vec<Use>, HostError> {
 }
 
 fn of_file(path: &Path) -> Result<Vec<Use>, HostError> {
-    let mut found: Vec<Use> = loopdev::find(path)?.into_iter().map(Use::Loop).collect();
+    let mut found = Vec::new();
+    for device in loopdev::find(path)? {
+        // What sits on the loop device sits on the file: a mount, or a mapping under another name.
+        found.extend(of_device(&device)?);
+        found.push(Use::Loop(device));
+    }
     if mounts::swaps()?.iter().any(|swap| swap == path) {
         found.push(Use::Swap);
     }

@@ -120,6 +120,32 @@ pub enum Refusal {
         /// What it needs.
         least: u64,
     },
+    /// A file that is shorter than the volume in it was made.
+    #[error(
+        "{device} has {size} bytes and volume {volume} is configured with {wanted}: its end was cut off, or `size` was raised; nothing was written. Bring the whole file back, or set `size` to what it has (a volume does not grow)"
+    )]
+    CutShort {
+        /// The volume.
+        volume: String,
+        /// The file.
+        device: String,
+        /// What it has.
+        size: u64,
+        /// What is configured.
+        wanted: u64,
+    },
+    /// A header backup would be written over something of another kind.
+    #[error(
+        "{device} holds {found}, and no damaged header of volume {volume}; nothing was written. If you are sure, use: cryptsetup luksHeaderRestore"
+    )]
+    HoldsAnother {
+        /// The volume.
+        volume: String,
+        /// The device.
+        device: String,
+        /// What was found.
+        found: String,
+    },
     /// No engine can run.
     #[error("no engine can run here: {}", reasons.join("; "))]
     NoEngine {
@@ -247,6 +273,8 @@ impl Refusal {
             | Self::BadToken { .. }
             | Self::ReadOnly { .. }
             | Self::TooSmall { .. }
+            | Self::CutShort { .. }
+            | Self::HoldsAnother { .. }
             | Self::NothingToErase { .. }
             | Self::NoHeader { .. }
             | Self::Luks1NotRekeyed { .. }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::engine::{Changed, Engine};
 use crate::host::{
-    Access, BackingKind, Device, FileSystem, Host, HostError, Identity, Lock, Mount,
+    Access, BackingKind, Device, FileSystem, Hold, Host, HostError, Identity, Lock, Mount,
     SignatureReport, Unmount, Use,
 };
 use crate::signatures;
@@ -235,6 +235,12 @@ struct SimLock {
 
 impl Lock for SimLock {}
 
+/// Nothing is cached here, and nobody who unmaps asks who has a device open.
+#[derive(Debug)]
+struct HeldOpen;
+
+impl Hold for HeldOpen {}
+
 impl Drop for SimLock {
     fn drop(&mut self) {
         self.world
@@ -442,7 +448,7 @@ impl Host for Machine {
         device: &Path,
         kind: FileSystem,
         _label: &str,
-    ) -> Result<(), HostError> {
+    ) -> Result<Box<dyn Hold>, HostError> {
         let mut world = self.lock_world();
         let turn = world.turn("mkfs")?;
         // A real mkfs clears what was there, file by file, and writes the superblock last.
@@ -453,7 +459,7 @@ impl Host for Machine {
         world.write_view(device, 0, &superblock(kind.name()))?;
         world.flush_view(device);
         if turn == Turn::Whole {
-            Ok(())
+            Ok(Box::new(HeldOpen))
         } else {
             Err(killed())
         }

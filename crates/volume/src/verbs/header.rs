@@ -13,8 +13,8 @@ use crate::engine::LuksKind;
 use crate::error::Error;
 use crate::header::{self, Snapshot};
 use crate::host::{Access, HostError, Identity};
-use crate::observe::{Observed, observe};
-use crate::plan::Refusal;
+use crate::observe::{Content, Observed, observe};
+use crate::plan::{Refusal, refuse_uses};
 use crate::state::{Backups, Place};
 use crate::target::Target;
 
@@ -116,7 +116,8 @@ impl Kluis<'_> {
     /// of the UUID that is on the device.
     ///
     /// # Errors
-    /// [`Error::ForeignBackup`] for another volume's; [`Error::Refused`] while the volume is open; the services' errors.
+    /// [`Error::ForeignBackup`] for another volume's; [`Error::Refused`] while the volume is open or its device in use, and where that
+    /// holds something else; the services' errors.
     pub fn header_restore(&self, name: &str, file: &Path) -> Result<(), Error> {
         let target = self.one(name)?;
         let _lock = self.host.lock(&target.name, LOCK_WAIT)?;
@@ -128,6 +129,8 @@ impl Kluis<'_> {
             }
             .into());
         }
+        refuse_uses(&observed, &identity)?;
+        refuse_another(&target, &observed, &identity)?;
         let bytes = self.host.read_file(file, BACKUP_MAX)?;
         let foreign = |why: String| Error::ForeignBackup {
             volume: target.name.clone(),
@@ -236,6 +239,24 @@ fn restore(device: &dyn crate::host::Device, backup: &Snapshot, bytes: &[u8]) ->
     }
     device.flush()?;
     Ok(())
+}
+
+/// Rubbish where the header was may be overwritten; a file system that somebody has made there since may not.
+fn refuse_another(
+    target: &Target,
+    observed: &Observed,
+    identity: &Identity,
+) -> Result<(), Refusal> {
+    match &observed.content {
+        Content::Foreign(report) if report.found.iter().any(|known| !known.is_luks()) => {
+            Err(Refusal::HoldsAnother {
+                volume: target.name.clone(),
+                device: identity.stable_name.clone(),
+                found: report.to_string(),
+            })
+        }
+        _ => Ok(()),
+    }
 }
 
 fn there(kluis: &Kluis<'_>, target: &Target) -> Result<Identity, Error> {
