@@ -146,11 +146,7 @@ impl Shared {
         draft: Draft,
     ) -> Executed<Result<Response, ApiError>> {
         let resources = resources(operation.resources());
-        let answer = match self.pair(operation, scope).await {
-            Ok(pair) => self.answer(operation, scope, pair),
-            Err(error) => Err(error),
-        };
-        match answer {
+        match self.answer(operation, scope).await {
             Ok(response) => Executed {
                 answer: Ok(response),
                 entry: Entry::Unwritten(draft.succeeded(None, resources)),
@@ -170,19 +166,24 @@ impl Shared {
         Ok(desk.with_pair(pair))
     }
 
-    fn answer(
+    /// The answer to a read, on one view of the service unless a key pair is made in between.
+    async fn answer(
         &self,
         operation: &Authorized<Operation>,
         scope: &Scope,
-        pair: Option<KeyPair>,
     ) -> Result<Response, ApiError> {
-        match kind(operation.operation()) {
-            Kind::Read(read) => read.read(&self.desk_of(operation, scope, pair)?),
-            Kind::Mutation(_) => Err(faults::internal("A mutation was taken for a read.")),
-        }
+        let desk = self.desk_of(operation, scope, None)?;
+        let request = kind(operation.operation()).request();
+        let Some(spec) = request.pair(&desk)? else {
+            return read(operation.operation(), &desk);
+        };
+        drop(desk);
+        let pair = self.mill.make(spec).await?;
+        let desk = self.desk_of(operation, scope, Some(pair))?;
+        read(operation.operation(), &desk)
     }
 
-    /// Makes the key pair that the operation needs, if it needs one.
+    /// Makes the key pair that a mutation needs, if it needs one.
     async fn pair(
         &self,
         operation: &Authorized<Operation>,
@@ -239,6 +240,13 @@ impl Shared {
     /// Looks at the keyring, or changes it: shortly, and never across an await.
     pub(crate) fn with_ring<T>(&self, work: impl FnOnce(&mut Keyring) -> T) -> T {
         work(&mut self.ring.write().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn read(operation: &Operation, desk: &Desk<'_>) -> Result<Response, ApiError> {
+    match kind(operation) {
+        Kind::Read(read) => read.read(desk),
+        Kind::Mutation(_) => Err(faults::internal("A mutation was taken for a read.")),
     }
 }
 
