@@ -12,6 +12,10 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
+/// A request is some hundreds of small pieces of memory, which one thread gets and another gives back.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     match cli::Cli::parse().run() {
         Ok(()) => ExitCode::SUCCESS,

@@ -24,6 +24,11 @@ fn the_encryption_sdks_command_line_and_sops_round_trip_files() {
 }
 
 #[test]
+fn what_the_service_makes_is_what_an_independent_implementation_makes() {
+    run(CLIENTS, "independent.py");
+}
+
+#[test]
 fn every_constraint_of_awss_model_is_held_in_awss_words() {
     run(CLIENTS, "conformance.py");
 }

@@ -12,6 +12,16 @@ fn play(post: &str) {
 }
 
 #[test]
+fn signatures_verify_locally_with_openssl_as_seed_003_prints_it() {
+    play("003/verify-with-openssl");
+}
+
+#[test]
+fn files_are_signed_and_verified_as_seed_003_prints_it() {
+    play("003/digital-signing");
+}
+
+#[test]
 fn roles_that_only_encrypt_and_only_decrypt_are_isolated_as_seed_003_has_it() {
     play("003/encrypt-only-decrypt-only");
 }
