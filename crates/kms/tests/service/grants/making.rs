@@ -266,3 +266,29 @@ async fn a_grant_is_made_on_a_key_by_id_or_arn_and_on_no_alias() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_key_has_so_many_grants_and_no_more() {
+    let service = Service::start().await;
+    let key = service.key().await;
+    let named = with(to(&Caller::nobody("bob")), json!({ "Name": "first" }));
+    let first = service.grant(&key, named.clone()).await;
+    service
+        .more_grants(&key, &first, kms::limits::GRANTS_PER_KEY - 1)
+        .await;
+    let service = service.restarted().await;
+    let another = with(named.clone(), json!({ "Name": "another" }));
+    assert_eq!(
+        refused(&service, &key, another.clone()).await.code,
+        "LimitExceededException"
+    );
+    let retried = service.grant(&key, named).await;
+    service
+        .call(
+            "RevokeGrant",
+            json!({ "KeyId": key.id, "GrantId": retried.id }),
+        )
+        .await
+        .unwrap();
+    service.grant(&key, another).await;
+}

@@ -6,6 +6,7 @@ mod constraints;
 mod ending;
 mod listing;
 mod making;
+mod specs;
 mod tokens;
 mod using;
 
