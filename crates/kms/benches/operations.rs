@@ -9,7 +9,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use crypto::{Secret, WrappingKey};
 use kms::Kms;
 use kms::ciphertext::{self, BackingVersion, Blob};
-use policy::{Context, Layers, Principal};
+use policy::{Context, Layers, Principal, PrincipalKind};
 use serde_json::{Value, json};
 use store::Memory;
 use tokio::runtime::Runtime;
@@ -49,10 +49,13 @@ impl Bench {
     }
 
     fn call(&self, operation: Operation) -> Response {
-        let asks = self.kms.asks(&operation, &self.root, &self.scope).unwrap();
+        self.call_as(&self.root, operation)
+    }
+
+    fn call_as(&self, caller: &Arc<Principal>, operation: Operation) -> Response {
+        let asks = self.kms.asks(&operation, caller, &self.scope).unwrap();
         let (layers, ambient) = (Layers::default(), Context::new());
-        let leave =
-            policy::authorize(operation, &asks, self.root.clone(), &layers, &ambient).unwrap();
+        let leave = policy::authorize(operation, &asks, caller.clone(), &layers, &ambient).unwrap();
         let facts = DraftFacts {
             request_parameters: Some(Kms::request_parameters(leave.operation())),
             ..DraftFacts::example()
@@ -111,5 +114,48 @@ fn operations(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, operations);
+/// Decrypt by whom only one of the key's grants lets: all of them are the same caller's, each for a machine of its own.
+fn grants(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("kms, Decrypt through one of the key's grants");
+    for count in [1, 100, 10_000] {
+        let bench = Bench::new();
+        let Response::CreateKey(made) = bench.call(Bench::operation("CreateKey", json!({}))) else {
+            return;
+        };
+        let key = made.key_metadata.unwrap().key_id;
+        let alice = alice();
+        let machine = |n: usize| json!({ "machine": format!("m{n}") });
+        for n in 0..count {
+            let grant = json!({ "KeyId": key, "GranteePrincipal": alice.arn, "Operations": ["Decrypt"], "Constraints": { "EncryptionContextSubset": machine(n) } });
+            bench.call(Bench::operation("CreateGrant", grant));
+        }
+        let encrypt =
+            json!({ "KeyId": key, "Plaintext": "eA==", "EncryptionContext": machine(count / 2) });
+        let Response::Encrypt(sealed) = bench.call(Bench::operation("Encrypt", encrypt)) else {
+            return;
+        };
+        let blob = serde_json::to_value(sealed.ciphertext_blob).unwrap();
+        let decrypt = json!({ "CiphertextBlob": blob, "EncryptionContext": machine(count / 2) });
+        group.bench_function(count.to_string(), |timer| {
+            timer.iter(|| {
+                bench.call_as(
+                    &alice,
+                    Bench::operation("Decrypt", black_box(decrypt.clone())),
+                )
+            });
+        });
+    }
+    group.finish();
+}
+
+fn alice() -> Arc<Principal> {
+    Arc::new(Principal {
+        kind: PrincipalKind::User,
+        arn: "arn:aws:iam::111122223333:user/alice".to_owned(),
+        name: "alice".to_owned(),
+        ..Principal::root("111122223333")
+    })
+}
+
+criterion_group!(benches, operations, grants);
 criterion_main!(benches);

@@ -29,6 +29,9 @@ impl Request for CreateKeyRequest {
         let mut context = desk.context();
         context.set("kms:KeySpec", self.spec().as_str());
         context.set("kms:KeyUsage", self.usage().as_str());
+        // Their old names, which policies may still have.
+        context.set("kms:CustomerMasterKeySpec", self.spec().as_str());
+        context.set("kms:CustomerMasterKeyUsage", self.usage().as_str());
         context.set(
             "kms:KeyOrigin",
             self.origin.unwrap_or(OriginType::AwsKms).as_str(),

@@ -97,6 +97,9 @@ impl Key {
     pub(crate) fn describe(&self, context: &mut Context) {
         context.set("kms:KeySpec", self.purpose.spec.as_str());
         context.set("kms:KeyUsage", self.purpose.usage.as_str());
+        // Their old names, which policies may still have.
+        context.set("kms:CustomerMasterKeySpec", self.purpose.spec.as_str());
+        context.set("kms:CustomerMasterKeyUsage", self.purpose.usage.as_str());
         context.set("kms:KeyOrigin", self.purpose.origin.as_str());
         let multi_region = self.arn.id.is_multi_region();
         context.set("kms:MultiRegion", multi_region.to_string());

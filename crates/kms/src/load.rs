@@ -186,14 +186,11 @@ fn take_in_grant(ring: &mut Keyring, key: KeyArn, id: GrantId, found: Option<&Ve
         ring.apply(Change::DeleteGrant(key, id), Revision::ZERO);
         return Taken::Other;
     };
-    match grants::record::decode(&key, id, &found.value) {
-        Ok(grant) => {
-            ring.apply(Change::PutGrant(Arc::new(grant)), found.revision);
-            Taken::Other
-        }
-        Err(_) => {
-            ring.put_damaged_grant(&key, id, found.revision);
-            Taken::Damaged
-        }
+    if let Ok(grant) = grants::record::decode(&key, id, &found.value) {
+        ring.apply(Change::PutGrant(Arc::new(grant)), found.revision);
+        Taken::Other
+    } else {
+        ring.put_damaged_grant(&key, id, found.revision);
+        Taken::Damaged
     }
 }

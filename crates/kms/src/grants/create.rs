@@ -63,9 +63,7 @@ impl Mutation for CreateGrantRequest {
         if known.is_none() {
             check_room(desk, key)?;
         }
-        if self.dry_run == Some(true) {
-            return Err(faults::dry_run());
-        }
+        faults::stop_dry_run(self.dry_run)?;
         let fresh = || GrantId::random().map_err(|error| faults::crypto(&error));
         let id = known.map_or_else(fresh, Ok)?;
         let grant = Grant {

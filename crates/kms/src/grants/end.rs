@@ -98,9 +98,7 @@ fn ended(
     dry_run: Option<bool>,
     response: Response,
 ) -> Result<Plan, ApiError> {
-    if dry_run == Some(true) {
-        return Err(faults::dry_run());
-    }
+    faults::stop_dry_run(dry_run)?;
     Ok(Plan {
         changes: vec![Change::DeleteGrant(target.key.arn.clone(), id)],
         response,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use policy::Context;
 use wire::kms::GrantOperation;
 
-use super::constraints::takes_context;
+use super::constraints::{ContextConstraint, takes_context};
 use super::grant::{Grant, GrantId};
 use super::operations::Operations;
 
@@ -84,7 +84,7 @@ impl Finder {
 /// Where a grant is found. Of several pairs it hangs on the one with the longest value: ids tell more than words.
 fn anchors_of(grant: &Grant) -> impl Iterator<Item = Anchor> {
     let pairs = grant.terms.constraints.context.as_ref();
-    let pairs = pairs.into_iter().flat_map(|constraint| constraint.pairs());
+    let pairs = pairs.into_iter().flat_map(ContextConstraint::pairs);
     let anchor = pairs
         .max_by_key(|(_, value)| value.len())
         .map_or(Anchor::Nothing, |(name, value)| pair(name, value));

@@ -159,3 +159,7 @@ fn remove_from<T: Ord>(sets: &mut BTreeMap<Box<str>, BTreeSet<T>>, name: &str, i
         }
     }
 }
+
+#[cfg(test)]
+#[path = "shelf/tests.rs"]
+mod tests;

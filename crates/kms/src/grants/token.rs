@@ -1,4 +1,4 @@
-//! Grant tokens: what CreateGrant gives out beside the id, and operations take as a sign that a grant exists.
+//! Grant tokens: what `CreateGrant` gives out beside the id, and operations take as a sign that a grant exists.
 //!
 //! A token is the key's ARN and the grant's id, wrapped by the root key and thus opaque, authentic and never twice the
 //! same. It leads to the grant's record in the store, so that whoever holds it need not wait until every node knows of

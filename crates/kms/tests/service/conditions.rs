@@ -88,6 +88,10 @@ async fn conditions_see_what_a_new_grant_says() {
             true,
         ),
         (
+            json!({ "StringEquals": { "kms:CustomerMasterKeySpec": "SYMMETRIC_DEFAULT", "kms:CustomerMasterKeyUsage": "ENCRYPT_DECRYPT" } }),
+            true,
+        ),
+        (
             json!({ "Bool": { "kms:GrantIsForAWSResource": "true" } }),
             false,
         ),
@@ -363,5 +367,62 @@ async fn one_role_may_only_encrypt_and_another_only_decrypt() {
     ] {
         let refused = service.call_as(caller, operation, request).await;
         assert_eq!(refused.unwrap_err().code, "AccessDenied", "{operation}");
+    }
+}
+
+#[tokio::test]
+async fn the_names_in_a_context_are_weighed_all_any_or_none() {
+    let names =
+        |operator: &str| json!({ operator: { "kms:EncryptionContextKeys": ["team", "disk"] } });
+    let only = json!({
+        "ForAllValues:StringEquals": { "kms:EncryptionContextKeys": ["team", "disk"] }, "Null": { "kms:EncryptionContextKeys": "false" },
+    });
+    //                                                                      {}     team   both   other  team and other
+    for (condition, expected) in [
+        (
+            names("ForAllValues:StringEquals"),
+            [true, true, true, false, false],
+        ),
+        (only, [false, true, true, false, false]),
+        (
+            names("ForAnyValue:StringEquals"),
+            [false, true, true, false, true],
+        ),
+        (
+            json!({ "Null": { "kms:EncryptionContextKeys": "true" } }),
+            [true, false, false, false, false],
+        ),
+        (
+            json!({ "StringEquals": { "kms:EncryptionContext:team": "a" } }),
+            [false, true, true, false, true],
+        ),
+        (
+            json!({ "StringLike": { "kms:EncryptionContext:team": "b*" } }),
+            [false; 5],
+        ),
+        (
+            json!({ "StringNotEqualsIfExists": { "kms:EncryptionContext:team": "a" } }),
+            [true, false, false, true, false],
+        ),
+    ] {
+        let service = Service::start().await;
+        let mut statement = lets("maker", "kms:Encrypt");
+        statement["Condition"] = condition.clone();
+        let key = service.key_of(json!([delegates(), statement])).await;
+        let contexts = [
+            json!({}),
+            json!({ "team": "a" }),
+            json!({ "team": "a", "disk": "1" }),
+            json!({ "other": "x" }),
+            json!({ "team": "a", "other": "x" }),
+        ];
+        for (context, allowed) in contexts.into_iter().zip(expected) {
+            let request =
+                json!({ "KeyId": key.id, "Plaintext": "eA==", "EncryptionContext": context });
+            let answer = service
+                .call_as(&Caller::nobody("maker"), "Encrypt", request)
+                .await;
+            assert_eq!(answer.is_ok(), allowed, "{condition} {context}");
+        }
     }
 }

@@ -20,8 +20,6 @@ mod deletion;
 mod durability;
 mod encapsulation;
 mod encryption;
-mod grant_lists;
-mod grant_use;
 mod grants;
 mod keys;
 mod macs;

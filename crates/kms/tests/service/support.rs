@@ -427,4 +427,19 @@ impl Service {
             token: text(&made["GrantToken"]),
         })
     }
+
+    /// More grants on a key, as one that it has: straight into the store, for the next process to find.
+    pub async fn more_grants(&self, key: &TestKey, grant: &TestGrant, count: usize) {
+        let folder = format!("kms/{ACCOUNT}/{HERE}/grant/{}", key.id);
+        let name = Key::new(format!("{folder}/{}", grant.id)).unwrap();
+        let value = self.store.get(&name).await.unwrap().unwrap().value;
+        let ids: Vec<_> = (0..count).map(|n| format!("{n:064x}")).collect();
+        for ids in ids.chunks(Transaction::MAX_ITEMS) {
+            let names = ids
+                .iter()
+                .map(|id| Key::new(format!("{folder}/{id}")).unwrap());
+            let all = names.fold(Transaction::new(), |all, name| all.put(name, value.clone()));
+            self.store.commit(all).await.unwrap();
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::*;
+use super::*;
 
 fn grants(answer: &Value) -> &Vec<Value> {
     answer["Grants"].as_array().unwrap()
