@@ -27,14 +27,6 @@ pub fn text_bytes(context: &EncryptionContext) -> usize {
         .sum()
 }
 
-/// How many characters of text a context holds.
-pub(crate) fn text_chars(context: &EncryptionContext) -> usize {
-    context
-        .iter()
-        .map(|(key, value)| key.chars().count() + value.chars().count())
-        .sum()
-}
-
 /// A length as the canonical form writes it. Requests are bounded far below 2³², so the cap is never met;
 /// were it met, authentication would fail rather than two contexts collide in silence on one machine.
 fn push_length(out: &mut Vec<u8>, length: usize) {

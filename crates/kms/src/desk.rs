@@ -176,8 +176,8 @@ impl<'a> Desk<'a> {
     /// Finds what `text` names.
     ///
     /// # Errors
-    /// `NotFoundException` for what is no name that the operation takes, or is one of another region: neither depends
-    /// on which keys exist.
+    /// `NotFoundException` for what is no name, or is one of another region, and `InvalidArnException` for an alias where
+    /// the operation takes none: neither depends on which keys exist.
     pub(crate) fn locate(&self, text: &str, accept: Accept) -> Result<Located, ApiError> {
         let name: KeyName = text.parse().map_err(|_| faults::invalid_key_id(text))?;
         match name {
@@ -190,7 +190,7 @@ impl<'a> Desk<'a> {
                 Ok(self.locate_key(&arn))
             }
             KeyName::Alias(_) | KeyName::AliasArn(_) if accept != Accept::KeyOrAlias => {
-                Err(faults::invalid_key_id(text))
+                Err(faults::no_aliases())
             }
             KeyName::Alias(alias) => Ok(self.locate_alias(&self.alias_arn(&alias))),
             KeyName::AliasArn(arn) => self

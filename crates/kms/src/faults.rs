@@ -18,9 +18,14 @@ pub(crate) fn no_such_alias(arn: &AliasArn) -> ApiError {
     codes::NOT_FOUND_EXCEPTION.because(format!("Alias {arn} is not found."))
 }
 
-/// A text that names no key, or names it in a way that the operation does not take.
+/// A text that names no key.
 pub(crate) fn invalid_key_id(text: &str) -> ApiError {
     codes::NOT_FOUND_EXCEPTION.because(format!("Invalid keyId '{text}'"))
+}
+
+/// An alias where the operation takes a key's id or ARN alone.
+pub(crate) fn no_aliases() -> ApiError {
+    codes::INVALID_ARN_EXCEPTION.because("Key Aliases are not supported for this operation.")
 }
 
 /// The ARN of a key or alias in another region than the request's.

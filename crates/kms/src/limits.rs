@@ -25,8 +25,8 @@ pub const KEYS_PER_REGION: usize = 100_000;
 pub const GRANTS_PER_KEY: usize = 50_000;
 /// Encryption context pairs in a grant constraint.
 pub const CONSTRAINT_PAIRS: usize = 8;
-/// The encryption context of a grant constraint, names and values together, in characters.
-pub const CONSTRAINT_CHARS: usize = 384;
+/// A value in the encryption context of a grant constraint, in characters.
+pub const CONSTRAINT_VALUE_CHARS: usize = 384;
 /// Key pairs that are made at the same time.
 pub const PAIRS_AT_ONCE: usize = 2;
 /// A region's name, in bytes: the longest of AWS's is 16, and the ciphertext format has one byte for the length.

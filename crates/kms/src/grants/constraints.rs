@@ -11,7 +11,7 @@ use wire::kms::{GrantConstraints, GrantOperation};
 
 use super::operations::Operations;
 use crate::backing::Purpose;
-use crate::context::{self, EncryptionContext};
+use crate::context::EncryptionContext;
 use crate::{cipher, faults, limits};
 
 const EQUALS: &str = "EncryptionContextEquals";
@@ -122,7 +122,7 @@ impl Constraints {
         if let Some(constraint) = &constraints.context {
             if !Operations::of(purpose).contains(GrantOperation::GenerateDataKey) {
                 return Err(faults::validation(
-                    "Encryption context constraints are not supported on this key: its operations take no encryption context.",
+                    "EncryptionContext is supported only when creating a grant for a symmetric encryption KMS key.",
                 ));
             }
             check_size(constraint.pairs())?;
@@ -189,13 +189,12 @@ fn has_no_others(request: &Context, pairs: &EncryptionContext) -> bool {
 }
 
 fn check_size(pairs: &EncryptionContext) -> Result<(), ApiError> {
-    if pairs.len() > limits::CONSTRAINT_PAIRS
-        || context::text_chars(pairs) > limits::CONSTRAINT_CHARS
-    {
+    let is_long = |value: &String| value.chars().count() > limits::CONSTRAINT_VALUE_CHARS;
+    if pairs.len() > limits::CONSTRAINT_PAIRS || pairs.values().any(is_long) {
         return Err(faults::validation(format!(
-            "A grant constraint has at most {} encryption context pairs, and at most {} characters in all.",
+            "A grant constraint has at most {} encryption context pairs, and a value in it at most {} characters.",
             limits::CONSTRAINT_PAIRS,
-            limits::CONSTRAINT_CHARS
+            limits::CONSTRAINT_VALUE_CHARS
         )));
     }
     Ok(())

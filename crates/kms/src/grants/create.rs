@@ -19,6 +19,7 @@ use crate::keyring::Change;
 use crate::names::KeyArn;
 use crate::operation::{Mutation, Plan, Request};
 use crate::parameters::Parameters;
+use crate::specs::{self, Shape};
 use crate::states::Class;
 use crate::{faults, limits};
 
@@ -194,19 +195,32 @@ impl Wanted for CreateGrantRequest {
                 "Grants must not contain only the CreateGrant operation.",
             ));
         }
-        let foreign: Vec<_> = asked.without(Operations::of(purpose)).iter().collect();
+        let supported = Operations::of(purpose);
+        let foreign = asked.without(supported);
         if foreign.is_empty() {
             Ok(asked)
         } else {
-            let names: Vec<_> = foreign.iter().map(|operation| operation.as_str()).collect();
-            Err(faults::validation(format!(
-                "Operations [{}] are not supported by a key with KeySpec {} and KeyUsage {}.",
-                names.join(", "),
-                purpose.spec.as_str(),
-                purpose.usage.as_str()
-            )))
+            Err(unsupported(foreign, supported, purpose))
         }
     }
+}
+
+/// Operations that the key does not have.
+fn unsupported(foreign: Operations, supported: Operations, purpose: Purpose) -> ApiError {
+    let listed = |operations: Operations| {
+        let names: Vec<_> = operations.iter().map(GrantOperation::as_str).collect();
+        names.join(", ")
+    };
+    let kind = match specs::shape(purpose.spec) {
+        Some(Shape::Pair(_)) => "an asymmetric",
+        Some(Shape::Bytes(_)) | None => "a symmetric",
+    };
+    faults::validation(format!(
+        "Operations [{}] are not supported when creating a grant for {kind} KMS key with key usage {}. Valid operations are [{}]",
+        listed(foreign),
+        purpose.usage.as_str(),
+        listed(supported)
+    ))
 }
 
 /// Whom one of the two members names.

@@ -133,7 +133,10 @@ async fn an_alias_does_not_work_where_the_api_wants_a_key() {
         let refused = service.call(operation, json!({ "KeyId": "alias/a" })).await;
         assert_eq!(
             refused,
-            Err(refusal("NotFoundException", "Invalid keyId 'alias/a'")),
+            Err(refusal(
+                "InvalidArnException",
+                "Key Aliases are not supported for this operation."
+            )),
             "{operation}"
         );
     }

@@ -185,7 +185,9 @@ async fn a_grant_permits_only_what_its_key_can_do() {
     ] {
         let request = with(to(&bob), json!({ "Operations": ["Decrypt", operation] }));
         let words = format!(
-            "Operations [{operation}] are not supported by a key with KeySpec SYMMETRIC_DEFAULT and KeyUsage ENCRYPT_DECRYPT."
+            "Operations [{operation}] are not supported when creating a grant for a symmetric KMS key with key usage ENCRYPT_DECRYPT. \
+             Valid operations are [Decrypt, Encrypt, GenerateDataKey, GenerateDataKeyWithoutPlaintext, ReEncryptFrom, ReEncryptTo, \
+             CreateGrant, RetireGrant, DescribeKey, GenerateDataKeyPair, GenerateDataKeyPairWithoutPlaintext]"
         );
         assert_eq!(
             refused(&service, &key, request).await,
@@ -229,7 +231,7 @@ async fn a_constraint_is_one_and_within_its_bounds() {
             .collect::<serde_json::Map<_, _>>()
             .into()
     };
-    let long = |chars: usize| json!({ "k": "é".repeat(chars - 1) });
+    let long = |chars: usize| json!({ "k": "é".repeat(chars) });
     for (good, bad) in [(pairs(8), pairs(9)), (long(384), long(385))] {
         let subset = |context: Value| constrained(json!({ "EncryptionContextSubset": context }));
         service.grant(&key, subset(good)).await;
@@ -254,7 +256,7 @@ async fn a_grant_is_made_on_a_key_by_id_or_arn_and_on_no_alias() {
     let bob = Caller::nobody("bob");
     for (name, code) in [
         (key.arn.as_str(), None),
-        ("alias/a", Some("NotFoundException")),
+        ("alias/a", Some("InvalidArnException")),
         (NO_KEY, Some("NotFoundException")),
     ] {
         let request = with(to(&bob), json!({ "KeyId": name }));

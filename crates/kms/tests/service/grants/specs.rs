@@ -128,10 +128,8 @@ async fn a_grant_permits_nothing_that_its_key_cannot_do_and_has_no_context_where
         let constraint = json!({ "EncryptionContextSubset": { "a": "1" } });
         let request = grant(&bob, json!([own[0]]), constraint);
         let made = service.try_grant(&Caller::root(), &key, request).await;
-        assert_eq!(
-            made.is_ok(),
-            spec == "SYMMETRIC_DEFAULT",
-            "a constraint with {spec} {usage}"
-        );
+        let words = "EncryptionContext is supported only when creating a grant for a symmetric encryption KMS key.";
+        let wanted = (spec != "SYMMETRIC_DEFAULT").then(|| refusal("ValidationException", words));
+        assert_eq!(made.err(), wanted, "a constraint with {spec} {usage}");
     }
 }
