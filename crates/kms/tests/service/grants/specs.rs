@@ -4,8 +4,11 @@ use serde_json::{Value, json};
 
 use super::*;
 
+/// Operations, each with a request for it.
+type Requests = Vec<(&'static str, Value)>;
+
 /// Keys, and what a grant on each can permit, with a request for it; some of them come to nothing once they are allowed.
-fn usages() -> Vec<(&'static str, &'static str, Vec<(&'static str, Value)>)> {
+fn usages() -> Vec<(&'static str, &'static str, Requests)> {
     let sign = json!({ "Message": "eA==", "SigningAlgorithm": "ECDSA_SHA_256" });
     let verify =
         json!({ "Message": "eA==", "SigningAlgorithm": "ECDSA_SHA_256", "Signature": "eA==" });
