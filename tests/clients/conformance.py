@@ -11,6 +11,7 @@ import re
 import urllib.parse
 
 from kluis_client import ENDPOINT, Login, client, connect, equal, fact, signed, trail
+from model import FITTING, bounds, sample
 
 kms = client("kms")
 model = kms.meta.service_model
@@ -18,57 +19,12 @@ root = Login.of_root()
 HOST = urllib.parse.urlsplit(ENDPOINT).netloc
 key = kms.create_key()["KeyMetadata"]["Arn"]
 kms.create_alias(AliasName="alias/there", TargetKeyId=key)
+FITTING["KeyIdType"] = key
 
-# Text that fits where a pattern asks for more than letters.
-FITTING = {
-    "AccountIdType": "111122223333",
-    "AliasNameType": "alias/new",
-    "BackingKeyIdType": "0" * 64,
-    "CloudHsmClusterIdType": "cluster-" + "2" * 11,
-    "GrantConstraintSourceArnType": "arn:aws:s3:us-east-1:111122223333:thing",
-    "KeyIdType": key,
-    "KeyStorePasswordType": "password",
-    "PolicyType": "{}",
-    "PrincipalIdType": "arn:aws:iam::111122223333:root",
-    "RegionType": "eu-west-1",
-    "ServicePrincipalType": "ec2.amazonaws.com",
-    "XksProxyAuthenticationAccessKeyIdType": "A" * 20,
-    "XksProxyAuthenticationRawSecretAccessKeyType": "A" * 43,
-    "XksProxyUriEndpointType": "https://example.com",
-    "XksProxyUriPathType": "/prefix/kms/xks/v1",
-    "XksProxyVpcEndpointServiceNameType": "com.amazonaws.vpce.us-east-1.vpce-svc-0123456789",
-}
 # What fits no pattern that it is tried on, of any length.
 MISFITS = ("\u2603", "!", " ", "x")
 
 Broken = collections.namedtuple("Broken", "operation request path constraints shown")
-
-
-def bounds(shape):
-    return shape.metadata.get("min"), shape.metadata.get("max")
-
-
-def sample(shape, everything=False):
-    """A value that fits: of a structure, the required members, or (with `everything`) all."""
-    kind = shape.type_name
-    if kind == "structure":
-        names = shape.members if everything else shape.required_members
-        return {name: sample(shape.members[name]) for name in names}
-    if kind == "list":
-        return [sample(shape.member)]
-    if kind == "map":
-        return {"name": "value"}
-    if kind in ("integer", "long"):
-        return bounds(shape)[0] or 1
-    if kind == "boolean":
-        return True
-    if kind == "timestamp":
-        return 1893456000
-    if kind == "blob":
-        return base64.b64encode(b"x" * (bounds(shape)[0] or 1)).decode()
-    if shape.enum:
-        return shape.enum[0]
-    return FITTING.get(shape.name) or "x" * max(bounds(shape)[0] or 1, 1)
 
 
 def matches(shape, text):
