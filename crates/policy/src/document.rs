@@ -1,6 +1,6 @@
 //! A policy document: read, checked and compiled once, when it is written.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{PolicyError, json::Json, statement::Statement, template::Variables};
 
@@ -48,6 +48,8 @@ impl PolicyKind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     pub(crate) statements: Vec<Statement>,
+    /// The unique ids of those whom it names, by ARN, once it is bound to them.
+    pub(crate) ids: BTreeMap<String, String>,
     kind: PolicyKind,
     document: String,
 }
@@ -66,6 +68,7 @@ impl Policy {
         let statements = top.statements(kind)?;
         Ok(Self {
             statements,
+            ids: BTreeMap::new(),
             kind,
             document: json.to_owned(),
         })
@@ -76,8 +79,7 @@ impl Policy {
         &self.document
     }
 
-    /// The users, roles and role sessions that it names as principals, by ARN: whoever knows them can refuse a document
-    /// that names one who is not there.
+    /// The users, roles and role sessions that it names as principals, by ARN.
     pub fn named_principals(&self) -> impl Iterator<Item = &str> {
         self.statements.iter().flat_map(Statement::named_principals)
     }

@@ -37,12 +37,73 @@ impl Json {
         }
     }
 
+    /// [`Self::one_or_many`], to be changed.
+    pub(crate) fn each(&mut self) -> &mut [Self] {
+        match self {
+            Self::List(items) => items,
+            one => std::slice::from_mut(one),
+        }
+    }
+
+    /// The member of an object, to be changed.
+    pub(crate) fn member(&mut self, wanted: &str) -> Option<&mut Self> {
+        let Self::Object(members) = self else {
+            return None;
+        };
+        let found = members.iter_mut().find(|(name, _)| name == wanted);
+        found.map(|(_, value)| value)
+    }
+
     pub(crate) fn as_str(&self) -> Option<&str> {
         match self {
             Self::String(text) => Some(text),
             _ => None,
         }
     }
+}
+
+/// Written without white space.
+impl fmt::Display for Json {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("null"),
+            Self::Bool(value) => write!(f, "{value}"),
+            Self::Number(text) => f.write_str(text),
+            Self::String(text) => quoted(text, f),
+            Self::List(items) => {
+                separated(f, '[', items, fmt::Display::fmt)?;
+                f.write_str("]")
+            }
+            Self::Object(members) => {
+                separated(f, '{', members, |(name, value), f| {
+                    quoted(name, f)?;
+                    write!(f, ":{value}")
+                })?;
+                f.write_str("}")
+            }
+        }
+    }
+}
+
+fn quoted(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let quoted = serde_json::to_string(text).map_err(|_| fmt::Error)?;
+    f.write_str(&quoted)
+}
+
+fn separated<T>(
+    f: &mut fmt::Formatter<'_>,
+    open: char,
+    items: &[T],
+    write: impl Fn(&T, &mut fmt::Formatter<'_>) -> fmt::Result,
+) -> fmt::Result {
+    write!(f, "{open}")?;
+    for (at, item) in items.iter().enumerate() {
+        if at > 0 {
+            f.write_str(",")?;
+        }
+        write(item, f)?;
+    }
+    Ok(())
 }
 
 impl<'de> Deserialize<'de> for Json {

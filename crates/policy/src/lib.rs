@@ -13,6 +13,7 @@
 mod action;
 mod ask;
 mod authorized;
+mod binding;
 mod condition;
 mod context;
 mod decision;
@@ -30,6 +31,7 @@ mod template;
 
 pub use ask::{Ask, Layers, ResourcePolicy};
 pub use authorized::{Authorized, authorize};
+pub use binding::{PrincipalIds, UnknownPrincipal};
 pub use context::Context;
 pub use decision::{Decision, Denied, Layer, Reason};
 pub use document::{MAX_DOCUMENT_LEN, Policy, PolicyKind};

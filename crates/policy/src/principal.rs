@@ -88,6 +88,11 @@ impl Principal {
         self.role_arn.as_deref().unwrap_or(&self.arn)
     }
 
+    /// What policies are bound to: the user's unique id, or that of the role behind a session.
+    pub(crate) fn unique_id(&self) -> &str {
+        self.user_id.split(':').next().unwrap_or_default()
+    }
+
     /// The value of a condition key (lower case) that follows from who the caller is, which no request can change.
     pub(crate) fn fact(&self, key: &str) -> Option<&str> {
         let known = !matches!(self.kind, PrincipalKind::Anonymous);

@@ -14,6 +14,8 @@ pub(crate) enum Match {
     Session,
 }
 
+use std::collections::BTreeMap;
+
 use crate::{PolicyError, Principal, PrincipalKind, action::texts, json::Json};
 
 /// Whom a statement speaks of.
@@ -35,11 +37,41 @@ pub(crate) enum PrincipalPattern {
     /// `111122223333` or `arn:aws:iam::111122223333:root`: the account and all in it.
     Account(String),
     /// `arn:aws:iam::…:user/…` or `arn:aws:iam::…:role/…`
-    Identity(String),
+    Identity(Named),
     /// `arn:aws:sts::…:assumed-role/ROLE/SESSION`
-    Session(String),
+    Session(Named),
     /// `{"Service": "ec2.amazonaws.com"}`
     Service(String),
+}
+
+/// Somebody who is named by ARN, and whom exactly that means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Named {
+    arn: String,
+    /// The unique id of the user or role, in a policy that is bound; without it the ARN decides.
+    id: Option<String>,
+}
+
+impl Named {
+    fn new(arn: &str) -> Self {
+        Self {
+            arn: arn.to_owned(),
+            id: None,
+        }
+    }
+
+    /// Whether it is the user or role of this ARN and id.
+    fn is(&self, arn: &str, id: &str) -> bool {
+        match &self.id {
+            Some(own) => own == id,
+            None => self.arn == arn,
+        }
+    }
+
+    /// Whether it is the role session of this ARN, of the role of this id.
+    fn is_session(&self, arn: &str, id: &str) -> bool {
+        self.arn == arn && self.id.as_ref().is_none_or(|own| own == id)
+    }
 }
 
 impl Principals {
@@ -60,11 +92,25 @@ impl Principals {
             Self::Only(patterns) | Self::AllBut(patterns) => patterns.as_slice(),
         };
         patterns.iter().filter_map(|pattern| match pattern {
-            PrincipalPattern::Identity(arn) | PrincipalPattern::Session(arn) => Some(arn.as_str()),
+            PrincipalPattern::Identity(named) | PrincipalPattern::Session(named) => {
+                Some(named.arn.as_str())
+            }
             PrincipalPattern::Everyone
             | PrincipalPattern::Account(_)
             | PrincipalPattern::Service(_) => None,
         })
+    }
+
+    /// Binds those of these to their unique ids.
+    pub(crate) fn bind(&mut self, ids: &BTreeMap<String, String>) {
+        let (Self::Only(patterns) | Self::AllBut(patterns)) = self else {
+            return;
+        };
+        for pattern in patterns {
+            if let PrincipalPattern::Identity(named) | PrincipalPattern::Session(named) = pattern {
+                named.id = ids.get(&named.arn).cloned();
+            }
+        }
     }
 
     /// How closely these name the caller.
@@ -89,16 +135,18 @@ impl Principals {
 fn is_spared(patterns: &[PrincipalPattern], caller: &Principal) -> bool {
     let lists = |wanted: &PrincipalPattern| patterns.contains(wanted);
     let account = || lists(&PrincipalPattern::Account(caller.account.clone()));
-    let identity = |arn: &str| lists(&PrincipalPattern::Identity(arn.to_owned()));
+    let is_named = |how: Match| {
+        let names = |pattern: &PrincipalPattern| pattern.names(caller) == how;
+        patterns.iter().any(names)
+    };
     if lists(&PrincipalPattern::Everyone) {
         return true;
     }
     match caller.kind {
         PrincipalKind::Root => account(),
-        PrincipalKind::User => account() && identity(&caller.arn),
+        PrincipalKind::User => account() && is_named(Match::Caller),
         PrincipalKind::AssumedRole => {
-            let role = caller.role_arn.as_deref().is_some_and(identity);
-            account() && role && lists(&PrincipalPattern::Session(caller.arn.clone()))
+            account() && is_named(Match::Caller) && is_named(Match::Session)
         }
         PrincipalKind::Service => lists(&PrincipalPattern::Service(caller.name.clone())),
         PrincipalKind::Anonymous => false,
@@ -111,17 +159,18 @@ impl PrincipalPattern {
         match self {
             Self::Everyone => Match::Caller,
             Self::Account(account) => when(*account == caller.account, Match::Account),
-            Self::Identity(arn) => match caller.kind {
-                PrincipalKind::User => when(*arn == caller.arn, Match::Caller),
-                PrincipalKind::AssumedRole => {
-                    when(Some(arn) == caller.role_arn.as_ref(), Match::Caller)
-                }
+            Self::Identity(named) => match caller.kind {
+                PrincipalKind::User | PrincipalKind::AssumedRole => when(
+                    named.is(caller.policy_arn(), caller.unique_id()),
+                    Match::Caller,
+                ),
                 PrincipalKind::Root | PrincipalKind::Service | PrincipalKind::Anonymous => {
                     Match::None
                 }
             },
-            Self::Session(arn) => when(
-                caller.kind == PrincipalKind::AssumedRole && *arn == caller.arn,
+            Self::Session(named) => when(
+                caller.kind == PrincipalKind::AssumedRole
+                    && named.is_session(&caller.arn, caller.unique_id()),
                 Match::Session,
             ),
             Self::Service(name) => when(
@@ -150,9 +199,9 @@ impl PrincipalPattern {
         match (service, kind) {
             _ if !plain => None,
             ("iam", "root") if resource == "root" => Some(Self::Account(account.to_owned())),
-            ("iam", "user" | "role") if named => Some(Self::Identity(text.to_owned())),
+            ("iam", "user" | "role") if named => Some(Self::Identity(Named::new(text))),
             ("sts", "assumed-role") if named && names.count() == 2 => {
-                Some(Self::Session(text.to_owned()))
+                Some(Self::Session(Named::new(text)))
             }
             _ => None,
         }

@@ -1,5 +1,7 @@
 //! One statement: what it says of whom, and whether it applies to a request.
 
+use std::collections::BTreeMap;
+
 use crate::{
     Ask, PolicyError, PolicyKind,
     action::Actions,
@@ -75,6 +77,11 @@ impl Statement {
     /// The ARNs of the users, roles and sessions in `Principal` or `NotPrincipal`.
     pub(crate) fn named_principals(&self) -> impl Iterator<Item = &str> {
         self.principals.arns()
+    }
+
+    /// Binds those of these to their unique ids.
+    pub(crate) fn bind(&mut self, ids: &BTreeMap<String, String>) {
+        self.principals.bind(ids);
     }
 
     pub(crate) fn compile(

@@ -10,6 +10,7 @@
     reason = "tables of cases, and JSON written where it is used"
 )]
 
+mod binding;
 mod differential;
 mod documents;
 mod evaluation;
