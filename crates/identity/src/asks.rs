@@ -1,12 +1,10 @@
 //! What leave each operation needs.
 
-use jiff::Timestamp;
 use policy::{Ask, Context, Principal};
 use wire::{ApiError, Scope, iam, sts};
 
 use crate::{
-    Identity, Operation, desk::Desk, directory::Directory, names, records::Owner, sts as tokens,
-    users::requested,
+    Identity, Operation, desk::Desk, names, records::Owner, sts as tokens, users::requested,
 };
 
 impl Identity {
@@ -21,18 +19,20 @@ impl Identity {
         caller: &Principal,
         scope: &Scope,
     ) -> Result<Vec<Ask>, ApiError> {
-        self.look(|directory| match operation {
+        self.look(|accounts| match operation {
             Operation::Sts(sts::Operation::GetCallerIdentity(_)) => Ok(Vec::new()),
             Operation::Sts(sts::Operation::AssumeRole(request)) => {
-                tokens::asks(directory, self.account(), caller, request)
+                tokens::asks(accounts, caller, request)
             }
             Operation::Iam(operation) => {
-                let asked = Asked {
-                    directory,
-                    identity: self,
-                    caller,
+                let asked = Asked(Desk {
+                    accounts,
+                    directory: accounts.of_caller(&scope.account)?,
+                    sealing: self.sealing(),
+                    account: &scope.account,
+                    principal: caller,
                     now: scope.now,
-                };
+                });
                 let (resource, context) = asked.of(operation)?;
                 Ok(vec![
                     Ask::new(format!("iam:{}", operation.name()), resource).with_context(context),
@@ -42,12 +42,8 @@ impl Identity {
     }
 }
 
-struct Asked<'a> {
-    directory: &'a Directory,
-    identity: &'a Identity,
-    caller: &'a Principal,
-    now: Timestamp,
-}
+/// What an operation would see, asked what it is about.
+struct Asked<'a>(Desk<'a>);
 
 impl Asked<'_> {
     /// The resource that an operation is about, and what conditions may look at.
@@ -111,14 +107,14 @@ impl Asked<'_> {
     }
 
     fn account(&self) -> &str {
-        self.identity.account()
+        self.0.account
     }
 
     /// A user that does not exist is asked for as one without a path, so that who may not see users does not learn
     /// which there are.
     fn user(&self, name: &str) -> (String, Context) {
         let mut context = Context::new();
-        let Ok(user) = self.directory.user(name) else {
+        let Ok(user) = self.0.directory.user(name) else {
             return (names::user_arn(self.account(), "/", name), context);
         };
         user.tags.describe_resource(&mut context);
@@ -127,7 +123,7 @@ impl Asked<'_> {
 
     fn role(&self, name: &str) -> (String, Context) {
         let mut context = Context::new();
-        let Ok(role) = self.directory.role(name) else {
+        let Ok(role) = self.0.directory.role(name) else {
             return (names::role_arn(self.account(), "/", name), context);
         };
         role.tags.describe_resource(&mut context);
@@ -135,14 +131,7 @@ impl Asked<'_> {
     }
 
     fn owner(&self, named: Option<&str>) -> Result<(String, Context), ApiError> {
-        let desk = Desk {
-            directory: self.directory,
-            sealing: self.identity.sealing(),
-            account: self.account(),
-            principal: self.caller,
-            now: self.now,
-        };
-        Ok(match desk.owner(named)? {
+        Ok(match self.0.owner(named)? {
             Owner::User(name) => self.user(&name),
             Owner::Root => (names::root_arn(self.account()), Context::new()),
         })

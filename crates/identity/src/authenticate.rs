@@ -141,56 +141,21 @@ impl Identity {
     }
 
     fn authenticate_lasting(&self, access_key_id: &str) -> Result<Credential, Rejected> {
-        let (key, caller) = self.look(|directory| {
+        let (key, caller) = self.look(|accounts| {
+            let (account, directory) = accounts
+                .of_access_key(access_key_id)
+                .ok_or(Rejected::UnknownKey)?;
             let found = directory
                 .access_key(access_key_id)
                 .filter(|key| key.status == StatusType::Active);
             let key = Arc::clone(found.ok_or(Rejected::UnknownKey)?);
-            let caller = self.owner_of(directory, &key)?;
+            let caller = owner_of(account, directory, &key)?;
             Ok((key, caller))
         })?;
         let secret = key
-            .secret(self.sealing(), self.account())
+            .secret(self.sealing(), &caller.principal.account)
             .map_err(|_| Rejected::Unreadable)?;
         Ok(Credential { secret, caller })
-    }
-
-    fn owner_of(&self, directory: &Directory, key: &AccessKey) -> Result<Caller, Rejected> {
-        let account = self.account();
-        let Owner::User(name) = &key.owner else {
-            return Ok(root(account, &key.id));
-        };
-        let user = directory.user(name).map_err(|_| Rejected::UnknownKey)?;
-        if user.id != key.owner_id {
-            return Err(Rejected::UnknownKey);
-        }
-        let principal = Principal {
-            kind: PrincipalKind::User,
-            arn: user.arn(account),
-            account: account.to_owned(),
-            user_id: user.id.clone(),
-            name: user.name.clone(),
-            role_arn: None,
-            tags: user.tags.to_map(),
-            context: Context::new(),
-        };
-        let user_identity = json!({
-            "type": "IAMUser",
-            "principalId": user.id,
-            "arn": principal.arn,
-            "accountId": account,
-            "accessKeyId": key.id,
-            "userName": user.name,
-        });
-        let layers = Layers {
-            identity: compiled(&user.policies),
-            session: None,
-        };
-        Ok(Caller {
-            principal: Arc::new(principal),
-            layers,
-            user_identity,
-        })
     }
 
     fn authenticate_session(
@@ -199,16 +164,56 @@ impl Identity {
         token: &str,
         now: Timestamp,
     ) -> Result<Credential, Rejected> {
-        let opened = Session::open(self.sealing(), self.account(), access_key_id, token);
+        let opened = Session::open(self.sealing(), access_key_id, token);
         let (session, secret) = opened.map_err(|BadToken| Rejected::InvalidToken)?;
         if now >= session.expires {
             return Err(Rejected::Expired);
         }
-        let role = self.look(|directory| directory.role_by_id(&session.role_id).cloned());
+        let role = self.look(|accounts| {
+            let directory = accounts.get(&session.account)?;
+            directory.role_by_id(&session.role_id).cloned()
+        });
         let role = role.ok_or(Rejected::InvalidToken)?;
-        let caller = of_session(self.account(), access_key_id, &role, &session)?;
+        let caller = of_session(access_key_id, &role, &session)?;
         Ok(Credential { secret, caller })
     }
+}
+
+fn owner_of(account: &str, directory: &Directory, key: &AccessKey) -> Result<Caller, Rejected> {
+    let Owner::User(name) = &key.owner else {
+        return Ok(root(account, &key.id));
+    };
+    let user = directory.user(name).map_err(|_| Rejected::UnknownKey)?;
+    if user.id != key.owner_id {
+        return Err(Rejected::UnknownKey);
+    }
+    let principal = Principal {
+        kind: PrincipalKind::User,
+        arn: user.arn(account),
+        account: account.to_owned(),
+        user_id: user.id.clone(),
+        name: user.name.clone(),
+        role_arn: None,
+        tags: user.tags.to_map(),
+        context: Context::new(),
+    };
+    let user_identity = json!({
+        "type": "IAMUser",
+        "principalId": user.id,
+        "arn": principal.arn,
+        "accountId": account,
+        "accessKeyId": key.id,
+        "userName": user.name,
+    });
+    let layers = Layers {
+        identity: compiled(&user.policies),
+        session: None,
+    };
+    Ok(Caller {
+        principal: Arc::new(principal),
+        layers,
+        user_identity,
+    })
 }
 
 fn root(account: &str, access_key_id: &str) -> Caller {
@@ -226,12 +231,8 @@ fn root(account: &str, access_key_id: &str) -> Caller {
     }
 }
 
-fn of_session(
-    account: &str,
-    access_key_id: &str,
-    role: &Role,
-    session: &Session,
-) -> Result<Caller, Rejected> {
+fn of_session(access_key_id: &str, role: &Role, session: &Session) -> Result<Caller, Rejected> {
+    let account = session.account.as_str();
     let mut context = Context::new()
         .with("aws:TokenIssueTime", session.issued.to_string())
         .with("aws:MultiFactorAuthPresent", "false");
@@ -261,7 +262,7 @@ fn of_session(
         identity: compiled(&role.policies),
         session: session_policy.map(Arc::new),
     };
-    let user_identity = session_identity(account, access_key_id, role, session, &principal);
+    let user_identity = session_identity(access_key_id, role, session, &principal);
     Ok(Caller {
         principal: Arc::new(principal),
         layers,
@@ -270,7 +271,6 @@ fn of_session(
 }
 
 fn session_identity(
-    account: &str,
     access_key_id: &str,
     role: &Role,
     session: &Session,
@@ -280,8 +280,8 @@ fn session_identity(
         "sessionIssuer": {
             "type": "Role",
             "principalId": role.id,
-            "arn": role.arn(account),
-            "accountId": account,
+            "arn": role.arn(&session.account),
+            "accountId": session.account,
             "userName": role.name,
         },
         "attributes": {"creationDate": session.issued.to_string(), "mfaAuthenticated": "false"},
@@ -293,7 +293,7 @@ fn session_identity(
         "type": "AssumedRole",
         "principalId": principal.user_id,
         "arn": principal.arn,
-        "accountId": account,
+        "accountId": session.account,
         "accessKeyId": access_key_id,
         "sessionContext": session_context,
     })

@@ -9,6 +9,7 @@ use wire::ApiError;
 
 use crate::{
     Response,
+    accounts::Accounts,
     directory::{Change, Directory},
     faults,
     records::Owner,
@@ -17,6 +18,9 @@ use crate::{
 /// One request's view of the room.
 #[derive(Clone, Copy)]
 pub(crate) struct Desk<'a> {
+    /// All accounts, for what reaches beyond one's own.
+    pub(crate) accounts: &'a Accounts,
+    /// The caller's account's.
     pub(crate) directory: &'a Directory,
     pub(crate) sealing: &'a WrappingKey,
     pub(crate) account: &'a str,

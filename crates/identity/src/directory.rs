@@ -1,4 +1,4 @@
-//! Every user, role and access key, in memory: what requests are answered from. It follows the store and never leads it.
+//! Every user, role and access key of one account, in memory: what requests are answered from. It follows the store and never leads it.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -10,7 +10,7 @@ use wire::ApiError;
 
 use crate::{
     faults, names,
-    records::{AccessKey, Role, Stored, User},
+    records::{AccessKey, Account, Role, Stored, User},
 };
 
 /// A thing, and the commit that wrote it.
@@ -20,9 +20,21 @@ struct At<T> {
     revision: Revision,
 }
 
-/// All that the room knows.
-#[derive(Debug, Default)]
+impl<T> At<T> {
+    fn new(value: T, revision: Revision) -> Self {
+        Self {
+            value: Arc::new(value),
+            revision,
+        }
+    }
+}
+
+/// All that the room knows of an account.
+#[derive(Debug)]
 pub(crate) struct Directory {
+    id: String,
+    /// Absent only until the account's own record is read.
+    account: Option<At<Account>>,
     /// By folded name.
     users: BTreeMap<String, At<User>>,
     /// By folded name.
@@ -36,6 +48,7 @@ pub(crate) struct Directory {
 /// One thing that is to change, in store and memory alike.
 #[derive(Debug, Clone)]
 pub(crate) enum Change {
+    PutAccount(Account),
     PutUser(User),
     DeleteUser(String),
     PutRole(Role),
@@ -45,6 +58,22 @@ pub(crate) enum Change {
 }
 
 impl Directory {
+    pub(crate) fn new(id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            account: None,
+            users: BTreeMap::new(),
+            roles: BTreeMap::new(),
+            access_keys: BTreeMap::new(),
+            role_ids: HashMap::new(),
+        }
+    }
+
+    /// The account itself.
+    pub(crate) fn account(&self) -> Option<&Account> {
+        self.account.as_ref().map(|at| at.value.as_ref())
+    }
+
     /// The user of exactly that name.
     pub(crate) fn user(&self, name: &str) -> Result<&Arc<User>, ApiError> {
         let found = self.users.get(&names::fold(name)).map(|at| &at.value);
@@ -66,26 +95,24 @@ impl Directory {
         self.roles.get(self.role_ids.get(id)?).map(|at| &at.value)
     }
 
-    /// Whether the user, role or role session of that ARN may exist: in this account its user or role does, and of
-    /// other accounts nothing is known.
-    pub(crate) fn may_be_there(&self, account: &str, arn: &str) -> bool {
+    /// The unique id of the user or role of that ARN; of the role, for the ARN of a role's session.
+    pub(crate) fn id_of(&self, arn: &str) -> Option<&str> {
         let segments: Vec<&str> = arn.splitn(6, ':').collect();
-        let &[_, _, service, _, owner, resource] = segments.as_slice() else {
-            return false;
+        let &[_, _, service, _, _, resource] = segments.as_slice() else {
+            return None;
         };
-        if owner != account {
-            return true;
-        }
         let names: Vec<&str> = resource.split('/').collect();
         match (service, names.as_slice()) {
             ("iam", ["user", .., name]) => {
-                self.user(name).is_ok_and(|user| user.arn(account) == arn)
+                let user = self.user(name).ok()?;
+                (user.arn(&self.id) == arn).then_some(&user.id)
             }
             ("iam", ["role", .., name]) => {
-                self.role(name).is_ok_and(|role| role.arn(account) == arn)
+                let role = self.role(name).ok()?;
+                (role.arn(&self.id) == arn).then_some(&role.id)
             }
-            ("sts", ["assumed-role", name, _]) => self.role(name).is_ok(),
-            _ => false,
+            ("sts", ["assumed-role", name, _]) => Some(&self.role(name).ok()?.id),
+            _ => None,
         }
     }
 
@@ -133,6 +160,7 @@ impl Directory {
             None => transaction.expect_absent(key.clone()),
         };
         let bytes = match change {
+            Change::PutAccount(account) => Some(account.encode()),
             Change::PutUser(user) => Some(user.encode()),
             Change::PutRole(role) => Some(role.encode()),
             Change::PutAccessKey(access_key) => Some(access_key.encode()),
@@ -150,16 +178,21 @@ impl Directory {
     fn locate(&self, change: &Change) -> Result<(Key, Option<Revision>), StoreError> {
         let user = |name: &str| self.users.get(&names::fold(name)).map(|at| at.revision);
         let role = |name: &str| self.roles.get(&names::fold(name)).map(|at| at.revision);
-        let access_key = |id: &str| self.access_keys.get(id).map(|at| at.revision);
+        let access_key = |key: &str| self.access_keys.get(key).map(|at| at.revision);
+        let id = &self.id;
         Ok(match change {
+            Change::PutAccount(_) => (
+                names::account_key(id)?,
+                self.account.as_ref().map(|at| at.revision),
+            ),
             Change::PutUser(User { name, .. }) | Change::DeleteUser(name) => {
-                (names::user_key(name)?, user(name))
+                (names::user_key(id, name)?, user(name))
             }
             Change::PutRole(Role { name, .. }) | Change::DeleteRole(name) => {
-                (names::role_key(name)?, role(name))
+                (names::role_key(id, name)?, role(name))
             }
-            Change::PutAccessKey(AccessKey { id, .. }) | Change::DeleteAccessKey(id) => {
-                (names::access_key_key(id)?, access_key(id))
+            Change::PutAccessKey(AccessKey { id: key, .. }) | Change::DeleteAccessKey(key) => {
+                (names::access_key_key(id, key)?, access_key(key))
             }
         })
     }
@@ -167,14 +200,10 @@ impl Directory {
     /// Takes over a change that the store has made durable as `revision`.
     pub(crate) fn apply(&mut self, change: Change, revision: Revision) {
         match change {
+            Change::PutAccount(account) => self.account = Some(At::new(account, revision)),
             Change::PutUser(user) => {
-                self.users.insert(
-                    names::fold(&user.name),
-                    At {
-                        value: Arc::new(user),
-                        revision,
-                    },
-                );
+                self.users
+                    .insert(names::fold(&user.name), At::new(user, revision));
             }
             Change::DeleteUser(name) => {
                 self.users.remove(&names::fold(&name));
@@ -182,13 +211,7 @@ impl Directory {
             Change::PutRole(role) => {
                 let name = names::fold(&role.name);
                 self.role_ids.insert(role.id.clone(), name.clone());
-                self.roles.insert(
-                    name,
-                    At {
-                        value: Arc::new(role),
-                        revision,
-                    },
-                );
+                self.roles.insert(name, At::new(role, revision));
             }
             Change::DeleteRole(name) => {
                 if let Some(gone) = self.roles.remove(&names::fold(&name)) {
@@ -196,13 +219,8 @@ impl Directory {
                 }
             }
             Change::PutAccessKey(key) => {
-                self.access_keys.insert(
-                    key.id.clone(),
-                    At {
-                        value: Arc::new(key),
-                        revision,
-                    },
-                );
+                self.access_keys
+                    .insert(key.id.clone(), At::new(key, revision));
             }
             Change::DeleteAccessKey(id) => {
                 self.access_keys.remove(&id);

@@ -17,6 +17,9 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// The account is not one.
+    #[error("an account is twelve digits, such as 111122223333")]
+    Account,
     /// A secret could not be made, or a wrapped one not be opened with this sealing key.
     #[error("a secret could not be made or opened: {0}")]
     Crypto(#[from] crypto::Error),

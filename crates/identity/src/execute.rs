@@ -64,7 +64,7 @@ impl Identity {
         let outbox =
             Key::new(outbox_key(record.event_id())).map_err(|error| faults::from_store(&error))?;
         let transaction = Transaction::new().put(outbox, record.bytes().to_vec());
-        self.commit(changes, transaction)
+        self.commit(&scope.account, changes, transaction)
             .await
             .map_err(|error| faults::from_store(&error))?;
         Ok((response, record))
@@ -76,11 +76,12 @@ impl Identity {
         principal: &Principal,
         scope: &Scope,
     ) -> Result<Outcome, ApiError> {
-        self.look(|directory| {
+        self.look(|accounts| {
             let desk = Desk {
-                directory,
+                accounts,
+                directory: accounts.of_caller(&scope.account)?,
                 sealing: self.sealing(),
-                account: self.account(),
+                account: &scope.account,
                 principal,
                 now: scope.now,
             };

@@ -7,28 +7,30 @@ use std::{
 
 use crypto::{SecretBytes, WrappingKey};
 use jiff::Timestamp;
+use policy::PrincipalIds;
 use store::{Key, Store, StoreError, Transaction};
 use tokio::sync::Mutex;
 
 use crate::{
     Error,
     access_keys::Holder,
+    accounts::Accounts,
     directory::{Change, Directory},
-    limits, names,
-    records::{AccessKey, Role, Stored, User},
+    limits,
+    names::{self, Kind},
+    records::{AccessKey, Account, Role, Stored, User},
 };
 
 /// Accounts, users, roles, access keys and sessions.
 pub struct Identity {
     store: Arc<dyn Store>,
     sealing: Arc<WrappingKey>,
-    account: String,
-    directory: RwLock<Directory>,
+    accounts: RwLock<Accounts>,
     /// Held by the one operation that is changing something.
     turn: Mutex<()>,
 }
 
-/// The root user's first access key.
+/// A root user's first access key.
 #[derive(Debug)]
 pub struct RootKey {
     /// `AKIA…`
@@ -43,104 +45,89 @@ impl Identity {
     ///
     /// # Errors
     /// [`Error::Store`], and [`Error::Record`] for a record that cannot be read.
-    pub async fn open(
-        store: Arc<dyn Store>,
-        sealing: Arc<WrappingKey>,
-        account: impl Into<String>,
-    ) -> Result<Self, Error> {
-        let mut directory = Directory::default();
-        load::<User>(
-            store.as_ref(),
-            names::USERS,
-            Change::PutUser,
-            &mut directory,
-        )
-        .await?;
-        load::<Role>(
-            store.as_ref(),
-            names::ROLES,
-            Change::PutRole,
-            &mut directory,
-        )
-        .await?;
-        load::<AccessKey>(
-            store.as_ref(),
-            names::ACCESS_KEYS,
-            Change::PutAccessKey,
-            &mut directory,
-        )
-        .await?;
-        let (account, directory) = (account.into(), RwLock::new(directory));
+    pub async fn open(store: Arc<dyn Store>, sealing: Arc<WrappingKey>) -> Result<Self, Error> {
+        let accounts = RwLock::new(load(store.as_ref()).await?);
         Ok(Self {
             store,
             sealing,
-            account,
-            directory,
+            accounts,
             turn: Mutex::new(()),
         })
     }
 
-    /// Gives the root user an access key, once in the life of the store, and tells it each time it is asked, so that a
+    /// Makes an account, with an access key for its root user. Whether it was made: one that is there stays as it is.
+    ///
+    /// # Errors
+    /// [`Error::Account`] for what is no account's number, [`Error::Store`] and [`Error::Crypto`] when those fail.
+    pub async fn add_account(&self, account: &str, now: Timestamp) -> Result<bool, Error> {
+        if !names::is_account(account) {
+            return Err(Error::Account);
+        }
+        let _turn = self.turn.lock().await;
+        let ordinal = self.look(|accounts| {
+            let is_new = accounts.get(account).is_none();
+            is_new.then(|| accounts.in_order().len())
+        });
+        let Some(ordinal) = ordinal else {
+            return Ok(false);
+        };
+        let (key, _) = AccessKey::fresh(&self.sealing, account, Holder::root(account), now)?;
+        let made = Account::new(ordinal, now, key.id.clone());
+        let changes = vec![Change::PutAccount(made), Change::PutAccessKey(key)];
+        self.commit(account, changes, Transaction::new()).await?;
+        Ok(true)
+    }
+
+    /// All accounts, in the order in which they were made.
+    pub fn accounts(&self) -> Vec<String> {
+        self.look(|accounts| {
+            let all = accounts.in_order().into_iter();
+            all.map(|(id, _)| id.to_owned()).collect()
+        })
+    }
+
+    /// The access key that the root user of an account was given when it was made, told each time it is asked, so that a
     /// start that was cut short can be made again. Nothing once that key was deleted: whoever did that meant it.
     ///
     /// # Errors
-    /// [`Error::Store`], and [`Error::Crypto`] when `sealing` is not the key that it was made under.
-    pub async fn bootstrap(&self, now: Timestamp) -> Result<Option<RootKey>, Error> {
-        let _turn = self.turn.lock().await;
-        let marker = Key::new(names::BOOTSTRAP)?;
-        let Some(given) = self.store.get(&marker).await? else {
-            return self.give_root_key(marker, now).await;
-        };
-        let id = std::str::from_utf8(&given.value).map_err(|error| Error::Record {
-            key: marker.to_string(),
-            reason: error.to_string(),
-        })?;
-        let Some(key) = self.look(|directory| directory.access_key(id).cloned()) else {
+    /// [`Error::Crypto`] when the sealing key is not the one that it was made under.
+    pub fn root_key(&self, account: &str) -> Result<Option<RootKey>, Error> {
+        let key = self.look(|accounts| {
+            let directory = accounts.get(account)?;
+            let given = &directory.account()?.root_access_key;
+            directory.access_key(given).cloned()
+        });
+        let Some(key) = key else {
             return Ok(None);
         };
-        let secret = key.secret(&self.sealing, &self.account)?;
         Ok(Some(RootKey {
             access_key_id: key.id.clone(),
-            secret,
+            secret: key.secret(&self.sealing, account)?,
         }))
     }
 
-    async fn give_root_key(&self, marker: Key, now: Timestamp) -> Result<Option<RootKey>, Error> {
-        let (key, secret) = AccessKey::fresh(
-            &self.sealing,
-            &self.account,
-            Holder::root(&self.account),
-            now,
-        )?;
-        let access_key_id = key.id.clone();
-        let transaction = Transaction::new()
-            .expect_absent(marker.clone())
-            .put(marker, access_key_id.clone());
-        self.commit(vec![Change::PutAccessKey(key)], transaction)
-            .await?;
-        Ok(Some(RootKey {
-            access_key_id,
-            secret,
-        }))
-    }
-
-    /// Makes `changes` durable together with what `transaction` already holds, then lets others see them. Whoever calls
-    /// this holds the turn.
+    /// Makes `changes` in an account durable together with what `transaction` already holds, then lets others see them.
+    /// Whoever calls this holds the turn.
     pub(crate) async fn commit(
         &self,
+        account: &str,
         changes: Vec<Change>,
         mut transaction: Transaction,
     ) -> Result<(), StoreError> {
+        let empty = Directory::new(account);
         for change in &changes {
-            transaction = self.look(|directory| directory.stage(change, transaction))?;
+            transaction = self.look(|accounts| {
+                let directory = accounts.get(account).unwrap_or(&empty);
+                directory.stage(change, transaction)
+            })?;
         }
         let revision = self.store.commit(transaction).await?;
-        let mut directory = self
-            .directory
+        let mut accounts = self
+            .accounts
             .write()
             .unwrap_or_else(PoisonError::into_inner);
         for change in changes {
-            directory.apply(change, revision);
+            accounts.apply(account, change, revision);
         }
         Ok(())
     }
@@ -150,54 +137,76 @@ impl Identity {
         self.turn.lock().await
     }
 
-    /// Looks at the directory. `look` must be short: it holds the lock.
-    pub(crate) fn look<T>(&self, look: impl FnOnce(&Directory) -> T) -> T {
-        look(
-            &self
-                .directory
-                .read()
-                .unwrap_or_else(PoisonError::into_inner),
-        )
+    /// Looks at the accounts. `look` must be short: it holds the lock.
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&Accounts) -> T) -> T {
+        look(&self.accounts.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(crate) fn sealing(&self) -> &WrappingKey {
         &self.sealing
     }
+}
 
-    /// The account, twelve digits.
-    pub fn account(&self) -> &str {
-        &self.account
+/// The ids of all users and roles, for policies of other rooms.
+impl PrincipalIds for Identity {
+    fn id_of(&self, arn: &str) -> Option<String> {
+        self.look(|accounts| accounts.id_of(arn))
     }
 }
 
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Identity")
-            .field("account", &self.account)
-            .finish_non_exhaustive()
+        f.debug_struct("Identity").finish_non_exhaustive()
     }
 }
 
-async fn load<T: Stored>(
-    store: &dyn Store,
-    folder: &str,
-    change: fn(T) -> Change,
-    directory: &mut Directory,
-) -> Result<(), Error> {
+async fn load(store: &dyn Store) -> Result<Accounts, Error> {
+    let mut accounts = Accounts::default();
     let mut after: Option<Key> = None;
     loop {
-        let records = store.scan(folder, after.as_ref(), limits::SCAN).await?;
+        let records = store
+            .scan(names::FOLDER, after.as_ref(), limits::SCAN)
+            .await?;
         let full = records.len() == limits::SCAN;
         for (key, record) in &records {
-            let value = T::decode(&record.value).map_err(|reason| Error::Record {
+            let unreadable = |reason| Error::Record {
                 key: key.to_string(),
                 reason,
-            })?;
-            directory.apply(change(value), record.revision);
+            };
+            let (account, kind) = Kind::parse(key.as_str())
+                .ok_or_else(|| unreadable("no record has such a name".to_owned()))?;
+            let change = change(kind, &record.value).map_err(unreadable)?;
+            accounts.apply(account, change, record.revision);
         }
         after = records.into_iter().next_back().map(|(key, _)| key);
         if !full {
-            return Ok(());
+            return whole(accounts);
         }
+    }
+}
+
+/// What made a record as it is.
+fn change(kind: Kind, bytes: &[u8]) -> Result<Change, String> {
+    Ok(match kind {
+        Kind::Account => Change::PutAccount(Account::decode(bytes)?),
+        Kind::User => Change::PutUser(User::decode(bytes)?),
+        Kind::Role => Change::PutRole(Role::decode(bytes)?),
+        Kind::AccessKey => Change::PutAccessKey(AccessKey::decode(bytes)?),
+    })
+}
+
+/// Refuses accounts of which the store holds parts, and not the account.
+fn whole(accounts: Accounts) -> Result<Accounts, Error> {
+    let headless = accounts
+        .in_order()
+        .into_iter()
+        .find(|(_, directory)| directory.account().is_none())
+        .map(|(id, _)| id.to_owned());
+    match headless {
+        None => Ok(accounts),
+        Some(id) => Err(Error::Record {
+            key: names::account_key(&id)?.to_string(),
+            reason: "it is missing".to_owned(),
+        }),
     }
 }

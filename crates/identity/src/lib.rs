@@ -14,6 +14,7 @@
 //! This crate never knows keys of the key service, nor objects.
 
 mod access_keys;
+mod accounts;
 mod asks;
 mod authenticate;
 mod desk;

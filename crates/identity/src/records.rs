@@ -1,4 +1,4 @@
-//! Users, roles and access keys: as they are in memory, and as the store keeps them.
+//! Accounts, users, roles and access keys: as they are in memory, and as the store keeps them.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -15,6 +15,41 @@ const VERSION: u32 = 1;
 
 /// The inline policies of a user or a role, by name.
 pub(crate) type Policies = BTreeMap<String, Arc<Policy>>;
+
+/// An account.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Account {
+    v: u32,
+    /// How many accounts were there before it.
+    pub(crate) ordinal: usize,
+    pub(crate) created: Timestamp,
+    /// The access key that its root user was given at first.
+    pub(crate) root_access_key: String,
+}
+
+impl Account {
+    pub(crate) fn new(ordinal: usize, created: Timestamp, root_access_key: String) -> Self {
+        Self {
+            v: VERSION,
+            ordinal,
+            created,
+            root_access_key,
+        }
+    }
+}
+
+impl Stored for Account {
+    type Record = Self;
+
+    fn to_record(&self) -> Self {
+        self.clone()
+    }
+
+    fn from_record(record: Self) -> Result<Self, String> {
+        known(record.v).map(|()| record)
+    }
+}
 
 /// An IAM user.
 #[derive(Debug, Clone)]
@@ -171,6 +206,9 @@ pub(crate) struct RoleRecord {
     description: Option<String>,
     max_session_seconds: i32,
     trust: String,
+    /// The unique ids of those whom the trust policy names, by ARN.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    trusted: BTreeMap<String, String>,
     tags: Tags,
     policies: BTreeMap<String, String>,
 }
@@ -188,6 +226,7 @@ impl Stored for Role {
             description: self.description.clone(),
             max_session_seconds: self.max_session_seconds,
             trust: self.trust.document().to_owned(),
+            trusted: self.trust.ids().clone(),
             tags: self.tags.clone(),
             policies: documents(&self.policies),
         }
@@ -204,6 +243,7 @@ impl Stored for Role {
             description,
             max_session_seconds,
             trust,
+            trusted,
             tags,
             policies,
         } = record;
@@ -216,7 +256,7 @@ impl Stored for Role {
             created,
             description,
             max_session_seconds,
-            trust: Arc::new(trust),
+            trust: Arc::new(trust.bound_to(trusted)),
             tags,
             policies: compiled(policies)?,
         })

@@ -52,7 +52,7 @@ pub(crate) fn create(
         "roleId": role.id,
         "arn": role.arn(desk.account),
         "createDate": trail_time(role.created),
-        "assumeRolePolicyDocument": url_encoded(role.trust.document()),
+        "assumeRolePolicyDocument": url_encoded(&role.trust.shown(desk.accounts)),
     }});
     let response = iam::CreateRoleResponse {
         role: shown(desk, &role, true),
@@ -163,8 +163,8 @@ fn session_limit(seconds: Option<i32>) -> Result<i32, ApiError> {
     )))
 }
 
-/// A trust policy. It names nobody of this account who is not there: a slip of the pen would otherwise wait for
-/// whoever is made under that name.
+/// A trust policy, bound to those whom it names. It names nobody who is not there: a slip of the pen would otherwise
+/// wait for whoever is made under that name.
 fn trust(desk: &Desk<'_>, document: &str) -> Result<Arc<Policy>, ApiError> {
     let kind = PolicyKind::Trust;
     if kind.measure(document) > kind.max_len() {
@@ -172,12 +172,9 @@ fn trust(desk: &Desk<'_>, document: &str) -> Result<Arc<Policy>, ApiError> {
     }
     let policy =
         Policy::compile(document, kind).map_err(|error| faults::malformed_policy(&error))?;
-    let unknown = policy
-        .named_principals()
-        .find(|arn| !desk.directory.may_be_there(desk.account, arn));
-    match unknown {
-        Some(arn) => Err(faults::invalid_principal(arn)),
-        None => Ok(Arc::new(policy)),
+    match policy.bind(desk.accounts) {
+        Ok(bound) => Ok(Arc::new(bound)),
+        Err(unknown) => Err(faults::invalid_principal(&unknown.arn)),
     }
 }
 
@@ -188,7 +185,7 @@ fn shown(desk: &Desk<'_>, role: &Role, with_tags: bool) -> iam::Role {
         role_id: role.id.clone(),
         arn: role.arn(desk.account),
         create_date: role.created.into(),
-        assume_role_policy_document: Some(url_encoded(role.trust.document())),
+        assume_role_policy_document: Some(url_encoded(&role.trust.shown(desk.accounts))),
         description: role.description.clone(),
         max_session_duration: Some(role.max_session_seconds),
         permissions_boundary: None,

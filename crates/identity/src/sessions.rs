@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! token     = base64(WrappingKey::wrap(label, header, plaintext))
-//! header    = len₆₄(account) ‖ account ‖ len₆₄(access key id) ‖ access key id
+//! header    = access key id
 //! plaintext = secret access key (40 bytes) ‖ the session as JSON
 //! ```
 //!
@@ -26,6 +26,8 @@ const WRAP_LABEL: &[u8] = b"kluis/identity/session/v1";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Session {
+    /// The role's account.
+    pub(crate) account: String,
     pub(crate) role_id: String,
     pub(crate) name: String,
     pub(crate) issued: Timestamp,
@@ -57,11 +59,7 @@ impl Session {
     ///
     /// # Errors
     /// Where the system has no randomness or no memory for a secret; `TooLong` for a session beyond what a token holds.
-    pub(crate) fn issue(
-        &self,
-        sealing: &WrappingKey,
-        account: &str,
-    ) -> Result<Issued, crypto::Error> {
+    pub(crate) fn issue(&self, sealing: &WrappingKey) -> Result<Issued, crypto::Error> {
         let access_key_id = IdKind::SessionKey.fresh()?;
         let secret = ids::fresh_secret()?;
         let json = serde_json::to_vec(self).map_err(|_| crypto::Error::Library("json"))?;
@@ -71,8 +69,8 @@ impl Session {
             rest.copy_from_slice(&json);
             Ok::<(), crypto::Error>(())
         })?;
-        let header = header(account, &access_key_id);
-        let sealed = sealing.wrap(WRAP_LABEL, &header, &[], plaintext.danger_expose())?;
+        let header = access_key_id.as_bytes();
+        let sealed = sealing.wrap(WRAP_LABEL, header, &[], plaintext.danger_expose())?;
         Ok(Issued {
             access_key_id,
             secret,
@@ -83,7 +81,6 @@ impl Session {
     /// The session in a token, and its secret access key. Whether it has expired is for the caller to see.
     pub(crate) fn open(
         sealing: &WrappingKey,
-        account: &str,
         access_key_id: &str,
         token: &str,
     ) -> Result<(Self, SecretBytes), BadToken> {
@@ -92,9 +89,8 @@ impl Session {
             return Err(BadToken);
         }
         let sealed = STANDARD.decode(token).map_err(|_| BadToken)?;
-        let header = header(account, access_key_id);
         let plaintext = sealing
-            .unwrap(WRAP_LABEL, &header, &[], &sealed)
+            .unwrap(WRAP_LABEL, access_key_id.as_bytes(), &[], &sealed)
             .map_err(|_| BadToken)?;
         let parts = plaintext.danger_expose().split_at_checked(ids::SECRET_LEN);
         let (secret, json) = parts.ok_or(BadToken)?;
@@ -112,17 +108,4 @@ impl Session {
         let transitive: usize = self.transitive.iter().map(|key| key.len() + 1).sum();
         self.policy.as_ref().map_or(0, String::len) + tags + transitive
     }
-}
-
-fn header(account: &str, access_key_id: &str) -> Vec<u8> {
-    let fields = [account, access_key_id];
-    fields
-        .iter()
-        .flat_map(|field| {
-            (field.len() as u64)
-                .to_be_bytes()
-                .into_iter()
-                .chain(field.bytes())
-        })
-        .collect()
 }

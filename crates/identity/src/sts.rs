@@ -16,8 +16,8 @@ use wire::{
 
 use crate::{
     access_keys::revealed,
+    accounts::Accounts,
     desk::{Desk, Outcome, trail_time},
-    directory::Directory,
     faults, limits, names,
     records::Role,
     sessions::Session,
@@ -45,8 +45,7 @@ pub(crate) fn get_caller_identity(desk: &Desk<'_>) -> Outcome {
 /// `AccessDenied` for the root user, and for a role that does not exist, in the same words as for one that may not be
 /// taken; whatever is wrong with the request itself.
 pub(crate) fn asks(
-    directory: &Directory,
-    account: &str,
+    accounts: &Accounts,
     caller: &Principal,
     request: &sts::AssumeRoleRequest,
 ) -> Result<Vec<Ask>, ApiError> {
@@ -55,8 +54,8 @@ pub(crate) fn asks(
             "Roles may not be assumed by root accounts.",
         ));
     }
-    let role = find(directory, account, &request.role_arn)
-        .ok_or_else(|| no_leave(caller, &request.role_arn))?;
+    let (account, role) =
+        find(accounts, &request.role_arn).ok_or_else(|| no_leave(caller, &request.role_arn))?;
     let tags = requested_tags(request)?;
     let mut context = describe(role, account, request, &tags);
     let source_identity = source_identity(caller, request)?;
@@ -83,25 +82,23 @@ pub(crate) fn assume_role(
     request: &sts::AssumeRoleRequest,
 ) -> Result<Outcome, ApiError> {
     refuse_unsupported(request)?;
-    let role = find(desk.directory, desk.account, &request.role_arn)
+    let (account, role) = find(desk.accounts, &request.role_arn)
         .ok_or_else(|| no_leave(desk.principal, &request.role_arn))?;
-    let session = session(desk, role, request)?;
+    let session = session(desk, account, role, request)?;
     let packed_percent = (session.packed_len() * 100).div_ceil(limits::PACKED_SESSION_LEN);
     if packed_percent > 100 {
         return Err(faults::packed_too_large(packed_percent));
     }
-    let issued = session
-        .issue(desk.sealing, desk.account)
-        .map_err(|error| match error {
-            // Escaped, the policy came out longer than it was counted.
-            crypto::Error::TooLong { actual, max, .. } => {
-                faults::packed_too_large((actual * 100).div_ceil(max))
-            }
-            other => faults::from_crypto(other),
-        })?;
+    let issued = session.issue(desk.sealing).map_err(|error| match error {
+        // Escaped, the policy came out longer than it was counted.
+        crypto::Error::TooLong { actual, max, .. } => {
+            faults::packed_too_large((actual * 100).div_ceil(max))
+        }
+        other => faults::from_crypto(other),
+    })?;
     let user = sts::AssumedRoleUser {
         assumed_role_id: format!("{}:{}", role.id, session.name),
-        arn: names::session_arn(desk.account, &role.name, &session.name),
+        arn: names::session_arn(account, &role.name, &session.name),
     };
     // The token is left out: it is as good as a password to whoever also has the secret.
     let elements = json!({
@@ -122,7 +119,7 @@ pub(crate) fn assume_role(
         session_token_utilization: None,
         session_token_size: None,
     };
-    let resource = Resource::new(role.arn(desk.account), desk.account, "AWS::IAM::Role");
+    let resource = Resource::new(role.arn(account), account, "AWS::IAM::Role");
     Ok(Outcome::answer(Response::AssumeRole(response))
         .with_elements(elements)
         .with_resource(resource))
@@ -136,7 +133,7 @@ fn refuse_unsupported(request: &sts::AssumeRoleRequest) -> Result<(), ApiError> 
         .is_some_and(|arns| !arns.is_empty())
     {
         return Err(faults::validation(
-            "PolicyArns: there are no managed policies in this account.",
+            "PolicyArns is not supported: give the limits as Policy.",
         ));
     }
     if request.serial_number.is_some() || request.token_code.is_some() {
@@ -164,6 +161,7 @@ fn refuse_unsupported(request: &sts::AssumeRoleRequest) -> Result<(), ApiError> 
 
 fn session(
     desk: &Desk<'_>,
+    account: &str,
     role: &Role,
     request: &sts::AssumeRoleRequest,
 ) -> Result<Session, ApiError> {
@@ -191,6 +189,7 @@ fn session(
     }
     let issued = desk.now_in_seconds();
     Ok(Session {
+        account: account.to_owned(),
         role_id: role.id.clone(),
         name: request.role_session_name.clone(),
         issued,
@@ -230,9 +229,11 @@ fn duration(caller: &Principal, role: &Role, wanted: Option<i32>) -> Result<i32,
     Ok(seconds)
 }
 
-fn find<'a>(directory: &'a Directory, account: &str, arn: &str) -> Option<&'a Arc<Role>> {
-    let role = directory.role(&names::role_name_in(arn, account)?).ok()?;
-    (role.arn(account) == arn).then_some(role)
+/// The role of that ARN, of whichever account, with the account.
+fn find<'a, 'b>(accounts: &'a Accounts, arn: &'b str) -> Option<(&'b str, &'a Arc<Role>)> {
+    let (account, name) = names::role_in(arn)?;
+    let role = accounts.get(account)?.role(name).ok()?;
+    (role.arn(account) == arn).then_some((account, role))
 }
 
 fn no_leave(caller: &Principal, role_arn: &str) -> ApiError {

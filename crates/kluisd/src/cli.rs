@@ -10,7 +10,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use crate::{files, serve};
 
 /// The account that a first start makes when none is named.
-const DEFAULT_ACCOUNT: &str = "111122223333";
+pub(crate) const DEFAULT_ACCOUNT: &str = "111122223333";
 /// The region that `kluisd env` prints when none is named.
 const DEFAULT_REGION: &str = "us-east-1";
 
@@ -61,9 +61,10 @@ pub(crate) struct ServeArgs {
     /// HTTP without TLS; on loopback only
     #[arg(long)]
     pub(crate) plain_http: bool,
-    /// The account (12 digits); fixed at the first start
-    #[arg(long, value_name = "ID", default_value = DEFAULT_ACCOUNT, value_parser = account)]
-    pub(crate) account: String,
+    /// An account (12 digits) to make where it is not there yet; may be repeated. The first ever made is the default
+    /// one [default at the first start: 111122223333]
+    #[arg(long = "account", value_name = "ID", value_parser = account)]
+    pub(crate) accounts: Vec<String>,
     /// A second folder for the trail's signed checkpoints, best on another disk
     #[arg(long, value_name = "DIR")]
     pub(crate) checkpoints: Option<PathBuf>,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use identity::Identity;
+use identity::{Identity, RootKey};
 use jiff::Timestamp;
 use kms::Kms;
 use objects::Objects;
@@ -19,14 +19,14 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use trail::{CheckpointOptions, Node, PublicKey, Trail};
 
-use crate::cli::ServeArgs;
+use crate::cli::{DEFAULT_ACCOUNT, ServeArgs};
 use crate::gate::{Auditor, Gate, accept};
 use crate::roots::Roots;
 use crate::{files, tls};
 
 /// Where the address stands that clients use, for `kluisd env`.
 pub(crate) const ENDPOINT_FILE: &str = "endpoint";
-/// The root user's access key, in the format of AWS's shared credentials.
+/// The root users' access keys, a profile each, in the format of AWS's shared credentials.
 pub(crate) const CREDENTIALS_FILE: &str = "credentials";
 /// The public half of the key that signs the trail's checkpoints.
 const CHECKPOINT_KEY_FILE: &str = "checkpoint.pub";
@@ -36,8 +36,10 @@ const TRAIL_DIR: &str = "trail";
 const NODE: &str = "kluisd";
 /// The region of the trail's own notices.
 const HOME_REGION: &str = "us-east-1";
-/// The account that the first start made.
-const ACCOUNT_FILE: &str = "account";
+/// What a folder of the format with one account has in it.
+const EARLIER_FILE: &str = "account";
+/// The profile of the first account's root user; those of the others have the account's name.
+const FIRST_PROFILE: &str = "default";
 /// How often keys whose waiting time is over are looked for.
 const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
 
@@ -80,16 +82,24 @@ async fn serve(args: &ServeArgs) -> Result<()> {
     let dir = std::path::absolute(&args.data_dir)?;
     files::private_dir(&dir)?;
     let _lock = lock(&dir)?;
-    let account = account(&dir, &args.account)?;
+    refuse_earlier(&dir)?;
     let database = dir.join("kluisd.db");
     let roots = Roots::open(&dir.join("root.key"), !database.exists())?;
     let store: Arc<dyn Store> = Arc::new(
         Sqlite::open(&database).with_context(|| format!("cannot open {}", database.display()))?,
     );
 
+    let identity = Arc::new(
+        Identity::open(Arc::clone(&store), roots.sealing)
+            .await
+            .context("cannot open identities")?,
+    );
+    let accounts = accounts(&identity, &args.accounts).await?;
+    let home = accounts.first().context("there is no account")?;
+
     let trail_dir = dir.join(TRAIL_DIR);
     let public = roots.checkpoints.public_key();
-    let mut options = trail::Options::new(Node::new(NODE)?, account.as_str(), HOME_REGION);
+    let mut options = trail::Options::new(Node::new(NODE)?, home.as_str(), HOME_REGION);
     let mut checkpoints = CheckpointOptions::new(roots.checkpoints);
     checkpoints.copies.clone_from(&args.checkpoints);
     options.checkpoints = Some(checkpoints);
@@ -100,11 +110,6 @@ async fn serve(args: &ServeArgs) -> Result<()> {
     )?;
     let auditor = Arc::new(Auditor::start(trail, Arc::clone(&store), &dir).await?);
 
-    let identity = Arc::new(
-        Identity::open(Arc::clone(&store), roots.sealing, &account)
-            .await
-            .context("cannot open identities")?,
-    );
     let kms = Arc::new(
         Kms::open(Arc::clone(&store), roots.keys)
             .await
@@ -121,7 +126,7 @@ async fn serve(args: &ServeArgs) -> Result<()> {
             .await
             .context("cannot open objects")?,
     );
-    credentials(&dir, &identity).await?;
+    credentials(&dir, &identity, &accounts)?;
 
     let tls = if args.plain_http {
         None
@@ -175,42 +180,72 @@ fn lock(dir: &Path) -> Result<File> {
     }
 }
 
-/// The account is part of every ARN, so it stays what the first start made it.
-fn account(dir: &Path, wanted: &str) -> Result<String> {
-    let path = dir.join(ACCOUNT_FILE);
-    let Some(bytes) = files::read_if_there(&path)? else {
-        files::write_public(&path, format!("{wanted}\n").as_bytes())?;
-        return Ok(wanted.to_owned());
-    };
-    let made = String::from_utf8_lossy(&bytes).trim().to_owned();
+/// A folder that an earlier Kluis wrote, for one account, has other names in its store.
+fn refuse_earlier(dir: &Path) -> Result<()> {
     ensure!(
-        made == wanted,
-        "{} belongs to account {made}; start it with --account {made}",
+        !dir.join(EARLIER_FILE).exists(),
+        "{} was written by an earlier kluisd, for one account, and nothing of it was changed; go on with the kluisd that wrote it, or name another folder",
         dir.display()
     );
-    Ok(made)
+    Ok(())
 }
 
-/// The root user's access key, written once; when the file is removed, a start writes it again.
-async fn credentials(dir: &Path, identity: &Identity) -> Result<()> {
+/// Makes the accounts that are wanted and not there, and the default one where there would be none. All that there are,
+/// the first made first: a start that does not name one goes on serving it.
+async fn accounts(identity: &Identity, wanted: &[String]) -> Result<Vec<String>> {
+    let default = [DEFAULT_ACCOUNT.to_owned()];
+    let is_first_start = identity.accounts().is_empty();
+    let wanted = if is_first_start && wanted.is_empty() {
+        &default
+    } else {
+        wanted
+    };
+    for account in wanted {
+        let is_new = identity
+            .add_account(account, Timestamp::now())
+            .await
+            .with_context(|| format!("cannot make the account {account}"))?;
+        if is_new {
+            tracing::info!(account, "made an account");
+        }
+    }
+    Ok(identity.accounts())
+}
+
+/// The root users' access keys, each written once; a profile that is removed is written again by the next start.
+fn credentials(dir: &Path, identity: &Identity, accounts: &[String]) -> Result<()> {
     let path = dir.join(CREDENTIALS_FILE);
-    if files::read_if_there(&path)?.is_some() {
+    let known = files::read_if_there(&path)?.unwrap_or_default();
+    let mut text = String::from_utf8(known)
+        .with_context(|| format!("{} is not text; move it away", path.display()))?;
+    let before = text.len();
+    for (at, account) in accounts.iter().enumerate() {
+        let name = if at == 0 { FIRST_PROFILE } else { account };
+        let title = format!("[{name}]");
+        if text.lines().any(|line| line.trim() == title) {
+            continue;
+        }
+        let key = identity
+            .root_key(account)
+            .with_context(|| format!("cannot read the root user's access key of {account}"))?;
+        if let Some(key) = key {
+            let gap = if text.is_empty() { "" } else { "\n" };
+            text.extend([gap, &profile(&title, &key)]);
+        }
+    }
+    if text.len() == before {
         return Ok(());
     }
-    let Some(key) = identity
-        .bootstrap(Timestamp::now())
-        .await
-        .context("cannot make the root user's access key")?
-    else {
-        return Ok(());
-    };
-    // The one place where a secret is written in the clear: it is the operator's to keep.
-    let secret = String::from_utf8_lossy(key.secret.danger_expose());
-    let text = format!(
-        "[default]\naws_access_key_id = {}\naws_secret_access_key = {secret}\n",
-        key.access_key_id
-    );
     files::write_private(&path, text.as_bytes())
+}
+
+/// The one place where a secret is written in the clear: it is the operator's to keep.
+fn profile(title: &str, key: &RootKey) -> String {
+    let secret = String::from_utf8_lossy(key.secret.danger_expose());
+    format!(
+        "{title}\naws_access_key_id = {}\naws_secret_access_key = {secret}\n",
+        key.access_key_id
+    )
 }
 
 fn endpoint(address: SocketAddr, tls: bool) -> String {

@@ -72,7 +72,7 @@ impl Shared {
             }
             Err(StoreError::Conflict { .. }) => match self.bucket(bucket, call.scope).await {
                 Ok(_) => Err(faults::bucket_is_yours(bucket)),
-                Err(error) if error.code == "NoSuchBucket" => {
+                Err(error) if error.code == "AccessDenied" => {
                     Err(faults::bucket_is_anothers(bucket))
                 }
                 Err(error) => Err(error),

@@ -37,6 +37,11 @@ pub(crate) fn bucket_is_yours(bucket: &str) -> ApiError {
     of("BucketAlreadyOwnedByYou", 409, message).with_detail("BucketName", bucket)
 }
 
+/// The bucket is another account's.
+pub(crate) fn access_denied() -> ApiError {
+    of("AccessDenied", 403, "Access Denied")
+}
+
 pub(crate) fn bucket_is_anothers(bucket: &str) -> ApiError {
     let message = "The requested bucket name is not available. The bucket namespace is shared by all users of the \
                    system. Please select a different name and try again.";

@@ -232,7 +232,7 @@ impl Shared {
             .map_err(|error| faults::store(&error))
     }
 
-    /// The bucket, if the account has it. Another account's is not told apart from one that is not there.
+    /// The bucket, if the account has it. There are no bucket policies yet, so nobody has leave for another account's.
     pub(crate) async fn bucket(
         &self,
         bucket: &str,
@@ -245,7 +245,7 @@ impl Shared {
             .ok_or_else(|| faults::no_such_bucket(bucket))?;
         let record: BucketRecord = record::decode(&name, &found.value)?;
         if record.account != scope.account {
-            return Err(faults::no_such_bucket(bucket));
+            return Err(faults::access_denied());
         }
         Ok((record, found.revision))
     }

@@ -359,14 +359,15 @@ async fn buckets_are_made_listed_found_and_removed() {
 }
 
 #[tokio::test]
-async fn another_accounts_bucket_is_not_there() {
+async fn another_accounts_bucket_is_denied() {
     let mut world = World::with_bucket().await;
     world.ok(put("a", "x")).await;
     world.scope.account = "999999999999".into();
     assert_eq!(
         world.err(Operation::GetObject(get("a"))).await,
-        ("NoSuchBucket", 404)
+        ("AccessDenied", 403)
     );
+    assert_eq!(world.err(put("b", "y")).await, ("AccessDenied", 403));
     assert_eq!(
         world.err(create("bucket")).await,
         ("BucketAlreadyExists", 409)

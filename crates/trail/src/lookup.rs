@@ -41,6 +41,8 @@ pub enum Attribute {
 /// A look-up.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Query {
+    /// Only what an account may see: what its own callers did, and what others did to its resources.
+    pub account: Option<String>,
     /// Only what matches this.
     pub attribute: Option<Attribute>,
     /// Only at or after this time.
@@ -85,6 +87,7 @@ pub struct Found {
     pub management: bool,
     /// What it was about.
     pub resources: Vec<Resource>,
+    recipient_account: Option<String>,
 }
 
 /// Why a look-up failed.
@@ -117,6 +120,8 @@ struct Facts {
     management_event: bool,
     #[serde(default)]
     resources: Vec<Resource>,
+    #[serde(rename = "recipientAccountId")]
+    recipient_account: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -159,13 +164,25 @@ impl Found {
             read_only: facts.read_only,
             management: facts.management_event,
             resources: facts.resources,
+            recipient_account: facts.recipient_account,
         })
+    }
+
+    fn concerns(&self, account: &str) -> bool {
+        self.recipient_account.as_deref() == Some(account)
+            || self
+                .resources
+                .iter()
+                .any(|resource| resource.account_id.as_deref() == Some(account))
     }
 }
 
 impl Query {
     fn matches(&self, found: &Found) -> bool {
-        self.start.is_none_or(|start| found.event_time >= start)
+        self.account
+            .as_deref()
+            .is_none_or(|account| found.concerns(account))
+            && self.start.is_none_or(|start| found.event_time >= start)
             && self.end.is_none_or(|end| found.event_time <= end)
             && self
                 .attribute
@@ -175,7 +192,10 @@ impl Query {
 
     /// What a token must agree with, so that it is not used for another look-up.
     fn fingerprint(&self) -> [u8; 8] {
-        let described = format!("{:?} {:?} {:?}", self.attribute, self.start, self.end);
+        let described = format!(
+            "{:?} {:?} {:?} {:?}",
+            self.account, self.attribute, self.start, self.end
+        );
         let digest = crypto::sha256(&[described.as_bytes()]);
         let mut fingerprint = [0; 8];
         fingerprint.copy_from_slice(&digest[..8]);

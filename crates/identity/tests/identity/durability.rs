@@ -50,9 +50,9 @@ async fn everything_is_there_after_a_restart() {
 #[tokio::test]
 async fn the_root_user_is_given_one_key_and_told_it_again() {
     let world = World::new().await;
-    let first = world.identity.bootstrap(world.now).await.unwrap().unwrap();
+    let first = world.identity.root_key(ACCOUNT).unwrap().unwrap();
     let world = world.restarted().await;
-    let again = world.identity.bootstrap(world.now).await.unwrap().unwrap();
+    let again = world.identity.root_key(ACCOUNT).unwrap().unwrap();
     assert_eq!(first.access_key_id, again.access_key_id);
     assert!(first.secret.ct_eq(&again.secret));
     let listed = world.iam("ListAccessKeys", json!({})).await.unwrap();
@@ -62,13 +62,13 @@ async fn the_root_user_is_given_one_key_and_told_it_again() {
 #[tokio::test]
 async fn a_root_key_that_was_deleted_does_not_come_back() {
     let world = World::new().await;
-    let key = world.identity.bootstrap(world.now).await.unwrap().unwrap();
+    let key = world.identity.root_key(ACCOUNT).unwrap().unwrap();
     world
         .iam("DeleteAccessKey", json!({"AccessKeyId": key.access_key_id}))
         .await
         .unwrap();
     let world = world.restarted().await;
-    assert!(world.identity.bootstrap(world.now).await.unwrap().is_none());
+    assert!(world.identity.root_key(ACCOUNT).unwrap().is_none());
     assert!(
         world
             .identity
@@ -158,18 +158,44 @@ async fn a_crash_before_or_after_the_commit_leaves_all_of_it_or_nothing() {
 
 #[tokio::test]
 async fn a_record_that_cannot_be_read_is_named() {
+    for name in [
+        "iam/111122223333/user/broken",
+        "iam/111122223333/account",
+        // Of no account, of none that is there, and of no kind.
+        "iam/user/alice",
+        "iam/444455556666/user/alice",
+        "iam/111122223333/planet/mars",
+    ] {
+        let world = World::new().await;
+        let put = Transaction::new().put(Key::new(name).unwrap(), "{}");
+        world.store.commit(put).await.unwrap();
+        let sealing =
+            std::sync::Arc::new(crypto::WrappingKey::new(crypto::Secret::random().unwrap()));
+        let error = identity::Identity::open(world.store.clone(), sealing)
+            .await
+            .unwrap_err();
+        assert!(error.to_string().contains(name), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_user_without_an_account_is_damage() {
     let world = World::new().await;
-    let key = Key::new("iam/user/broken").unwrap();
     world
-        .store
-        .commit(Transaction::new().put(key, "{}"))
+        .iam("CreateUser", json!({"UserName": "alice"}))
         .await
         .unwrap();
+    let account = Key::new("iam/111122223333/account").unwrap();
+    let delete = Transaction::new().delete(account);
+    world.store.commit(delete).await.unwrap();
     let sealing = std::sync::Arc::new(crypto::WrappingKey::new(crypto::Secret::random().unwrap()));
-    let error = identity::Identity::open(world.store.clone(), sealing, ACCOUNT)
+    let error = identity::Identity::open(world.store.clone(), sealing)
         .await
         .unwrap_err();
-    assert!(error.to_string().contains("iam/user/broken"), "{error}");
+    assert!(
+        error.to_string().contains("111122223333/account"),
+        "{error}"
+    );
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@
 )]
 
 mod access_keys;
+mod accounts;
 mod authentication;
 mod authority;
 mod durability;

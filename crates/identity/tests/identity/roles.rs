@@ -71,6 +71,11 @@ async fn a_trust_policy_names_nobody_who_is_not_there() {
     let world = World::new().await;
     world.user("alice").await;
     world.role("Machine").await;
+    let other = world.root_of(OTHER).await;
+    world
+        .iam_as(&other, "CreateUser", json!({"UserName": "stranger"}))
+        .await
+        .unwrap();
     let create = |name: &str, principal: &str| json!({"RoleName": name, "AssumeRolePolicyDocument": trusting(json!({"AWS": [principal]}))});
     for (n, known) in [
         "arn:aws:iam::111122223333:user/alice",
@@ -93,6 +98,8 @@ async fn a_trust_policy_names_nobody_who_is_not_there() {
         "arn:aws:iam::111122223333:user/staff/alice",
         "arn:aws:iam::111122223333:role/Absent",
         "arn:aws:sts::111122223333:assumed-role/Absent/any",
+        "arn:aws:iam::444455556666:user/absent",
+        "arn:aws:iam::999999999999:user/stranger",
     ] {
         let error = world
             .iam("CreateRole", create("bad", unknown))

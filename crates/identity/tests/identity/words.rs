@@ -12,6 +12,7 @@ use trail::{Draft, DraftFacts, Entry};
 use wire::{ApiError, Scope, iam, sts};
 
 pub(crate) const ACCOUNT: &str = "111122223333";
+pub(crate) const OTHER: &str = "444455556666";
 
 pub(crate) struct World {
     pub(crate) store: Arc<Memory>,
@@ -33,19 +34,11 @@ impl World {
     pub(crate) async fn new() -> Self {
         let store = Arc::new(Memory::new());
         let sealing = Arc::new(WrappingKey::new(Secret::random().unwrap()));
-        let identity = Identity::open(store.clone(), sealing.clone(), ACCOUNT)
+        let identity = Identity::open(store.clone(), sealing.clone())
             .await
             .unwrap();
         let now: Timestamp = "2026-11-21T01:02:03Z".parse().unwrap();
-        let key = identity
-            .bootstrap(now)
-            .await
-            .unwrap()
-            .expect("the root user is given a key");
-        let root = identity
-            .authenticate(&key.access_key_id, None, now)
-            .unwrap()
-            .caller;
+        let root = root_of(&identity, ACCOUNT, now).await;
         Self {
             store,
             identity,
@@ -58,19 +51,24 @@ impl World {
     /// The same world after its service was started again.
     pub(crate) async fn restarted(self) -> Self {
         self.store.reopen();
-        let identity = Identity::open(self.store.clone(), self.sealing.clone(), ACCOUNT)
+        let identity = Identity::open(self.store.clone(), self.sealing.clone())
             .await
             .unwrap();
         Self { identity, ..self }
+    }
+
+    /// The root user of another account.
+    pub(crate) async fn root_of(&self, account: &str) -> Caller {
+        root_of(&self.identity, account, self.now).await
     }
 
     pub(crate) fn later(&mut self, seconds: i64) {
         self.now += SignedDuration::from_secs(seconds);
     }
 
-    fn scope(&self) -> Scope {
+    fn scope(&self, caller: &Caller) -> Scope {
         Scope {
-            account: ACCOUNT.to_owned(),
+            account: caller.principal.account.clone(),
             region: "eu-west-1".to_owned(),
             now: self.now,
         }
@@ -82,7 +80,7 @@ impl World {
         caller: &Caller,
         operation: Operation,
     ) -> (Result<Value, ApiError>, Option<Entry>) {
-        let scope = self.scope();
+        let scope = self.scope(caller);
         let asks = match self.identity.asks(&operation, &caller.principal, &scope) {
             Ok(asks) => asks,
             Err(error) => return (Err(error), None),
@@ -198,6 +196,19 @@ impl World {
         self.allow_user("traveller", json!("sts:*")).await;
         self.caller(&self.key_of("traveller").await)
     }
+}
+
+/// The root user of an account, which is made if it is not there.
+async fn root_of(identity: &Identity, account: &str, now: Timestamp) -> Caller {
+    identity.add_account(account, now).await.unwrap();
+    let key = identity
+        .root_key(account)
+        .unwrap()
+        .expect("the root user is given a key");
+    identity
+        .authenticate(&key.access_key_id, None, now)
+        .unwrap()
+        .caller
 }
 
 impl Keys {

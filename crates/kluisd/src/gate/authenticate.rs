@@ -86,7 +86,7 @@ impl Authenticator {
             .map_err(refuse)?;
         let region = region(verified.presented().region()).map_err(refuse)?;
         let scope = Scope {
-            account: self.identity.account().to_owned(),
+            account: credential.caller.principal.account.clone(),
             region,
             now,
         };

@@ -152,11 +152,11 @@ impl Room for LookUp {
     async fn execute(
         &self,
         operation: Authorized<Self::Operation>,
-        _: &Scope,
+        scope: &Scope,
         draft: Draft,
     ) -> Executed<Result<Self::Response, ApiError>> {
         let (cloudtrail::Operation::LookupEvents(request), _) = operation.into_parts();
-        let answer = match query(request) {
+        let answer = match query(request, &scope.account) {
             Ok(query) => self
                 .0
                 .trail()
@@ -181,7 +181,7 @@ impl Room for LookUp {
     }
 }
 
-fn query(request: LookupEventsRequest) -> Result<Query, ApiError> {
+fn query(request: LookupEventsRequest, account: &str) -> Result<Query, ApiError> {
     let LookupEventsRequest {
         lookup_attributes,
         start_time,
@@ -217,6 +217,7 @@ fn query(request: LookupEventsRequest) -> Result<Query, ApiError> {
         .and_then(|most| usize::try_from(most).ok())
         .unwrap_or_default();
     Ok(Query {
+        account: Some(account.to_owned()),
         attribute,
         start,
         end,

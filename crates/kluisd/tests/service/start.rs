@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
-use crate::daemon::{Folder, KLUISD, Transport, complaint, kluisd, serve, succeed, verify};
+use crate::daemon::{Daemon, Folder, KLUISD, Transport, complaint, kluisd, serve, succeed, verify};
 
 /// What `kluisd serve` says as it refuses to start.
 fn refusal(mut command: Command) -> String {
@@ -88,16 +88,42 @@ fn plain_http_is_for_loopback_only() {
 }
 
 #[test]
-fn a_folder_belongs_to_the_account_of_its_first_start() {
+fn an_account_is_added_by_a_later_start_and_none_is_ever_dropped() {
     let folder = Folder::new();
-    assert_eq!(folder.serve(Transport::Plain).terminate(), Some(0));
-    let mut command = serve(&folder.data());
-    command.args(["--account", "999999999999"]);
-    let said = refusal(command);
-    assert!(
-        said.contains("start it with --account 111122223333"),
-        "{said}"
-    );
+    let profiles = || {
+        let text = fs::read_to_string(folder.data().join("credentials")).unwrap();
+        let titles = text.lines().filter(|line| line.starts_with('['));
+        titles.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let started_with = |words: &[&str]| {
+        let mut command = serve(&folder.data());
+        command.arg("--plain-http").args(words);
+        let mut daemon = Daemon::start(command, folder.data());
+        assert_eq!(daemon.terminate(), Some(0));
+    };
+    started_with(&["--account", "444455556666"]);
+    assert_eq!(profiles(), ["[default]"]);
+    started_with(&["--account", "111122223333", "--account", "000000000001"]);
+    let all = ["[default]", "[111122223333]", "[000000000001]"];
+    assert_eq!(profiles(), all);
+
+    // Without a name, all are served on; a profile that was removed comes back.
+    let before = fs::read_to_string(folder.data().join("credentials")).unwrap();
+    fs::remove_file(folder.data().join("credentials")).unwrap();
+    started_with(&[]);
+    let after = fs::read_to_string(folder.data().join("credentials")).unwrap();
+    assert_eq!(after, before);
+}
+
+#[test]
+fn a_folder_of_the_format_with_one_account_is_refused_and_left_alone() {
+    let folder = Folder::new();
+    fs::create_dir(folder.data()).unwrap();
+    fs::write(folder.data().join("account"), "111122223333\n").unwrap();
+    let said = refusal(serve(&folder.data()));
+    assert!(said.contains("was written by an earlier kluisd"), "{said}");
+    assert!(!folder.data().join("root.key").exists());
+    assert!(!folder.data().join("kluisd.db").exists());
 }
 
 #[test]
