@@ -22,6 +22,7 @@ from botocore.exceptions import ClientError
 ENDPOINT = os.environ.get("AWS_ENDPOINT_URL", "")
 REGION = "us-east-1"
 ACCOUNT = "111122223333"
+OTHER = "444455556666"
 
 _session = botocore.session.get_session()
 
@@ -42,10 +43,10 @@ class Login:
         return cls(c["AccessKeyId"], c["SecretAccessKey"], c["SessionToken"])
 
     @classmethod
-    def of_root(cls, path=None):
-        file = configparser.ConfigParser()
+    def of_root(cls, path=None, profile="default"):
+        file = configparser.ConfigParser(default_section=None)
         file.read(path or os.environ["AWS_SHARED_CREDENTIALS_FILE"])
-        return cls(file["default"]["aws_access_key_id"], file["default"]["aws_secret_access_key"])
+        return cls(file[profile]["aws_access_key_id"], file[profile]["aws_secret_access_key"])
 
 
 STRANGER = object()

@@ -111,7 +111,7 @@ async fn serve(args: &ServeArgs) -> Result<()> {
     let auditor = Arc::new(Auditor::start(trail, Arc::clone(&store), &dir).await?);
 
     let kms = Arc::new(
-        Kms::open(Arc::clone(&store), roots.keys)
+        Kms::open(Arc::clone(&store), roots.keys, Arc::clone(&identity) as _)
             .await
             .context("cannot open keys")?,
     );

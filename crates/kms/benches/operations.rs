@@ -9,13 +9,22 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use crypto::{Secret, WrappingKey};
 use kms::Kms;
 use kms::ciphertext::{self, BackingVersion, Blob};
-use policy::{Context, Layers, Principal, PrincipalKind};
+use policy::{Context, Layers, Principal, PrincipalIds, PrincipalKind};
 use serde_json::{Value, json};
 use store::Memory;
 use tokio::runtime::Runtime;
 use trail::{Draft, DraftFacts};
 use wire::Scope;
 use wire::kms::{Operation, Response};
+
+/// No key policy here names anybody.
+struct Nobody;
+
+impl PrincipalIds for Nobody {
+    fn id_of(&self, _: &str) -> Option<String> {
+        None
+    }
+}
 
 struct Bench {
     runtime: Runtime,
@@ -32,7 +41,11 @@ impl Bench {
         let wrapping = Arc::new(WrappingKey::new(Secret::random().unwrap()));
         let account = "111122223333";
         let kms = runtime
-            .block_on(Kms::open(Arc::new(Memory::new()), wrapping))
+            .block_on(Kms::open(
+                Arc::new(Memory::new()),
+                wrapping,
+                Arc::new(Nobody),
+            ))
             .unwrap();
         let now = "2026-01-02T03:04:05Z".parse().unwrap();
         let scope = Scope {

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crypto::{KeyPair, SecretBytes, WrappingKey};
 use jiff::Timestamp;
-use policy::{Ask, Context, Policy, PolicyError, Principal, ResourcePolicy};
+use policy::{Ask, Context, Policy, PolicyKind, Principal, PrincipalIds, ResourcePolicy};
 use wire::kms::KeyUsageType;
 use wire::{ApiError, Scope};
 
@@ -78,6 +78,8 @@ pub(crate) struct Desk<'a> {
     /// Where the caller's own keys live: the caller's account, and the request's region.
     pub(crate) home: Home,
     pub(crate) now: Timestamp,
+    /// Who knows the users and roles that key policies name.
+    pub(crate) principals: &'a dyn PrincipalIds,
     /// Who asks.
     pub(crate) caller: &'a Principal,
     ring: &'a RwLock<Keyring>,
@@ -91,6 +93,7 @@ impl<'a> Desk<'a> {
     pub(crate) fn new(
         ring: &'a RwLock<Keyring>,
         root: &'a WrappingKey,
+        principals: &'a dyn PrincipalIds,
         scope: &Scope,
         caller: &'a Principal,
         leave: Option<&'a [String]>,
@@ -108,6 +111,7 @@ impl<'a> Desk<'a> {
             home: Home { account, region },
             now: scope.now,
             caller,
+            principals,
             ring,
             leave,
             pair: Cell::new(None),
@@ -155,12 +159,17 @@ impl<'a> Desk<'a> {
         look(&self.ring.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Compiles a key policy, or finds one of the same text.
-    pub(crate) fn compile(&self, text: &str) -> Result<Arc<Policy>, PolicyError> {
-        self.ring
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .policy(text)
+    /// Compiles a key policy and binds it to those whom it names, or finds the same one.
+    ///
+    /// # Errors
+    /// `MalformedPolicyDocumentException` for what is no key policy, or names somebody who is not there.
+    pub(crate) fn compile(&self, text: &str) -> Result<Arc<Policy>, ApiError> {
+        let policy = Policy::compile(text, PolicyKind::Resource)
+            .map_err(|error| faults::not_a_policy(&error))?
+            .bind(self.principals)
+            .map_err(|_| faults::invalid_principals())?;
+        let mut ring = self.ring.write().unwrap_or_else(PoisonError::into_inner);
+        Ok(ring.share(policy))
     }
 
     /// The ARN of a key of the caller's in this request's region.

@@ -1,5 +1,6 @@
 //! Every refusal of the key service, with AWS's code and AWS's words.
 
+use policy::PolicyError;
 use store::StoreError;
 use wire::ApiError;
 use wire::kms::{KeySpec, KeyUsageType, MessageType, errors as codes};
@@ -240,6 +241,20 @@ pub(crate) fn validation(message: impl Into<String>) -> ApiError {
 /// A policy that cannot stand.
 pub(crate) fn malformed_policy(message: impl Into<String>) -> ApiError {
     codes::MALFORMED_POLICY_DOCUMENT_EXCEPTION.because(message)
+}
+
+/// A text that is no key policy.
+pub(crate) fn not_a_policy(error: &PolicyError) -> ApiError {
+    let mut place = error.place().split('.');
+    if place.any(|part| part == "Principal" || part == "NotPrincipal") {
+        return invalid_principals();
+    }
+    malformed_policy(error.to_string())
+}
+
+/// A policy that names somebody who is not there, or in no way that there is.
+pub(crate) fn invalid_principals() -> ApiError {
+    malformed_policy("Policy contains a statement with one or more invalid principals.")
 }
 
 /// A policy that would lock its author out.

@@ -194,22 +194,39 @@ impl Keyring {
             .collect()
     }
 
-    /// A compiled key policy. Keys with the same text share one, since most keys have the default.
+    /// A compiled key policy, bound to `ids`. Keys with the same text and ids share one, since most keys have the default.
     ///
     /// # Errors
     /// Those of [`Policy::compile`].
-    pub(crate) fn policy(&mut self, text: &str) -> Result<Arc<Policy>, PolicyError> {
-        let digest = crypto::sha256(&[text.as_bytes()]);
-        if let Some(shared) = self.policies.get(&digest).and_then(Weak::upgrade) {
-            return Ok(shared);
+    pub(crate) fn policy(
+        &mut self,
+        text: &str,
+        ids: BTreeMap<String, String>,
+    ) -> Result<Arc<Policy>, PolicyError> {
+        match self.shared(&digest(text, &ids)) {
+            Some(shared) => Ok(shared),
+            None => Policy::compile(text, PolicyKind::Resource)
+                .map(|policy| self.share(policy.bound_to(ids))),
         }
-        let compiled = Arc::new(Policy::compile(text, PolicyKind::Resource)?);
+    }
+
+    fn shared(&self, digest: &[u8; 32]) -> Option<Arc<Policy>> {
+        self.policies.get(digest).and_then(Weak::upgrade)
+    }
+
+    /// The one policy that all keys share that have such a one.
+    pub(crate) fn share(&mut self, policy: Policy) -> Arc<Policy> {
+        let digest = digest(policy.document(), policy.ids());
+        if let Some(shared) = self.shared(&digest) {
+            return shared;
+        }
+        let compiled = Arc::new(policy);
         // Once in a while, forget those that no key has any more, so that rewriting policies does not fill the memory.
         if self.policies.len().is_power_of_two() {
             self.policies.retain(|_, policy| policy.strong_count() > 0);
         }
         self.policies.insert(digest, Arc::downgrade(&compiled));
-        Ok(compiled)
+        compiled
     }
 
     /// Takes over a change that the store has made durable as `revision`.
@@ -268,6 +285,15 @@ impl Keyring {
     fn shelf(&mut self, home: Home) -> &mut Shelf {
         self.shelves.entry(home).or_default()
     }
+}
+
+/// What two policies have in common that are the same. No ARN and no id has a zero byte.
+fn digest(text: &str, ids: &BTreeMap<String, String>) -> [u8; 32] {
+    let bound: Vec<u8> = ids
+        .iter()
+        .flat_map(|(arn, id)| [arn.as_bytes(), &[0], id.as_bytes(), &[0]].concat())
+        .collect();
+    crypto::sha256(&[&(bound.len() as u64).to_be_bytes(), &bound, text.as_bytes()])
 }
 
 impl Shelf {

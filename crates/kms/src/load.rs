@@ -149,7 +149,7 @@ pub(crate) fn take_in(
 ) -> Taken {
     match (Place::parse(name), found) {
         (Some(Place::Key(home, id)), Some(found)) => {
-            let policy = |text: &str| ring.policy(text).ok();
+            let policy = |text: &str, ids| ring.policy(text, ids).ok();
             let key = record::decode_key(&home, id, &found.value, policy).ok();
             let key = key.map(|key| key.probed(root));
             let taken = key.as_ref().map_or(Taken::Damaged, |key| Taken::Key {

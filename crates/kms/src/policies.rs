@@ -50,7 +50,7 @@ impl Read for GetKeyPolicyRequest {
         check_name(self.policy_name.as_deref())?;
         target.permits(Class::Govern)?;
         Ok(Response::GetKeyPolicy(GetKeyPolicyResponse {
-            policy: Some(target.key.policy.document().to_owned()),
+            policy: Some(target.key.policy.shown(desk.principals).into_owned()),
             policy_name: Some(POLICY_NAME.to_owned()),
         }))
     }
@@ -123,7 +123,7 @@ impl Mutation for PutKeyPolicyRequest {
         let mut later = desk.context();
         target.key.describe(&mut later);
         let policy = checked(desk, &self.policy, &target.arn(), later, bypass)?;
-        let unchanged = policy.document() == target.key.policy.document();
+        let unchanged = policy == target.key.policy;
         let altered = Key {
             policy,
             ..(*target.key).clone()
@@ -151,9 +151,6 @@ fn check_name(name: Option<&str>) -> Result<(), ApiError> {
 /// The policy of a key that is made without one: the account's root user, and so whoever its identity policies name.
 pub(crate) fn default_policy(desk: &Desk<'_>) -> Result<Arc<Policy>, ApiError> {
     desk.compile(&default_text(desk.home.account))
-        .map_err(|error| {
-            faults::internal(format!("The default key policy does not compile: {error}"))
-        })
 }
 
 fn default_text(account: AccountId) -> String {
@@ -178,8 +175,8 @@ fn default_text(account: AccountId) -> String {
 /// again.
 ///
 /// # Errors
-/// `LimitExceededException` when it is too long; `MalformedPolicyDocumentException` when it is no policy, or, unless
-/// `bypass`, would keep its author from ever changing it again.
+/// `LimitExceededException` when it is too long; `MalformedPolicyDocumentException` when it is no policy, names somebody
+/// who is not there, or, unless `bypass`, would keep its author from ever changing it again.
 pub(crate) fn checked(
     desk: &Desk<'_>,
     text: &str,
@@ -190,9 +187,7 @@ pub(crate) fn checked(
     if text.len() > limits::POLICY_BYTES {
         return Err(faults::policy_too_long());
     }
-    let policy = desk
-        .compile(text)
-        .map_err(|error| faults::malformed_policy(error.to_string()))?;
+    let policy = desk.compile(text)?;
     if !bypass && !keeps_author(desk, &policy, arn, later)? {
         return Err(faults::lockout());
     }

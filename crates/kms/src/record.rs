@@ -105,6 +105,9 @@ struct KeyRecord {
     description: String,
     created: Timestamp,
     policy: String,
+    /// The unique ids of those whom the policy names, by ARN.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    principals: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     tags: BTreeMap<String, String>,
     backing: Vec<BackingRecord>,
@@ -158,12 +161,14 @@ pub(crate) fn encode_key(key: &Key) -> serde_json::Result<Vec<u8>> {
         description: key.description.to_string(),
         created: key.created,
         policy: key.policy.document().to_owned(),
+        principals: key.policy.ids().clone(),
         tags: key.tags.clone(),
         backing: key.backing.iter().map(backing_record).collect(),
     })
 }
 
-/// Reads a key's record; `compile` turns its policy's text into a policy. Whether its backing keys unwrap is not known
+/// Reads a key's record; `compile` turns its policy's text, and the ids that it is bound
+/// to, into a policy. Whether its backing keys unwrap is not known
 /// yet: see [`Key::probed`].
 ///
 /// # Errors
@@ -172,7 +177,7 @@ pub(crate) fn decode_key(
     home: &Home,
     id: KeyId,
     bytes: &[u8],
-    compile: impl FnOnce(&str) -> Option<Arc<Policy>>,
+    compile: impl FnOnce(&str, BTreeMap<String, String>) -> Option<Arc<Policy>>,
 ) -> Result<Key, Unreadable> {
     let record: KeyRecord = serde_json::from_slice(bytes).map_err(|_| Unreadable)?;
     if record.format != FORMAT || record.account != home.account.to_string() {
@@ -193,7 +198,7 @@ pub(crate) fn decode_key(
         available: false,
         description: record.description.into(),
         created: record.created,
-        policy: compile(&record.policy).ok_or(Unreadable)?,
+        policy: compile(&record.policy, record.principals).ok_or(Unreadable)?,
         tags: record.tags,
         backing: record
             .backing

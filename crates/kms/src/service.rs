@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crypto::{KeyPair, WrappingKey};
 use jiff::Timestamp;
-use policy::{Ask, Authorized, Principal};
+use policy::{Ask, Authorized, Principal, PrincipalIds};
 use serde_json::Value;
 use store::Store;
 use trail::{Draft, Entry, Executed, Resource};
@@ -34,6 +34,8 @@ pub struct Kms(Arc<Shared>);
 pub(crate) struct Shared {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) root: Arc<WrappingKey>,
+    /// Who knows the users and roles that key policies name.
+    pub(crate) principals: Arc<dyn PrincipalIds>,
     pub(crate) ring: RwLock<Keyring>,
     /// Whoever holds it may change keys: mutations are planned and made one at a time.
     pub(crate) turn: tokio::sync::Mutex<()>,
@@ -42,7 +44,8 @@ pub(crate) struct Shared {
 }
 
 impl Kms {
-    /// Opens the service over `store`, with every key of every account in memory.
+    /// Opens the service over `store`, with every key of every account in memory. Key policies are bound to the users and
+    /// roles that they name, as `principals` knows them.
     ///
     /// A record that cannot be read, or a key that does not unwrap, does not keep the service from opening: see
     /// [`Self::damaged`]. Call [`Self::sweep`] before the first request, and from then on once in a while.
@@ -50,12 +53,17 @@ impl Kms {
     /// # Errors
     /// [`OpenError::WrongRootKey`] when `root` is not the key that this store's keys are wrapped under;
     /// [`OpenError::Store`] and [`OpenError::Crypto`] when those fail.
-    pub async fn open(store: Arc<dyn Store>, root: Arc<WrappingKey>) -> Result<Self, OpenError> {
+    pub async fn open(
+        store: Arc<dyn Store>,
+        root: Arc<WrappingKey>,
+        principals: Arc<dyn PrincipalIds>,
+    ) -> Result<Self, OpenError> {
         let Loaded { ring, damaged } = load::load(&*store, &root).await?;
         let (ring, turn) = (RwLock::new(ring), tokio::sync::Mutex::new(()));
         Ok(Self(Arc::new(Shared {
             store,
             root,
+            principals,
             ring,
             turn,
             mill: Mill::new(),
@@ -136,7 +144,14 @@ impl Shared {
         caller: &'a Principal,
         leave: Option<&'a [String]>,
     ) -> Result<Desk<'a>, ApiError> {
-        Desk::new(&self.ring, &self.root, scope, caller, leave)
+        Desk::new(
+            &self.ring,
+            &self.root,
+            &*self.principals,
+            scope,
+            caller,
+            leave,
+        )
     }
 
     async fn read(

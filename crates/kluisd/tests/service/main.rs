@@ -6,6 +6,7 @@
     reason = "a test stops at what it does not expect"
 )]
 
+mod accounts;
 mod authority;
 mod clients;
 mod daemon;

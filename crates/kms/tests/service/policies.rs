@@ -235,3 +235,71 @@ async fn a_policy_that_keeps_its_author_by_what_the_key_is_stands() {
         assert_eq!(put.is_ok(), stands, "{team}");
     }
 }
+
+#[tokio::test]
+async fn a_policy_that_names_nobody_known_is_refused() {
+    let service = Service::start().await;
+    let key = service.key().await;
+    let arn = format!("arn:aws:iam::{ACCOUNT}:user/absent");
+    service.people.set(&arn, None);
+    // Neither who is not there, nor a unique id, which only an answer may have, nor what names nobody.
+    let unknown = [
+        arn,
+        "AIDAEXAMPLEEXAMPLEXYZ".to_owned(),
+        "nonsense".to_owned(),
+    ];
+    for name in unknown {
+        let mut statement = lets("x", "kms:*");
+        statement["Principal"] = json!({ "AWS": name });
+        let policy =
+            json!({ "Version": "2012-10-17", "Statement": [delegates(), statement] }).to_string();
+        for (operation, request) in [
+            ("CreateKey", json!({ "Policy": policy })),
+            ("PutKeyPolicy", json!({ "KeyId": key.id, "Policy": policy })),
+        ] {
+            let refused = service.call(operation, request).await.unwrap_err();
+            let words = "Policy contains a statement with one or more invalid principals.";
+            assert_eq!(
+                refused,
+                refusal("MalformedPolicyDocumentException", words),
+                "{operation} {name}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_user_who_is_made_anew_does_not_have_what_the_first_was_given() {
+    let service = Service::start().await;
+    let arn = format!("arn:aws:iam::{ACCOUNT}:user/alice");
+    let policy = json!([delegates(), lets("alice", "kms:DescribeKey")]);
+    let key = service.key_of(policy).await;
+    let (alice, request) = (Caller::nobody("alice"), json!({ "KeyId": key.id }));
+    service
+        .call_as(&alice, "DescribeKey", request.clone())
+        .await
+        .unwrap();
+    let named = |answer: Value| -> Value {
+        let policy: Value = serde_json::from_str(&text(&answer["Policy"])).unwrap();
+        policy["Statement"][1]["Principal"]["AWS"].clone()
+    };
+    let shown = service.call("GetKeyPolicy", request.clone()).await.unwrap();
+    assert_eq!(named(shown), arn);
+
+    service.people.set(&arn, Some("AIDASECOND"));
+    let anew = alice.with_id("AIDASECOND");
+    let again = service.restarted().await;
+    let refused = again
+        .call_as(&anew, "DescribeKey", request.clone())
+        .await
+        .unwrap_err();
+    assert_eq!(refused.code, "AccessDenied");
+    let shown = again.call("GetKeyPolicy", request.clone()).await.unwrap();
+    assert_eq!(named(shown), "AIDAALICE");
+
+    // The same words, put again, are for who is there now.
+    let policy = json!({ "Version": "2012-10-17", "Statement": [delegates(), lets("alice", "kms:DescribeKey")] });
+    let put = json!({ "KeyId": key.id, "Policy": policy.to_string() });
+    again.call("PutKeyPolicy", put).await.unwrap();
+    again.call_as(&anew, "DescribeKey", request).await.unwrap();
+}

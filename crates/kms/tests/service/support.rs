@@ -7,7 +7,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use crypto::{Secret, WrappingKey};
 use jiff::{SignedDuration, Timestamp};
 use kms::{Kms, OpenError};
-use policy::{Context, Layers, Policy, PolicyKind, Principal, PrincipalKind};
+use policy::{Context, Layers, Policy, PolicyKind, Principal, PrincipalIds, PrincipalKind};
 use serde_json::{Value, json};
 use store::{Key, Memory, Store, Transaction};
 use trail::{Draft, DraftFacts, Entry};
@@ -99,6 +99,18 @@ impl Caller {
         self.principal.arn.clone()
     }
 
+    /// The same, under another unique id: somebody who was made later under the name.
+    pub fn with_id(&self, id: &str) -> Self {
+        let principal = Principal {
+            user_id: id.to_owned(),
+            ..(*self.principal).clone()
+        };
+        Self {
+            principal: Arc::new(principal),
+            layers: self.layers.clone(),
+        }
+    }
+
     /// A user who may do all of KMS, as far as identity policies go.
     pub fn admin(name: &str) -> Self {
         Self::user(
@@ -130,10 +142,38 @@ pub fn refusal(code: &str, message: impl Into<String>) -> Refusal {
     }
 }
 
+/// The users and roles that key policies may name: all, each with an id made of the name, but where a test says otherwise.
+#[derive(Default)]
+pub struct People(Mutex<BTreeMap<String, Option<String>>>);
+
+impl People {
+    /// From now on this is whom the ARN names.
+    pub fn set(&self, arn: &str, id: Option<&str>) {
+        let id = id.map(str::to_owned);
+        self.0.lock().unwrap().insert(arn.to_owned(), id);
+    }
+}
+
+impl PrincipalIds for People {
+    fn id_of(&self, arn: &str) -> Option<String> {
+        if let Some(said) = self.0.lock().unwrap().get(arn) {
+            return said.clone();
+        }
+        let mut parts = arn.rsplit(':').next()?.split('/');
+        let prefix = if parts.next()? == "user" {
+            "AIDA"
+        } else {
+            "AROA"
+        };
+        Some(format!("{prefix}{}", parts.next()?.to_uppercase()))
+    }
+}
+
 /// The key service over a store in memory, with a clock that stands until it is moved.
 pub struct Service {
     pub kms: Kms,
     pub store: Arc<Memory>,
+    pub people: Arc<People>,
     now: Mutex<Timestamp>,
     last: Mutex<Option<Entry>>,
 }
@@ -152,11 +192,16 @@ impl Service {
     }
 
     pub async fn over(store: Arc<Memory>, root: u8) -> Result<Self, OpenError> {
-        let kms = Kms::open(store.clone(), root_key(root)).await?;
+        Self::among(Arc::default(), store, root).await
+    }
+
+    async fn among(people: Arc<People>, store: Arc<Memory>, root: u8) -> Result<Self, OpenError> {
+        let kms = Kms::open(store.clone(), root_key(root), people.clone()).await?;
         let now = Mutex::new("2026-01-02T03:04:05Z".parse().unwrap());
         Ok(Self {
             kms,
             store,
+            people,
             now,
             last: Mutex::new(None),
         })
@@ -164,7 +209,9 @@ impl Service {
 
     /// The same store, opened by a new process.
     pub async fn restarted(&self) -> Self {
-        let again = Self::over(self.store.clone(), 1).await.unwrap();
+        let again = Self::among(self.people.clone(), self.store.clone(), 1)
+            .await
+            .unwrap();
         *again.now.lock().unwrap() = self.now();
         again
     }
