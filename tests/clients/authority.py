@@ -24,12 +24,17 @@ key_policy = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allo
 role = iam.create_role(RoleName="there", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
 iam.put_role_policy(RoleName="there", PolicyName="there", PolicyDocument=policy)
 iam.put_user_policy(UserName="somebody", PolicyName="there", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}))
+managed, spare_managed = (iam.create_policy(PolicyName=name, PolicyDocument=policy)["Policy"]["Arn"] for name in ("managed", "spare"))
+iam.create_policy_version(PolicyArn=managed, PolicyDocument=policy)
+iam.attach_role_policy(RoleName="there", PolicyArn=managed)
+iam.attach_user_policy(UserName="somebody", PolicyArn=managed)
 s3.create_bucket(Bucket="there")
 s3.put_object(Bucket="there", Key="object", Body=b"bytes")
 tags = [{"Key": "a", "Value": "b"}]
 
 a_key, a_store = {"KeyId": key}, {"CustomKeyStoreId": "cks-1234567890abcdef0"}
 user, a_role = {"UserName": "somebody"}, {"RoleName": "there"}
+a_policy, a_version = {"PolicyArn": managed}, {"PolicyArn": managed, "VersionId": "v2"}
 bucket, an_object = {"Bucket": "there"}, {"Bucket": "there", "Key": "object"}
 CASES = {
     "kms": {
@@ -91,19 +96,35 @@ CASES = {
         "VerifyMac": {**a_key, "Message": b"text", "Mac": b"bytes", "MacAlgorithm": "HMAC_SHA_256"},
     },
     "iam": {
+        "AttachRolePolicy": {**a_role, "PolicyArn": spare_managed},
+        # Another temptation: all there is, for oneself.
+        "AttachUserPolicy": {"UserName": "nobody", "PolicyArn": "arn:aws:iam::aws:policy/AdministratorAccess"},
         "CreateAccessKey": user,
+        "CreatePolicy": {"PolicyName": "new", "PolicyDocument": policy},
+        "CreatePolicyVersion": {**a_policy, "PolicyDocument": policy, "SetAsDefault": True},
         "CreateRole": {"RoleName": "new", "AssumeRolePolicyDocument": trust},
         "CreateUser": {"UserName": "new"},
         "DeleteAccessKey": {**user, "AccessKeyId": access_key},
+        "DeletePolicy": {"PolicyArn": spare_managed},
+        "DeletePolicyVersion": a_version,
         "DeleteRole": a_role,
         "DeleteRolePolicy": {**a_role, "PolicyName": "there"},
         "DeleteUser": user,
         "DeleteUserPolicy": {**user, "PolicyName": "there"},
+        "DetachRolePolicy": {**a_role, **a_policy},
+        "DetachUserPolicy": {**user, **a_policy},
+        "GetPolicy": a_policy,
+        "GetPolicyVersion": a_version,
         "GetRole": a_role,
         "GetRolePolicy": {**a_role, "PolicyName": "there"},
         "GetUser": user,
         "GetUserPolicy": {**user, "PolicyName": "there"},
         "ListAccessKeys": user,
+        "ListAttachedRolePolicies": a_role,
+        "ListAttachedUserPolicies": user,
+        "ListEntitiesForPolicy": a_policy,
+        "ListPolicies": {},
+        "ListPolicyVersions": a_policy,
         "ListRolePolicies": a_role,
         "ListRoleTags": a_role,
         "ListRoles": {},
@@ -113,12 +134,14 @@ CASES = {
         "PutRolePolicy": {**a_role, "PolicyName": "new", "PolicyDocument": policy},
         # The greatest temptation: oneself.
         "PutUserPolicy": {"UserName": "nobody", "PolicyName": "new", "PolicyDocument": policy},
+        "SetDefaultPolicyVersion": a_version,
         "TagRole": {**a_role, "Tags": tags},
         "TagUser": {**user, "Tags": tags},
         "UntagRole": {**a_role, "TagKeys": ["a"]},
         "UntagUser": {**user, "TagKeys": ["a"]},
         "UpdateAccessKey": {**user, "AccessKeyId": access_key, "Status": "Inactive"},
         "UpdateAssumeRolePolicy": {**a_role, "PolicyDocument": trust},
+        "UpdateRole": {**a_role, "Description": "other"},
     },
     "sts": {
         "AssumeRole": {"RoleArn": role, "RoleSessionName": "session"},
@@ -167,6 +190,10 @@ def state():
         [(n, iam.list_user_policies(UserName=n)["PolicyNames"], iam.list_user_tags(UserName=n)["Tags"], iam.list_access_keys(UserName=n)["AccessKeyMetadata"]) for n in ("nobody", "somebody")],
         iam.list_role_policies(RoleName="there")["PolicyNames"],
         iam.list_role_tags(RoleName="there")["Tags"],
+        iam.list_policies()["Policies"],
+        iam.list_policy_versions(PolicyArn=managed)["Versions"],
+        iam.list_attached_role_policies(RoleName="there")["AttachedPolicies"],
+        [iam.list_attached_user_policies(UserName=n)["AttachedPolicies"] for n in ("nobody", "somebody")],
         [b["Name"] for b in s3.list_buckets()["Buckets"]],
         [(o["Key"], o["ETag"], str(o["LastModified"])) for o in s3.list_objects_v2(Bucket="there")["Contents"]],
     ]

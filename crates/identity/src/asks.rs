@@ -66,6 +66,41 @@ impl Asked<'_> {
                 );
                 (arn, tagged(Context::new(), request.tags.as_deref())?)
             }
+            Op::CreatePolicy(request) => {
+                let arn = names::policy_arn(
+                    self.account(),
+                    path(request.path.as_deref()),
+                    &request.policy_name,
+                );
+                (arn, tagged(Context::new(), request.tags.as_deref())?)
+            }
+            Op::ListPolicies(request) => (
+                names::policy_arn(self.account(), path(request.path_prefix.as_deref()), ""),
+                Context::new(),
+            ),
+            Op::GetPolicy(request) => self.policy(&request.policy_arn),
+            Op::DeletePolicy(request) => self.policy(&request.policy_arn),
+            Op::CreatePolicyVersion(request) => self.policy(&request.policy_arn),
+            Op::GetPolicyVersion(request) => self.policy(&request.policy_arn),
+            Op::ListPolicyVersions(request) => self.policy(&request.policy_arn),
+            Op::DeletePolicyVersion(request) => self.policy(&request.policy_arn),
+            Op::SetDefaultPolicyVersion(request) => self.policy(&request.policy_arn),
+            Op::ListEntitiesForPolicy(request) => self.policy(&request.policy_arn),
+            Op::AttachUserPolicy(request) => {
+                attaching(self.user(&request.user_name), &request.policy_arn)
+            }
+            Op::DetachUserPolicy(request) => {
+                attaching(self.user(&request.user_name), &request.policy_arn)
+            }
+            Op::ListAttachedUserPolicies(request) => self.user(&request.user_name),
+            Op::AttachRolePolicy(request) => {
+                attaching(self.role(&request.role_name), &request.policy_arn)
+            }
+            Op::DetachRolePolicy(request) => {
+                attaching(self.role(&request.role_name), &request.policy_arn)
+            }
+            Op::ListAttachedRolePolicies(request) => self.role(&request.role_name),
+            Op::UpdateRole(request) => self.role(&request.role_name),
             Op::ListUsers(request) => (
                 names::user_arn(self.account(), path(request.path_prefix.as_deref()), ""),
                 Context::new(),
@@ -130,6 +165,14 @@ impl Asked<'_> {
         (role.arn(self.account()), context)
     }
 
+    fn policy(&self, arn: &str) -> (String, Context) {
+        let mut context = Context::new();
+        if let Some(policy) = self.0.directory.policy(arn) {
+            policy.tags.describe_resource(&mut context);
+        }
+        (arn.to_owned(), context)
+    }
+
     fn owner(&self, named: Option<&str>) -> Result<(String, Context), ApiError> {
         Ok(match self.0.owner(named)? {
             Owner::User(name) => self.user(&name),
@@ -145,6 +188,11 @@ fn path(given: Option<&str>) -> &str {
 fn tagged(mut context: Context, tags: Option<&[iam::Tag]>) -> Result<Context, ApiError> {
     requested(tags)?.describe_request(&mut context);
     Ok(context)
+}
+
+/// Which policy it is can be a condition of giving or taking it.
+fn attaching((arn, context): (String, Context), policy: &str) -> (String, Context) {
+    (arn, context.with("iam:PolicyARN", policy))
 }
 
 fn untagged((arn, mut context): (String, Context), keys: &[String]) -> (String, Context) {

@@ -12,7 +12,7 @@ use crate::{
     directory::Directory,
     identity::Identity,
     names,
-    records::{AccessKey, Owner, Policies, Role},
+    records::{AccessKey, Owner, Role},
     sessions::{BadToken, Session},
     sts::{SOURCE_IDENTITY, TRANSITIVE_KEYS},
 };
@@ -169,12 +169,14 @@ impl Identity {
         if now >= session.expires {
             return Err(Rejected::Expired);
         }
-        let role = self.look(|accounts| {
+        let found = self.look(|accounts| {
             let directory = accounts.get(&session.account)?;
-            directory.role_by_id(&session.role_id).cloned()
+            let role = directory.role_by_id(&session.role_id)?;
+            let identity = directory.in_force(&role.policies, &role.attached);
+            Some((Arc::clone(role), identity))
         });
-        let role = role.ok_or(Rejected::InvalidToken)?;
-        let caller = of_session(access_key_id, &role, &session)?;
+        let (role, identity) = found.ok_or(Rejected::InvalidToken)?;
+        let caller = of_session(access_key_id, &role, identity, &session)?;
         Ok(Credential { secret, caller })
     }
 }
@@ -206,7 +208,7 @@ fn owner_of(account: &str, directory: &Directory, key: &AccessKey) -> Result<Cal
         "userName": user.name,
     });
     let layers = Layers {
-        identity: compiled(&user.policies),
+        identity: directory.in_force(&user.policies, &user.attached),
         session: None,
     };
     Ok(Caller {
@@ -231,7 +233,12 @@ fn root(account: &str, access_key_id: &str) -> Caller {
     }
 }
 
-fn of_session(access_key_id: &str, role: &Role, session: &Session) -> Result<Caller, Rejected> {
+fn of_session(
+    access_key_id: &str,
+    role: &Role,
+    identity: Vec<Arc<Policy>>,
+    session: &Session,
+) -> Result<Caller, Rejected> {
     let account = session.account.as_str();
     let mut context = Context::new()
         .with("aws:TokenIssueTime", session.issued.to_string())
@@ -259,7 +266,7 @@ fn of_session(access_key_id: &str, role: &Role, session: &Session) -> Result<Cal
         .transpose()
         .map_err(|_| Rejected::InvalidToken)?;
     let layers = Layers {
-        identity: compiled(&role.policies),
+        identity,
         session: session_policy.map(Arc::new),
     };
     let user_identity = session_identity(access_key_id, role, session, &principal);
@@ -297,10 +304,6 @@ fn session_identity(
         "accessKeyId": access_key_id,
         "sessionContext": session_context,
     })
-}
-
-fn compiled(policies: &Policies) -> Vec<Arc<Policy>> {
-    policies.values().cloned().collect()
 }
 
 impl fmt::Display for Caller {

@@ -1,16 +1,20 @@
-//! Every user, role and access key of one account, in memory: what requests are answered from. It follows the store and never leads it.
+//! Every user, role, access key and managed policy of one account, in memory: what requests are answered from. It follows the store and never leads it.
 
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
 };
 
+use policy::Policy;
 use store::{Key, Revision, StoreError, Transaction};
 use wire::ApiError;
 
 use crate::{
-    faults, names,
-    records::{AccessKey, Account, Role, Stored, User},
+    attachments::Attached,
+    aws_managed, faults,
+    managed::ManagedPolicy,
+    names,
+    records::{AccessKey, Account, Policies, Role, Stored, User},
 };
 
 /// A thing, and the commit that wrote it.
@@ -43,6 +47,8 @@ pub(crate) struct Directory {
     access_keys: BTreeMap<String, At<AccessKey>>,
     /// Folded role names by role id.
     role_ids: HashMap<String, String>,
+    /// By folded name.
+    policies: BTreeMap<String, At<ManagedPolicy>>,
 }
 
 /// One thing that is to change, in store and memory alike.
@@ -55,6 +61,8 @@ pub(crate) enum Change {
     DeleteRole(String),
     PutAccessKey(AccessKey),
     DeleteAccessKey(String),
+    PutPolicy(ManagedPolicy),
+    DeletePolicy(String),
 }
 
 impl Directory {
@@ -66,6 +74,7 @@ impl Directory {
             roles: BTreeMap::new(),
             access_keys: BTreeMap::new(),
             role_ids: HashMap::new(),
+            policies: BTreeMap::new(),
         }
     }
 
@@ -148,6 +157,53 @@ impl Directory {
             .filter(move |key| key.owner_id == owner_id)
     }
 
+    /// All managed policies of the account.
+    pub(crate) fn policies(&self) -> impl ExactSizeIterator<Item = &ManagedPolicy> {
+        self.policies.values().map(|at| at.value.as_ref())
+    }
+
+    /// Whether a managed policy's name is taken, in any case.
+    pub(crate) fn has_policy_like(&self, name: &str) -> bool {
+        self.policies.contains_key(&names::fold(name))
+    }
+
+    /// The account's own managed policy of that ARN.
+    pub(crate) fn own_policy(&self, arn: &str) -> Option<&ManagedPolicy> {
+        let name = arn.rsplit('/').next()?;
+        let policy = &self.policies.get(&names::fold(name))?.value;
+        (policy.arn(&self.id) == arn).then_some(policy)
+    }
+
+    /// The managed policy of that ARN that those of this account may have: its own, or AWS's.
+    pub(crate) fn policy(&self, arn: &str) -> Option<&ManagedPolicy> {
+        self.own_policy(arn).or_else(|| aws_managed::all().get(arn))
+    }
+
+    /// How many users and roles have a managed policy.
+    pub(crate) fn attachments(&self, arn: &str) -> usize {
+        let users = self.users().filter(|(_, user)| user.attached.contains(arn));
+        let roles = self.roles().filter(|(_, role)| role.attached.contains(arn));
+        users.count() + roles.count()
+    }
+
+    /// All policies in force of who has these of their own and those by ARN.
+    pub(crate) fn in_force(&self, own: &Policies, attached: &Attached) -> Vec<Arc<Policy>> {
+        let managed = attached
+            .iter()
+            .filter_map(|arn| self.policy(arn)?.in_force());
+        own.values().chain(managed).cloned().collect()
+    }
+
+    /// A managed policy that somebody has and that is not there: a store that holds such a thing is damaged.
+    pub(crate) fn dangling(&self) -> Option<&str> {
+        let users = self.users().flat_map(|(_, user)| &user.attached);
+        let roles = self.roles().flat_map(|(_, role)| &role.attached);
+        users
+            .chain(roles)
+            .map(String::as_str)
+            .find(|arn| self.policy(arn).is_none())
+    }
+
     /// Adds to `transaction` what makes `change` durable, if the store is as this directory believes.
     pub(crate) fn stage(
         &self,
@@ -164,7 +220,11 @@ impl Directory {
             Change::PutUser(user) => Some(user.encode()),
             Change::PutRole(role) => Some(role.encode()),
             Change::PutAccessKey(access_key) => Some(access_key.encode()),
-            Change::DeleteUser(_) | Change::DeleteRole(_) | Change::DeleteAccessKey(_) => None,
+            Change::PutPolicy(policy) => Some(policy.encode()),
+            Change::DeleteUser(_)
+            | Change::DeleteRole(_)
+            | Change::DeleteAccessKey(_)
+            | Change::DeletePolicy(_) => None,
         };
         match bytes {
             None => Ok(checked.delete(key)),
@@ -178,6 +238,7 @@ impl Directory {
     fn locate(&self, change: &Change) -> Result<(Key, Option<Revision>), StoreError> {
         let user = |name: &str| self.users.get(&names::fold(name)).map(|at| at.revision);
         let role = |name: &str| self.roles.get(&names::fold(name)).map(|at| at.revision);
+        let policy = |name: &str| self.policies.get(&names::fold(name)).map(|at| at.revision);
         let access_key = |key: &str| self.access_keys.get(key).map(|at| at.revision);
         let id = &self.id;
         Ok(match change {
@@ -193,6 +254,9 @@ impl Directory {
             }
             Change::PutAccessKey(AccessKey { id: key, .. }) | Change::DeleteAccessKey(key) => {
                 (names::access_key_key(id, key)?, access_key(key))
+            }
+            Change::PutPolicy(ManagedPolicy { name, .. }) | Change::DeletePolicy(name) => {
+                (names::policy_key(id, name)?, policy(name))
             }
         })
     }
@@ -224,6 +288,13 @@ impl Directory {
             }
             Change::DeleteAccessKey(id) => {
                 self.access_keys.remove(&id);
+            }
+            Change::PutPolicy(policy) => {
+                self.policies
+                    .insert(names::fold(&policy.name), At::new(policy, revision));
+            }
+            Change::DeletePolicy(name) => {
+                self.policies.remove(&names::fold(&name));
             }
         }
     }

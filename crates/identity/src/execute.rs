@@ -6,9 +6,9 @@ use trail::{Draft, Entry, Executed, Record, outbox_key};
 use wire::{ApiError, Scope, iam, sts};
 
 use crate::{
-    Identity, Operation, Response, access_keys,
+    Identity, Operation, Response, access_keys, attachments,
     desk::{Desk, Outcome},
-    faults, policies, roles, sts as tokens, users,
+    faults, managed_policies, policies, roles, sts as tokens, users,
 };
 
 impl Identity {
@@ -109,19 +109,34 @@ fn failed(error: ApiError, draft: Draft) -> Executed<Result<Response, ApiError>>
 fn decide_iam(desk: &Desk<'_>, operation: &iam::Operation) -> Result<Outcome, ApiError> {
     use iam::Operation as Op;
     match operation {
+        Op::AttachRolePolicy(request) => attachments::attach_role(desk, request),
+        Op::AttachUserPolicy(request) => attachments::attach_user(desk, request),
         Op::CreateAccessKey(request) => access_keys::create(desk, request),
+        Op::CreatePolicy(request) => managed_policies::create(desk, request),
+        Op::CreatePolicyVersion(request) => managed_policies::create_version(desk, request),
         Op::CreateRole(request) => roles::create(desk, request),
         Op::CreateUser(request) => users::create(desk, request),
         Op::DeleteAccessKey(request) => access_keys::delete(desk, request),
+        Op::DeletePolicy(request) => managed_policies::delete(desk, request),
+        Op::DeletePolicyVersion(request) => managed_policies::delete_version(desk, request),
         Op::DeleteRole(request) => roles::delete(desk, request),
         Op::DeleteRolePolicy(request) => policies::delete_role(desk, request),
         Op::DeleteUser(request) => users::delete(desk, request),
         Op::DeleteUserPolicy(request) => policies::delete_user(desk, request),
+        Op::DetachRolePolicy(request) => attachments::detach_role(desk, request),
+        Op::DetachUserPolicy(request) => attachments::detach_user(desk, request),
+        Op::GetPolicy(request) => managed_policies::get(desk, request),
+        Op::GetPolicyVersion(request) => managed_policies::get_version(desk, request),
         Op::GetRole(request) => roles::get(desk, request),
         Op::GetRolePolicy(request) => policies::get_role(desk, request),
         Op::GetUser(request) => users::get(desk, request),
         Op::GetUserPolicy(request) => policies::get_user(desk, request),
         Op::ListAccessKeys(request) => access_keys::list(desk, request),
+        Op::ListAttachedRolePolicies(request) => attachments::list_role(desk, request),
+        Op::ListAttachedUserPolicies(request) => attachments::list_user(desk, request),
+        Op::ListEntitiesForPolicy(request) => attachments::list_entities(desk, request),
+        Op::ListPolicies(request) => managed_policies::list(desk, request),
+        Op::ListPolicyVersions(request) => managed_policies::list_versions(desk, request),
         Op::ListRolePolicies(request) => policies::list_role(desk, request),
         Op::ListRoleTags(request) => roles::list_tags(desk, request),
         Op::ListRoles(request) => roles::list(desk, request),
@@ -130,11 +145,13 @@ fn decide_iam(desk: &Desk<'_>, operation: &iam::Operation) -> Result<Outcome, Ap
         Op::ListUsers(request) => users::list(desk, request),
         Op::PutRolePolicy(request) => policies::put_role(desk, request),
         Op::PutUserPolicy(request) => policies::put_user(desk, request),
+        Op::SetDefaultPolicyVersion(request) => managed_policies::set_default(desk, request),
         Op::TagRole(request) => roles::tag(desk, request),
         Op::TagUser(request) => users::tag(desk, request),
         Op::UntagRole(request) => roles::untag(desk, request),
         Op::UntagUser(request) => users::untag(desk, request),
         Op::UpdateAccessKey(request) => access_keys::update(desk, request),
         Op::UpdateAssumeRolePolicy(request) => roles::update_trust(desk, request),
+        Op::UpdateRole(request) => roles::update(desk, request),
     }
 }

@@ -3,6 +3,8 @@
 use store::StoreError;
 use wire::{ApiError, iam::errors as iam, sts::errors as sts};
 
+use crate::limits;
+
 pub(crate) fn no_such_user(name: &str) -> ApiError {
     iam::NO_SUCH_ENTITY_EXCEPTION.because(format!("The user with name {name} cannot be found."))
 }
@@ -16,11 +18,59 @@ pub(crate) fn no_such_policy(of: &str, name: &str) -> ApiError {
         .because(format!("The {of} policy with name {name} cannot be found."))
 }
 
+pub(crate) fn no_such_managed_policy(arn: &str) -> ApiError {
+    iam::NO_SUCH_ENTITY_EXCEPTION.because(format!("Policy {arn} was not found."))
+}
+
+pub(crate) fn not_attachable(arn: &str) -> ApiError {
+    iam::NO_SUCH_ENTITY_EXCEPTION
+        .because(format!("Policy {arn} does not exist or is not attachable."))
+}
+
+pub(crate) fn no_such_version(arn: &str, id: &str) -> ApiError {
+    iam::NO_SUCH_ENTITY_EXCEPTION.because(format!(
+        "Policy {arn} version {id} does not exist or is not attachable."
+    ))
+}
+
+pub(crate) fn policy_exists(name: &str) -> ApiError {
+    iam::ENTITY_ALREADY_EXISTS_EXCEPTION.because(format!(
+        "A policy called {name} already exists. Duplicate names are not allowed."
+    ))
+}
+
+pub(crate) fn policy_is_attached() -> ApiError {
+    iam::DELETE_CONFLICT_EXCEPTION.because("Cannot delete a policy attached to entities.")
+}
+
+pub(crate) fn policy_has_versions() -> ApiError {
+    iam::DELETE_CONFLICT_EXCEPTION.because(
+        "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. The \
+         default version is deleted with the policy.",
+    )
+}
+
+pub(crate) fn default_version() -> ApiError {
+    iam::DELETE_CONFLICT_EXCEPTION.because("Cannot delete the default version of a policy.")
+}
+
+pub(crate) fn too_many_versions() -> ApiError {
+    iam::LIMIT_EXCEEDED_EXCEPTION.because(format!(
+        "A managed policy can have up to {} versions. Before you create a new version, you must delete an existing \
+         version.",
+        limits::POLICY_VERSIONS
+    ))
+}
+
+pub(crate) fn must_detach_first() -> ApiError {
+    iam::DELETE_CONFLICT_EXCEPTION.because("Cannot delete entity, must detach all policies first.")
+}
+
 pub(crate) fn no_such_access_key(id: &str) -> ApiError {
     iam::NO_SUCH_ENTITY_EXCEPTION.because(format!("The Access Key with id {id} cannot be found."))
 }
 
-/// There are no managed policies here, so none can be a boundary.
+/// No policy can be a boundary here.
 pub(crate) fn no_such_boundary(arn: &str) -> ApiError {
     iam::NO_SUCH_ENTITY_EXCEPTION.because(format!(
         "Scope ARN: {arn} does not exist or is not attachable."

@@ -17,6 +17,7 @@ use crate::{
     accounts::Accounts,
     directory::{Change, Directory},
     limits,
+    managed::ManagedPolicy,
     names::{self, Kind},
     records::{AccessKey, Account, Role, Stored, User},
 };
@@ -192,21 +193,24 @@ fn change(kind: Kind, bytes: &[u8]) -> Result<Change, String> {
         Kind::User => Change::PutUser(User::decode(bytes)?),
         Kind::Role => Change::PutRole(Role::decode(bytes)?),
         Kind::AccessKey => Change::PutAccessKey(AccessKey::decode(bytes)?),
+        Kind::Policy => Change::PutPolicy(ManagedPolicy::decode(bytes)?),
     })
 }
 
-/// Refuses accounts of which the store holds parts, and not the account.
+/// Refuses a store that holds parts of an account and not the account, or that has lost a managed policy which
+/// somebody has: it may have been one that denies.
 fn whole(accounts: Accounts) -> Result<Accounts, Error> {
-    let headless = accounts
-        .in_order()
-        .into_iter()
-        .find(|(_, directory)| directory.account().is_none())
-        .map(|(id, _)| id.to_owned());
-    match headless {
-        None => Ok(accounts),
-        Some(id) => Err(Error::Record {
-            key: names::account_key(&id)?.to_string(),
-            reason: "it is missing".to_owned(),
-        }),
+    let missing = |key: String| Error::Record {
+        key,
+        reason: "it is missing".to_owned(),
+    };
+    for (id, directory) in accounts.in_order() {
+        if directory.account().is_none() {
+            return Err(missing(names::account_key(id)?.to_string()));
+        }
+        if let Some(arn) = directory.dangling() {
+            return Err(missing(arn.to_owned()));
+        }
     }
+    Ok(accounts)
 }

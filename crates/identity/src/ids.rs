@@ -16,6 +16,8 @@ pub(crate) enum IdKind {
     User,
     /// A role: `AROA` and 17 more.
     Role,
+    /// A managed policy: `ANPA` and 17 more.
+    ManagedPolicy,
     /// An access key that lasts: `AKIA` and 16 more.
     AccessKey,
     /// A session's access key: `ASIA` and 16 more.
@@ -27,6 +29,7 @@ impl IdKind {
         match self {
             Self::User => "AIDA",
             Self::Role => "AROA",
+            Self::ManagedPolicy => "ANPA",
             Self::AccessKey => "AKIA",
             Self::SessionKey => "ASIA",
         }
@@ -34,7 +37,7 @@ impl IdKind {
 
     const fn random_len(self) -> usize {
         match self {
-            Self::User | Self::Role => 17,
+            Self::User | Self::Role | Self::ManagedPolicy => 17,
             Self::AccessKey | Self::SessionKey => 16,
         }
     }

@@ -16,7 +16,9 @@
 mod access_keys;
 mod accounts;
 mod asks;
+mod attachments;
 mod authenticate;
+mod aws_managed;
 mod desk;
 mod directory;
 mod error;
@@ -25,6 +27,8 @@ mod faults;
 mod identity;
 mod ids;
 mod limits;
+mod managed;
+mod managed_policies;
 mod names;
 mod operation;
 mod page;

@@ -14,6 +14,14 @@ pub(crate) const TAGS: usize = 50;
 pub(crate) const USER_POLICIES_LEN: usize = 2_048;
 /// Characters of all inline policies of a role, without white space.
 pub(crate) const ROLE_POLICIES_LEN: usize = 10_240;
+/// Managed policies in the account.
+pub(crate) const MANAGED_POLICIES: usize = 1_500;
+/// Versions of a managed policy.
+pub(crate) const POLICY_VERSIONS: usize = 5;
+/// Characters of a managed policy, without white space.
+pub(crate) const MANAGED_POLICY_LEN: usize = 6_144;
+/// Managed policies of one user or role.
+pub(crate) const ATTACHED_POLICIES: usize = 10;
 /// Items on a page when the caller does not say.
 pub(crate) const PAGE: usize = 100;
 

@@ -5,6 +5,9 @@ use store::{Key, StoreError};
 /// The folder of everything here.
 pub(crate) const FOLDER: &str = "iam/";
 
+/// What stands for an account in the ARNs of AWS's own managed policies.
+pub(crate) const AWS: &str = "aws";
+
 /// What a record is of, as its name says: `iam/<account>/<kind>/<name>`, and `iam/<account>/account` for the account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -13,6 +16,7 @@ pub(crate) enum Kind {
     User,
     Role,
     AccessKey,
+    Policy,
 }
 
 impl Kind {
@@ -24,6 +28,7 @@ impl Kind {
             Some(("user", _)) => Self::User,
             Some(("role", _)) => Self::Role,
             Some(("access-key", _)) => Self::AccessKey,
+            Some(("policy", _)) => Self::Policy,
             _ => return None,
         };
         is_account(account).then_some((account, kind))
@@ -56,6 +61,10 @@ pub(crate) fn access_key_key(account: &str, id: &str) -> Result<Key, StoreError>
     Key::new(format!("{FOLDER}{account}/access-key/{id}"))
 }
 
+pub(crate) fn policy_key(account: &str, name: &str) -> Result<Key, StoreError> {
+    Key::new(format!("{FOLDER}{account}/policy/{}", fold(name)))
+}
+
 pub(crate) fn root_arn(account: &str) -> String {
     format!("arn:aws:iam::{account}:root")
 }
@@ -68,6 +77,11 @@ pub(crate) fn user_arn(account: &str, path: &str, name: &str) -> String {
 /// `path` begins and ends with a slash.
 pub(crate) fn role_arn(account: &str, path: &str, name: &str) -> String {
     format!("arn:aws:iam::{account}:role{path}{name}")
+}
+
+/// `path` begins and ends with a slash; `owner` is an account, or [`AWS`].
+pub(crate) fn policy_arn(owner: &str, path: &str, name: &str) -> String {
+    format!("arn:aws:iam::{owner}:policy{path}{name}")
 }
 
 pub(crate) fn session_arn(account: &str, role: &str, session: &str) -> String {

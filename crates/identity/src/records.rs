@@ -8,10 +8,10 @@ use policy::{Policy, PolicyKind};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use wire::iam::StatusType;
 
-use crate::{names, tags::Tags};
+use crate::{attachments::Attached, names, tags::Tags};
 
 /// The version of the records' form.
-const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 1;
 
 /// The inline policies of a user or a role, by name.
 pub(crate) type Policies = BTreeMap<String, Arc<Policy>>;
@@ -60,6 +60,7 @@ pub(crate) struct User {
     pub(crate) created: Timestamp,
     pub(crate) tags: Tags,
     pub(crate) policies: Policies,
+    pub(crate) attached: Attached,
 }
 
 /// An IAM role.
@@ -74,6 +75,7 @@ pub(crate) struct Role {
     pub(crate) trust: Arc<Policy>,
     pub(crate) tags: Tags,
     pub(crate) policies: Policies,
+    pub(crate) attached: Attached,
 }
 
 /// Whose an access key is.
@@ -155,6 +157,9 @@ pub(crate) struct UserRecord {
     created: Timestamp,
     tags: Tags,
     policies: BTreeMap<String, String>,
+    /// The ARNs of the managed policies.
+    #[serde(default, skip_serializing_if = "Attached::is_empty")]
+    attached: Attached,
 }
 
 impl Stored for User {
@@ -169,6 +174,7 @@ impl Stored for User {
             created: self.created,
             tags: self.tags.clone(),
             policies: documents(&self.policies),
+            attached: self.attached.clone(),
         }
     }
 
@@ -182,6 +188,7 @@ impl Stored for User {
             created,
             tags,
             policies,
+            attached,
         } = record;
         Ok(Self {
             name,
@@ -190,6 +197,7 @@ impl Stored for User {
             created,
             tags,
             policies: compiled(policies)?,
+            attached,
         })
     }
 }
@@ -211,6 +219,9 @@ pub(crate) struct RoleRecord {
     trusted: BTreeMap<String, String>,
     tags: Tags,
     policies: BTreeMap<String, String>,
+    /// The ARNs of the managed policies.
+    #[serde(default, skip_serializing_if = "Attached::is_empty")]
+    attached: Attached,
 }
 
 impl Stored for Role {
@@ -229,6 +240,7 @@ impl Stored for Role {
             trusted: self.trust.ids().clone(),
             tags: self.tags.clone(),
             policies: documents(&self.policies),
+            attached: self.attached.clone(),
         }
     }
 
@@ -246,6 +258,7 @@ impl Stored for Role {
             trusted,
             tags,
             policies,
+            attached,
         } = record;
         let trust =
             Policy::compile(&trust, PolicyKind::Trust).map_err(|error| error.to_string())?;
@@ -259,6 +272,7 @@ impl Stored for Role {
             trust: Arc::new(trust.bound_to(trusted)),
             tags,
             policies: compiled(policies)?,
+            attached,
         })
     }
 }
@@ -316,7 +330,8 @@ impl Stored for AccessKey {
     }
 }
 
-fn known(version: u32) -> Result<(), String> {
+/// Refuses the form of another version.
+pub(crate) fn known(version: u32) -> Result<(), String> {
     if version == VERSION {
         Ok(())
     } else {

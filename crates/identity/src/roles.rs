@@ -10,6 +10,7 @@ use wire::{
 };
 
 use crate::{
+    attachments::Attached,
     desk::{Desk, Outcome, trail_time},
     directory::Change,
     faults,
@@ -45,6 +46,7 @@ pub(crate) fn create(
         trust: trust(desk, &request.assume_role_policy_document)?,
         tags: requested(request.tags.as_deref())?.checked_for("Role")?,
         policies: Policies::new(),
+        attached: Attached::new(),
     };
     let elements = json!({"role": {
         "path": role.path,
@@ -95,10 +97,29 @@ pub(crate) fn delete(
     if !role.policies.is_empty() {
         return Err(faults::must_delete_first("policies"));
     }
+    if !role.attached.is_empty() {
+        return Err(faults::must_detach_first());
+    }
     Ok(Outcome::change(
         Response::DeleteRole,
         Change::DeleteRole(role.name.clone()),
     ))
+}
+
+pub(crate) fn update(
+    desk: &Desk<'_>,
+    request: &iam::UpdateRoleRequest,
+) -> Result<Outcome, ApiError> {
+    let role = desk.directory.role(&request.role_name)?;
+    let mut altered = Role::clone(role);
+    if let Some(description) = &request.description {
+        altered.description = Some(description.clone()).filter(|text| !text.is_empty());
+    }
+    if request.max_session_duration.is_some() {
+        altered.max_session_seconds = session_limit(request.max_session_duration)?;
+    }
+    let response = Response::UpdateRole(iam::UpdateRoleResponse {});
+    Ok(Outcome::change(response, Change::PutRole(altered)))
 }
 
 pub(crate) fn update_trust(

@@ -9,6 +9,7 @@ use wire::{
 };
 
 use crate::{
+    attachments::Attached,
     desk::{Desk, Outcome, trail_time},
     directory::Change,
     faults,
@@ -39,6 +40,7 @@ pub(crate) fn create(
         created: desk.now_in_seconds(),
         tags: requested(request.tags.as_deref())?.checked_for("User")?,
         policies: Policies::new(),
+        attached: Attached::new(),
     };
     let elements = json!({"user": {
         "path": user.path,
@@ -93,6 +95,9 @@ pub(crate) fn delete(
     }
     if !user.policies.is_empty() {
         return Err(faults::must_delete_first("policies"));
+    }
+    if !user.attached.is_empty() {
+        return Err(faults::must_detach_first());
     }
     Ok(Outcome::change(
         Response::DeleteUser,

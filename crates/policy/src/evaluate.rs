@@ -119,8 +119,14 @@ fn strongest(policy: &Policy, effect: Effect, request: &Request<'_>) -> Match {
         .unwrap_or(Match::None)
 }
 
+/// What stands for an account in the ARNs of what AWS offers to all, such as its managed policies.
+const EVERYONES: &str = "aws";
+
 /// Whether the resource's ARN names another account than the caller's: then both sides must allow.
 fn is_foreign(principal: &Principal, resource: &str) -> bool {
     let owner = resource.split(':').nth(4).unwrap_or_default();
-    !owner.is_empty() && !principal.account.is_empty() && owner != principal.account
+    !owner.is_empty()
+        && owner != EVERYONES
+        && !principal.account.is_empty()
+        && owner != principal.account
 }

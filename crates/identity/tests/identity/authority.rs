@@ -5,6 +5,10 @@ use wire::{iam, sts};
 
 use crate::words::*;
 
+/// A managed policy of two versions that the user and the role have, and one that nobody has.
+const USED: &str = "arn:aws:iam::111122223333:policy/used";
+const UNUSED: &str = "arn:aws:iam::111122223333:policy/unused";
+
 /// A request for each operation of the model that works in [`furnished`] worlds.
 fn request_of(operation: &str, key: &str) -> Value {
     let document = allowing(json!("s3:*"));
@@ -15,8 +19,13 @@ fn request_of(operation: &str, key: &str) -> Value {
         "CreateRole" => {
             json!({"RoleName": "new", "AssumeRolePolicyDocument": trusting(json!({"AWS": ACCOUNT}))})
         }
-        "ListUsers" | "ListRoles" => json!({}),
-        "CreateAccessKey" | "ListAccessKeys" | "GetUser" | "ListUserTags" | "ListUserPolicies" => {
+        "ListUsers" | "ListRoles" | "ListPolicies" => json!({}),
+        "CreateAccessKey"
+        | "ListAccessKeys"
+        | "GetUser"
+        | "ListUserTags"
+        | "ListUserPolicies"
+        | "ListAttachedUserPolicies" => {
             json!({"UserName": user})
         }
         "DeleteUser" => json!({"UserName": "lonely"}),
@@ -27,7 +36,9 @@ fn request_of(operation: &str, key: &str) -> Value {
         "UntagUser" => json!({"UserName": user, "TagKeys": ["a"]}),
         "PutUserPolicy" => json!({"UserName": user, "PolicyName": "p", "PolicyDocument": document}),
         "GetUserPolicy" | "DeleteUserPolicy" => json!({"UserName": user, "PolicyName": "own"}),
-        "GetRole" | "ListRoleTags" | "ListRolePolicies" => json!({"RoleName": role}),
+        "GetRole" | "ListRoleTags" | "ListRolePolicies" | "ListAttachedRolePolicies" => {
+            json!({"RoleName": role})
+        }
         "UpdateAssumeRolePolicy" => {
             json!({"RoleName": role, "PolicyDocument": trusting(json!({"AWS": ACCOUNT}))})
         }
@@ -35,6 +46,18 @@ fn request_of(operation: &str, key: &str) -> Value {
         "UntagRole" => json!({"RoleName": role, "TagKeys": ["a"]}),
         "PutRolePolicy" => json!({"RoleName": role, "PolicyName": "p", "PolicyDocument": document}),
         "GetRolePolicy" | "DeleteRolePolicy" => json!({"RoleName": role, "PolicyName": "own"}),
+        "CreatePolicy" => json!({"PolicyName": "new", "PolicyDocument": document}),
+        "GetPolicy" | "ListPolicyVersions" | "ListEntitiesForPolicy" => json!({"PolicyArn": USED}),
+        "DeletePolicy" => json!({"PolicyArn": UNUSED}),
+        "CreatePolicyVersion" => json!({"PolicyArn": USED, "PolicyDocument": document}),
+        "GetPolicyVersion" | "SetDefaultPolicyVersion" | "DeletePolicyVersion" => {
+            json!({"PolicyArn": USED, "VersionId": "v2"})
+        }
+        "AttachUserPolicy" => json!({"UserName": user, "PolicyArn": UNUSED}),
+        "DetachUserPolicy" => json!({"UserName": user, "PolicyArn": USED}),
+        "AttachRolePolicy" => json!({"RoleName": role, "PolicyArn": UNUSED}),
+        "DetachRolePolicy" => json!({"RoleName": role, "PolicyArn": USED}),
+        "UpdateRole" => json!({"RoleName": role, "Description": "other"}),
         other => panic_for(other),
     }
 }
@@ -63,6 +86,31 @@ async fn furnished() -> (World, String) {
     world.role("Lonely").await;
     let own = json!({"RoleName": "Machine", "PolicyName": "own", "PolicyDocument": allowing(json!("s3:*"))});
     world.iam("PutRolePolicy", own).await.unwrap();
+    let document = allowing(json!("s3:*"));
+    for (operation, request) in [
+        (
+            "CreatePolicy",
+            json!({"PolicyName": "used", "PolicyDocument": document}),
+        ),
+        (
+            "CreatePolicy",
+            json!({"PolicyName": "unused", "PolicyDocument": document}),
+        ),
+        (
+            "CreatePolicyVersion",
+            json!({"PolicyArn": USED, "PolicyDocument": document}),
+        ),
+        (
+            "AttachUserPolicy",
+            json!({"UserName": "bob", "PolicyArn": USED}),
+        ),
+        (
+            "AttachRolePolicy",
+            json!({"RoleName": "Machine", "PolicyArn": USED}),
+        ),
+    ] {
+        world.iam(operation, request).await.unwrap();
+    }
     (world, key)
 }
 

@@ -14,6 +14,7 @@ mod accounts;
 mod authentication;
 mod authority;
 mod durability;
+mod managed_policies;
 mod policies;
 mod roles;
 mod sessions;

@@ -32,19 +32,34 @@ pub static SERVICE: Service = Service {
         xml_namespace: "https://iam.amazonaws.com/doc/2010-05-08/",
     },
     operations: &[
+        &operations::ATTACH_ROLE_POLICY,
+        &operations::ATTACH_USER_POLICY,
         &operations::CREATE_ACCESS_KEY,
+        &operations::CREATE_POLICY,
+        &operations::CREATE_POLICY_VERSION,
         &operations::CREATE_ROLE,
         &operations::CREATE_USER,
         &operations::DELETE_ACCESS_KEY,
+        &operations::DELETE_POLICY,
+        &operations::DELETE_POLICY_VERSION,
         &operations::DELETE_ROLE,
         &operations::DELETE_ROLE_POLICY,
         &operations::DELETE_USER,
         &operations::DELETE_USER_POLICY,
+        &operations::DETACH_ROLE_POLICY,
+        &operations::DETACH_USER_POLICY,
+        &operations::GET_POLICY,
+        &operations::GET_POLICY_VERSION,
         &operations::GET_ROLE,
         &operations::GET_ROLE_POLICY,
         &operations::GET_USER,
         &operations::GET_USER_POLICY,
         &operations::LIST_ACCESS_KEYS,
+        &operations::LIST_ATTACHED_ROLE_POLICIES,
+        &operations::LIST_ATTACHED_USER_POLICIES,
+        &operations::LIST_ENTITIES_FOR_POLICY,
+        &operations::LIST_POLICIES,
+        &operations::LIST_POLICY_VERSIONS,
         &operations::LIST_ROLE_POLICIES,
         &operations::LIST_ROLE_TAGS,
         &operations::LIST_ROLES,
@@ -53,12 +68,14 @@ pub static SERVICE: Service = Service {
         &operations::LIST_USERS,
         &operations::PUT_ROLE_POLICY,
         &operations::PUT_USER_POLICY,
+        &operations::SET_DEFAULT_POLICY_VERSION,
         &operations::TAG_ROLE,
         &operations::TAG_USER,
         &operations::UNTAG_ROLE,
         &operations::UNTAG_USER,
         &operations::UPDATE_ACCESS_KEY,
         &operations::UPDATE_ASSUME_ROLE_POLICY,
+        &operations::UPDATE_ROLE,
     ],
 };
 
@@ -66,14 +83,26 @@ pub static SERVICE: Service = Service {
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum Operation {
+    /// `AttachRolePolicy`.
+    AttachRolePolicy(AttachRolePolicyRequest),
+    /// `AttachUserPolicy`.
+    AttachUserPolicy(AttachUserPolicyRequest),
     /// `CreateAccessKey`.
     CreateAccessKey(CreateAccessKeyRequest),
+    /// `CreatePolicy`.
+    CreatePolicy(CreatePolicyRequest),
+    /// `CreatePolicyVersion`.
+    CreatePolicyVersion(CreatePolicyVersionRequest),
     /// `CreateRole`.
     CreateRole(CreateRoleRequest),
     /// `CreateUser`.
     CreateUser(CreateUserRequest),
     /// `DeleteAccessKey`.
     DeleteAccessKey(DeleteAccessKeyRequest),
+    /// `DeletePolicy`.
+    DeletePolicy(DeletePolicyRequest),
+    /// `DeletePolicyVersion`.
+    DeletePolicyVersion(DeletePolicyVersionRequest),
     /// `DeleteRole`.
     DeleteRole(DeleteRoleRequest),
     /// `DeleteRolePolicy`.
@@ -82,6 +111,14 @@ pub enum Operation {
     DeleteUser(DeleteUserRequest),
     /// `DeleteUserPolicy`.
     DeleteUserPolicy(DeleteUserPolicyRequest),
+    /// `DetachRolePolicy`.
+    DetachRolePolicy(DetachRolePolicyRequest),
+    /// `DetachUserPolicy`.
+    DetachUserPolicy(DetachUserPolicyRequest),
+    /// `GetPolicy`.
+    GetPolicy(GetPolicyRequest),
+    /// `GetPolicyVersion`.
+    GetPolicyVersion(GetPolicyVersionRequest),
     /// `GetRole`.
     GetRole(GetRoleRequest),
     /// `GetRolePolicy`.
@@ -92,6 +129,16 @@ pub enum Operation {
     GetUserPolicy(GetUserPolicyRequest),
     /// `ListAccessKeys`.
     ListAccessKeys(ListAccessKeysRequest),
+    /// `ListAttachedRolePolicies`.
+    ListAttachedRolePolicies(ListAttachedRolePoliciesRequest),
+    /// `ListAttachedUserPolicies`.
+    ListAttachedUserPolicies(ListAttachedUserPoliciesRequest),
+    /// `ListEntitiesForPolicy`.
+    ListEntitiesForPolicy(ListEntitiesForPolicyRequest),
+    /// `ListPolicies`.
+    ListPolicies(ListPoliciesRequest),
+    /// `ListPolicyVersions`.
+    ListPolicyVersions(ListPolicyVersionsRequest),
     /// `ListRolePolicies`.
     ListRolePolicies(ListRolePoliciesRequest),
     /// `ListRoleTags`.
@@ -108,6 +155,8 @@ pub enum Operation {
     PutRolePolicy(PutRolePolicyRequest),
     /// `PutUserPolicy`.
     PutUserPolicy(PutUserPolicyRequest),
+    /// `SetDefaultPolicyVersion`.
+    SetDefaultPolicyVersion(SetDefaultPolicyVersionRequest),
     /// `TagRole`.
     TagRole(TagRoleRequest),
     /// `TagUser`.
@@ -120,6 +169,8 @@ pub enum Operation {
     UpdateAccessKey(UpdateAccessKeyRequest),
     /// `UpdateAssumeRolePolicy`.
     UpdateAssumeRolePolicy(UpdateAssumeRolePolicyRequest),
+    /// `UpdateRole`.
+    UpdateRole(UpdateRoleRequest),
 }
 
 impl Operation {
@@ -130,8 +181,22 @@ impl Operation {
     /// When the service has no operation `name` here, and AWS's validation error when the value breaks a constraint of the shape.
     pub fn decode(name: &str, value: Value) -> Result<Self, ApiError> {
         match name {
+            "AttachRolePolicy" => {
+                call::typed(&SERVICE, operations::ATTACH_ROLE_POLICY.input, value)
+                    .map(Self::AttachRolePolicy)
+            }
+            "AttachUserPolicy" => {
+                call::typed(&SERVICE, operations::ATTACH_USER_POLICY.input, value)
+                    .map(Self::AttachUserPolicy)
+            }
             "CreateAccessKey" => call::typed(&SERVICE, operations::CREATE_ACCESS_KEY.input, value)
                 .map(Self::CreateAccessKey),
+            "CreatePolicy" => call::typed(&SERVICE, operations::CREATE_POLICY.input, value)
+                .map(Self::CreatePolicy),
+            "CreatePolicyVersion" => {
+                call::typed(&SERVICE, operations::CREATE_POLICY_VERSION.input, value)
+                    .map(Self::CreatePolicyVersion)
+            }
             "CreateRole" => {
                 call::typed(&SERVICE, operations::CREATE_ROLE.input, value).map(Self::CreateRole)
             }
@@ -140,6 +205,12 @@ impl Operation {
             }
             "DeleteAccessKey" => call::typed(&SERVICE, operations::DELETE_ACCESS_KEY.input, value)
                 .map(Self::DeleteAccessKey),
+            "DeletePolicy" => call::typed(&SERVICE, operations::DELETE_POLICY.input, value)
+                .map(Self::DeletePolicy),
+            "DeletePolicyVersion" => {
+                call::typed(&SERVICE, operations::DELETE_POLICY_VERSION.input, value)
+                    .map(Self::DeletePolicyVersion)
+            }
             "DeleteRole" => {
                 call::typed(&SERVICE, operations::DELETE_ROLE.input, value).map(Self::DeleteRole)
             }
@@ -154,6 +225,21 @@ impl Operation {
                 call::typed(&SERVICE, operations::DELETE_USER_POLICY.input, value)
                     .map(Self::DeleteUserPolicy)
             }
+            "DetachRolePolicy" => {
+                call::typed(&SERVICE, operations::DETACH_ROLE_POLICY.input, value)
+                    .map(Self::DetachRolePolicy)
+            }
+            "DetachUserPolicy" => {
+                call::typed(&SERVICE, operations::DETACH_USER_POLICY.input, value)
+                    .map(Self::DetachUserPolicy)
+            }
+            "GetPolicy" => {
+                call::typed(&SERVICE, operations::GET_POLICY.input, value).map(Self::GetPolicy)
+            }
+            "GetPolicyVersion" => {
+                call::typed(&SERVICE, operations::GET_POLICY_VERSION.input, value)
+                    .map(Self::GetPolicyVersion)
+            }
             "GetRole" => {
                 call::typed(&SERVICE, operations::GET_ROLE.input, value).map(Self::GetRole)
             }
@@ -166,6 +252,28 @@ impl Operation {
                 .map(Self::GetUserPolicy),
             "ListAccessKeys" => call::typed(&SERVICE, operations::LIST_ACCESS_KEYS.input, value)
                 .map(Self::ListAccessKeys),
+            "ListAttachedRolePolicies" => call::typed(
+                &SERVICE,
+                operations::LIST_ATTACHED_ROLE_POLICIES.input,
+                value,
+            )
+            .map(Self::ListAttachedRolePolicies),
+            "ListAttachedUserPolicies" => call::typed(
+                &SERVICE,
+                operations::LIST_ATTACHED_USER_POLICIES.input,
+                value,
+            )
+            .map(Self::ListAttachedUserPolicies),
+            "ListEntitiesForPolicy" => {
+                call::typed(&SERVICE, operations::LIST_ENTITIES_FOR_POLICY.input, value)
+                    .map(Self::ListEntitiesForPolicy)
+            }
+            "ListPolicies" => call::typed(&SERVICE, operations::LIST_POLICIES.input, value)
+                .map(Self::ListPolicies),
+            "ListPolicyVersions" => {
+                call::typed(&SERVICE, operations::LIST_POLICY_VERSIONS.input, value)
+                    .map(Self::ListPolicyVersions)
+            }
             "ListRolePolicies" => {
                 call::typed(&SERVICE, operations::LIST_ROLE_POLICIES.input, value)
                     .map(Self::ListRolePolicies)
@@ -188,6 +296,12 @@ impl Operation {
                 .map(Self::PutRolePolicy),
             "PutUserPolicy" => call::typed(&SERVICE, operations::PUT_USER_POLICY.input, value)
                 .map(Self::PutUserPolicy),
+            "SetDefaultPolicyVersion" => call::typed(
+                &SERVICE,
+                operations::SET_DEFAULT_POLICY_VERSION.input,
+                value,
+            )
+            .map(Self::SetDefaultPolicyVersion),
             "TagRole" => {
                 call::typed(&SERVICE, operations::TAG_ROLE.input, value).map(Self::TagRole)
             }
@@ -206,11 +320,14 @@ impl Operation {
                 call::typed(&SERVICE, operations::UPDATE_ASSUME_ROLE_POLICY.input, value)
                     .map(Self::UpdateAssumeRolePolicy)
             }
+            "UpdateRole" => {
+                call::typed(&SERVICE, operations::UPDATE_ROLE.input, value).map(Self::UpdateRole)
+            }
             _ => Err(call::unknown_operation(&SERVICE, name)),
         }
     }
 
-    /// The operation's name, such as `CreateAccessKey`.
+    /// The operation's name, such as `AttachRolePolicy`.
     pub fn name(&self) -> &'static str {
         self.shape().name
     }
@@ -218,19 +335,34 @@ impl Operation {
     /// The operation's table.
     pub fn shape(&self) -> &'static OperationShape {
         match self {
+            Self::AttachRolePolicy(_) => &operations::ATTACH_ROLE_POLICY,
+            Self::AttachUserPolicy(_) => &operations::ATTACH_USER_POLICY,
             Self::CreateAccessKey(_) => &operations::CREATE_ACCESS_KEY,
+            Self::CreatePolicy(_) => &operations::CREATE_POLICY,
+            Self::CreatePolicyVersion(_) => &operations::CREATE_POLICY_VERSION,
             Self::CreateRole(_) => &operations::CREATE_ROLE,
             Self::CreateUser(_) => &operations::CREATE_USER,
             Self::DeleteAccessKey(_) => &operations::DELETE_ACCESS_KEY,
+            Self::DeletePolicy(_) => &operations::DELETE_POLICY,
+            Self::DeletePolicyVersion(_) => &operations::DELETE_POLICY_VERSION,
             Self::DeleteRole(_) => &operations::DELETE_ROLE,
             Self::DeleteRolePolicy(_) => &operations::DELETE_ROLE_POLICY,
             Self::DeleteUser(_) => &operations::DELETE_USER,
             Self::DeleteUserPolicy(_) => &operations::DELETE_USER_POLICY,
+            Self::DetachRolePolicy(_) => &operations::DETACH_ROLE_POLICY,
+            Self::DetachUserPolicy(_) => &operations::DETACH_USER_POLICY,
+            Self::GetPolicy(_) => &operations::GET_POLICY,
+            Self::GetPolicyVersion(_) => &operations::GET_POLICY_VERSION,
             Self::GetRole(_) => &operations::GET_ROLE,
             Self::GetRolePolicy(_) => &operations::GET_ROLE_POLICY,
             Self::GetUser(_) => &operations::GET_USER,
             Self::GetUserPolicy(_) => &operations::GET_USER_POLICY,
             Self::ListAccessKeys(_) => &operations::LIST_ACCESS_KEYS,
+            Self::ListAttachedRolePolicies(_) => &operations::LIST_ATTACHED_ROLE_POLICIES,
+            Self::ListAttachedUserPolicies(_) => &operations::LIST_ATTACHED_USER_POLICIES,
+            Self::ListEntitiesForPolicy(_) => &operations::LIST_ENTITIES_FOR_POLICY,
+            Self::ListPolicies(_) => &operations::LIST_POLICIES,
+            Self::ListPolicyVersions(_) => &operations::LIST_POLICY_VERSIONS,
             Self::ListRolePolicies(_) => &operations::LIST_ROLE_POLICIES,
             Self::ListRoleTags(_) => &operations::LIST_ROLE_TAGS,
             Self::ListRoles(_) => &operations::LIST_ROLES,
@@ -239,12 +371,14 @@ impl Operation {
             Self::ListUsers(_) => &operations::LIST_USERS,
             Self::PutRolePolicy(_) => &operations::PUT_ROLE_POLICY,
             Self::PutUserPolicy(_) => &operations::PUT_USER_POLICY,
+            Self::SetDefaultPolicyVersion(_) => &operations::SET_DEFAULT_POLICY_VERSION,
             Self::TagRole(_) => &operations::TAG_ROLE,
             Self::TagUser(_) => &operations::TAG_USER,
             Self::UntagRole(_) => &operations::UNTAG_ROLE,
             Self::UntagUser(_) => &operations::UNTAG_USER,
             Self::UpdateAccessKey(_) => &operations::UPDATE_ACCESS_KEY,
             Self::UpdateAssumeRolePolicy(_) => &operations::UPDATE_ASSUME_ROLE_POLICY,
+            Self::UpdateRole(_) => &operations::UPDATE_ROLE,
         }
     }
 
@@ -258,14 +392,26 @@ impl Operation {
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum Response {
+    /// `AttachRolePolicy`.
+    AttachRolePolicy,
+    /// `AttachUserPolicy`.
+    AttachUserPolicy,
     /// `CreateAccessKey`.
     CreateAccessKey(CreateAccessKeyResponse),
+    /// `CreatePolicy`.
+    CreatePolicy(CreatePolicyResponse),
+    /// `CreatePolicyVersion`.
+    CreatePolicyVersion(CreatePolicyVersionResponse),
     /// `CreateRole`.
     CreateRole(CreateRoleResponse),
     /// `CreateUser`.
     CreateUser(CreateUserResponse),
     /// `DeleteAccessKey`.
     DeleteAccessKey,
+    /// `DeletePolicy`.
+    DeletePolicy,
+    /// `DeletePolicyVersion`.
+    DeletePolicyVersion,
     /// `DeleteRole`.
     DeleteRole,
     /// `DeleteRolePolicy`.
@@ -274,6 +420,14 @@ pub enum Response {
     DeleteUser,
     /// `DeleteUserPolicy`.
     DeleteUserPolicy,
+    /// `DetachRolePolicy`.
+    DetachRolePolicy,
+    /// `DetachUserPolicy`.
+    DetachUserPolicy,
+    /// `GetPolicy`.
+    GetPolicy(GetPolicyResponse),
+    /// `GetPolicyVersion`.
+    GetPolicyVersion(GetPolicyVersionResponse),
     /// `GetRole`.
     GetRole(GetRoleResponse),
     /// `GetRolePolicy`.
@@ -284,6 +438,16 @@ pub enum Response {
     GetUserPolicy(GetUserPolicyResponse),
     /// `ListAccessKeys`.
     ListAccessKeys(ListAccessKeysResponse),
+    /// `ListAttachedRolePolicies`.
+    ListAttachedRolePolicies(ListAttachedRolePoliciesResponse),
+    /// `ListAttachedUserPolicies`.
+    ListAttachedUserPolicies(ListAttachedUserPoliciesResponse),
+    /// `ListEntitiesForPolicy`.
+    ListEntitiesForPolicy(ListEntitiesForPolicyResponse),
+    /// `ListPolicies`.
+    ListPolicies(ListPoliciesResponse),
+    /// `ListPolicyVersions`.
+    ListPolicyVersions(ListPolicyVersionsResponse),
     /// `ListRolePolicies`.
     ListRolePolicies(ListRolePoliciesResponse),
     /// `ListRoleTags`.
@@ -300,6 +464,8 @@ pub enum Response {
     PutRolePolicy,
     /// `PutUserPolicy`.
     PutUserPolicy,
+    /// `SetDefaultPolicyVersion`.
+    SetDefaultPolicyVersion,
     /// `TagRole`.
     TagRole,
     /// `TagUser`.
@@ -312,6 +478,8 @@ pub enum Response {
     UpdateAccessKey,
     /// `UpdateAssumeRolePolicy`.
     UpdateAssumeRolePolicy,
+    /// `UpdateRole`.
+    UpdateRole(UpdateRoleResponse),
 }
 
 impl Response {
@@ -322,8 +490,16 @@ impl Response {
     /// As `Operation::decode`.
     pub fn decode(name: &str, value: Value) -> Result<Self, ApiError> {
         match name {
+            "AttachRolePolicy" => Ok(Self::AttachRolePolicy),
+            "AttachUserPolicy" => Ok(Self::AttachUserPolicy),
             "CreateAccessKey" => call::typed(&SERVICE, &shapes::CREATE_ACCESS_KEY_RESPONSE, value)
                 .map(Self::CreateAccessKey),
+            "CreatePolicy" => call::typed(&SERVICE, &shapes::CREATE_POLICY_RESPONSE, value)
+                .map(Self::CreatePolicy),
+            "CreatePolicyVersion" => {
+                call::typed(&SERVICE, &shapes::CREATE_POLICY_VERSION_RESPONSE, value)
+                    .map(Self::CreatePolicyVersion)
+            }
             "CreateRole" => {
                 call::typed(&SERVICE, &shapes::CREATE_ROLE_RESPONSE, value).map(Self::CreateRole)
             }
@@ -331,10 +507,21 @@ impl Response {
                 call::typed(&SERVICE, &shapes::CREATE_USER_RESPONSE, value).map(Self::CreateUser)
             }
             "DeleteAccessKey" => Ok(Self::DeleteAccessKey),
+            "DeletePolicy" => Ok(Self::DeletePolicy),
+            "DeletePolicyVersion" => Ok(Self::DeletePolicyVersion),
             "DeleteRole" => Ok(Self::DeleteRole),
             "DeleteRolePolicy" => Ok(Self::DeleteRolePolicy),
             "DeleteUser" => Ok(Self::DeleteUser),
             "DeleteUserPolicy" => Ok(Self::DeleteUserPolicy),
+            "DetachRolePolicy" => Ok(Self::DetachRolePolicy),
+            "DetachUserPolicy" => Ok(Self::DetachUserPolicy),
+            "GetPolicy" => {
+                call::typed(&SERVICE, &shapes::GET_POLICY_RESPONSE, value).map(Self::GetPolicy)
+            }
+            "GetPolicyVersion" => {
+                call::typed(&SERVICE, &shapes::GET_POLICY_VERSION_RESPONSE, value)
+                    .map(Self::GetPolicyVersion)
+            }
             "GetRole" => {
                 call::typed(&SERVICE, &shapes::GET_ROLE_RESPONSE, value).map(Self::GetRole)
             }
@@ -347,6 +534,28 @@ impl Response {
                 .map(Self::GetUserPolicy),
             "ListAccessKeys" => call::typed(&SERVICE, &shapes::LIST_ACCESS_KEYS_RESPONSE, value)
                 .map(Self::ListAccessKeys),
+            "ListAttachedRolePolicies" => call::typed(
+                &SERVICE,
+                &shapes::LIST_ATTACHED_ROLE_POLICIES_RESPONSE,
+                value,
+            )
+            .map(Self::ListAttachedRolePolicies),
+            "ListAttachedUserPolicies" => call::typed(
+                &SERVICE,
+                &shapes::LIST_ATTACHED_USER_POLICIES_RESPONSE,
+                value,
+            )
+            .map(Self::ListAttachedUserPolicies),
+            "ListEntitiesForPolicy" => {
+                call::typed(&SERVICE, &shapes::LIST_ENTITIES_FOR_POLICY_RESPONSE, value)
+                    .map(Self::ListEntitiesForPolicy)
+            }
+            "ListPolicies" => call::typed(&SERVICE, &shapes::LIST_POLICIES_RESPONSE, value)
+                .map(Self::ListPolicies),
+            "ListPolicyVersions" => {
+                call::typed(&SERVICE, &shapes::LIST_POLICY_VERSIONS_RESPONSE, value)
+                    .map(Self::ListPolicyVersions)
+            }
             "ListRolePolicies" => {
                 call::typed(&SERVICE, &shapes::LIST_ROLE_POLICIES_RESPONSE, value)
                     .map(Self::ListRolePolicies)
@@ -367,12 +576,16 @@ impl Response {
             }
             "PutRolePolicy" => Ok(Self::PutRolePolicy),
             "PutUserPolicy" => Ok(Self::PutUserPolicy),
+            "SetDefaultPolicyVersion" => Ok(Self::SetDefaultPolicyVersion),
             "TagRole" => Ok(Self::TagRole),
             "TagUser" => Ok(Self::TagUser),
             "UntagRole" => Ok(Self::UntagRole),
             "UntagUser" => Ok(Self::UntagUser),
             "UpdateAccessKey" => Ok(Self::UpdateAccessKey),
             "UpdateAssumeRolePolicy" => Ok(Self::UpdateAssumeRolePolicy),
+            "UpdateRole" => {
+                call::typed(&SERVICE, &shapes::UPDATE_ROLE_RESPONSE, value).map(Self::UpdateRole)
+            }
             _ => Err(call::unknown_operation(&SERVICE, name)),
         }
     }
@@ -385,19 +598,34 @@ impl Response {
     /// The operation's table.
     pub fn shape(&self) -> &'static OperationShape {
         match self {
+            Self::AttachRolePolicy => &operations::ATTACH_ROLE_POLICY,
+            Self::AttachUserPolicy => &operations::ATTACH_USER_POLICY,
             Self::CreateAccessKey(_) => &operations::CREATE_ACCESS_KEY,
+            Self::CreatePolicy(_) => &operations::CREATE_POLICY,
+            Self::CreatePolicyVersion(_) => &operations::CREATE_POLICY_VERSION,
             Self::CreateRole(_) => &operations::CREATE_ROLE,
             Self::CreateUser(_) => &operations::CREATE_USER,
             Self::DeleteAccessKey => &operations::DELETE_ACCESS_KEY,
+            Self::DeletePolicy => &operations::DELETE_POLICY,
+            Self::DeletePolicyVersion => &operations::DELETE_POLICY_VERSION,
             Self::DeleteRole => &operations::DELETE_ROLE,
             Self::DeleteRolePolicy => &operations::DELETE_ROLE_POLICY,
             Self::DeleteUser => &operations::DELETE_USER,
             Self::DeleteUserPolicy => &operations::DELETE_USER_POLICY,
+            Self::DetachRolePolicy => &operations::DETACH_ROLE_POLICY,
+            Self::DetachUserPolicy => &operations::DETACH_USER_POLICY,
+            Self::GetPolicy(_) => &operations::GET_POLICY,
+            Self::GetPolicyVersion(_) => &operations::GET_POLICY_VERSION,
             Self::GetRole(_) => &operations::GET_ROLE,
             Self::GetRolePolicy(_) => &operations::GET_ROLE_POLICY,
             Self::GetUser(_) => &operations::GET_USER,
             Self::GetUserPolicy(_) => &operations::GET_USER_POLICY,
             Self::ListAccessKeys(_) => &operations::LIST_ACCESS_KEYS,
+            Self::ListAttachedRolePolicies(_) => &operations::LIST_ATTACHED_ROLE_POLICIES,
+            Self::ListAttachedUserPolicies(_) => &operations::LIST_ATTACHED_USER_POLICIES,
+            Self::ListEntitiesForPolicy(_) => &operations::LIST_ENTITIES_FOR_POLICY,
+            Self::ListPolicies(_) => &operations::LIST_POLICIES,
+            Self::ListPolicyVersions(_) => &operations::LIST_POLICY_VERSIONS,
             Self::ListRolePolicies(_) => &operations::LIST_ROLE_POLICIES,
             Self::ListRoleTags(_) => &operations::LIST_ROLE_TAGS,
             Self::ListRoles(_) => &operations::LIST_ROLES,
@@ -406,12 +634,14 @@ impl Response {
             Self::ListUsers(_) => &operations::LIST_USERS,
             Self::PutRolePolicy => &operations::PUT_ROLE_POLICY,
             Self::PutUserPolicy => &operations::PUT_USER_POLICY,
+            Self::SetDefaultPolicyVersion => &operations::SET_DEFAULT_POLICY_VERSION,
             Self::TagRole => &operations::TAG_ROLE,
             Self::TagUser => &operations::TAG_USER,
             Self::UntagRole => &operations::UNTAG_ROLE,
             Self::UntagUser => &operations::UNTAG_USER,
             Self::UpdateAccessKey => &operations::UPDATE_ACCESS_KEY,
             Self::UpdateAssumeRolePolicy => &operations::UPDATE_ASSUME_ROLE_POLICY,
+            Self::UpdateRole(_) => &operations::UPDATE_ROLE,
         }
     }
 
@@ -474,6 +704,28 @@ pub struct AccessKeyMetadata {
     pub create_date: Option<EpochSeconds>,
 }
 
+/// The model's structure `AttachRolePolicyRequest`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct AttachRolePolicyRequest {
+    /// `RoleName`, required.
+    #[serde(rename = "RoleName")]
+    pub role_name: String,
+    /// `PolicyArn`, required.
+    #[serde(rename = "PolicyArn")]
+    pub policy_arn: String,
+}
+
+/// The model's structure `AttachUserPolicyRequest`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct AttachUserPolicyRequest {
+    /// `UserName`, required.
+    #[serde(rename = "UserName")]
+    pub user_name: String,
+    /// `PolicyArn`, required.
+    #[serde(rename = "PolicyArn")]
+    pub policy_arn: String,
+}
+
 /// The model's structure `AttachedPermissionsBoundary`.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct AttachedPermissionsBoundary {
@@ -493,6 +745,21 @@ pub struct AttachedPermissionsBoundary {
     pub permissions_boundary_arn: Option<String>,
 }
 
+/// The model's structure `AttachedPolicy`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct AttachedPolicy {
+    /// `PolicyName`.
+    #[serde(
+        rename = "PolicyName",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub policy_name: Option<String>,
+    /// `PolicyArn`.
+    #[serde(rename = "PolicyArn", default, skip_serializing_if = "Option::is_none")]
+    pub policy_arn: Option<String>,
+}
+
 /// The model's structure `CreateAccessKeyRequest`.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct CreateAccessKeyRequest {
@@ -507,6 +774,68 @@ pub struct CreateAccessKeyResponse {
     /// `AccessKey`, required.
     #[serde(rename = "AccessKey")]
     pub access_key: AccessKey,
+}
+
+/// The model's structure `CreatePolicyRequest`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct CreatePolicyRequest {
+    /// `PolicyName`, required.
+    #[serde(rename = "PolicyName")]
+    pub policy_name: String,
+    /// `Path`.
+    #[serde(rename = "Path", default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// `PolicyDocument`, required.
+    #[serde(rename = "PolicyDocument")]
+    pub policy_document: String,
+    /// `Description`.
+    #[serde(
+        rename = "Description",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub description: Option<String>,
+    /// `Tags`.
+    #[serde(rename = "Tags", default, skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Vec<Tag>>,
+}
+
+/// The model's structure `CreatePolicyResponse`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct CreatePolicyResponse {
+    /// `Policy`.
+    #[serde(rename = "Policy", default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Policy>,
+}
+
+/// The model's structure `CreatePolicyVersionRequest`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct CreatePolicyVersionRequest {
+    /// `PolicyArn`, required.
+    #[serde(rename = "PolicyArn")]
+    pub policy_arn: String,
+    /// `PolicyDocument`, required.
+    #[serde(rename = "PolicyDocument")]
+    pub policy_document: String,
+    /// `SetAsDefault`.
+    #[serde(
+        rename = "SetAsDefault",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub set_as_default: Option<bool>,
+}
+
+/// The model's structure `CreatePolicyVersionResponse`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct CreatePolicyVersionResponse {
+    /// `PolicyVersion`.
+    #[serde(
+        rename = "PolicyVersion",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub policy_version: Option<PolicyVersion>,
 }
 
 /// The model's structure `CreateRoleRequest`.
@@ -595,6 +924,25 @@ pub struct DeleteAccessKeyRequest {
     pub access_key_id: String,
 }
 
+/// The model's structure `DeletePolicyRequest`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct DeletePolicyRequest {
+    /// `PolicyArn`, required.
+    #[serde(rename = "PolicyArn")]
+    pub policy_arn: String,
+}
+
+/// The model's structure `DeletePolicyVersionRequest`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct DeletePolicyVersionRequest {
+    /// `PolicyArn`, required.
+    #[serde(rename = "PolicyArn")]
+    pub policy_arn: String,
+    /// `VersionId`, required.
+    #[serde(rename = "VersionId")]
+    pub version_id: String,
+}
+
 /// The model's structure `DeleteRolePolicyRequest`.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct DeleteRolePolicyRequest {
@@ -631,6 +979,109 @@ pub struct DeleteUserRequest {
     /// `UserName`, required.
     #[serde(rename = "UserName")]
     pub user_name: String,
+}
+
+/// The model's structure `DetachRolePolicyRequest`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct DetachRolePolicyRequest {
+    /// `RoleName`, required.
+    #[serde(rename = "RoleName")]
+    pub role_name: String,
+    /// `PolicyArn`, required.
+    #[serde(rename = "PolicyArn")]
+    pub policy_arn: String,
+}
+
+/// The model's structure `DetachUserPolicyRequest`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct DetachUserPolicyRequest {
+    /// `UserName`, required.
+    #[serde(rename = "UserName")]
+    pub user_name: String,
+    /// `PolicyArn`, required.
+    #[serde(rename = "PolicyArn")]
+    pub policy_arn: String,
+}
+
+/// The model's enumeration `EntityType`.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub enum EntityType {
+    /// `User`.
+    #[serde(rename = "User")]
+    User,
+    /// `Role`.
+    #[serde(rename = "Role")]
+    Role,
+    /// `Group`.
+    #[serde(rename = "Group")]
+    Group,
+    /// `LocalManagedPolicy`.
+    #[serde(rename = "LocalManagedPolicy")]
+    LocalManagedPolicy,
+    /// `AWSManagedPolicy`.
+    #[serde(rename = "AWSManagedPolicy")]
+    AWSManagedPolicy,
+}
+
+impl EntityType {
+    /// Every value, in the model's order.
+    pub const ALL: &[Self] = &[
+        Self::User,
+        Self::Role,
+        Self::Group,
+        Self::LocalManagedPolicy,
+        Self::AWSManagedPolicy,
+    ];
+
+    /// The value as it is on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "User",
+            Self::Role => "Role",
+            Self::Group => "Group",
+            Self::LocalManagedPolicy => "LocalManagedPolicy",
+            Self::AWSManagedPolicy => "AWSManagedPolicy",
+        }
+    }
+}
+
+/// The model's structure `GetPolicyRequest`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct GetPolicyRequest {
+    /// `PolicyArn`, required.
+    #[serde(rename = "PolicyArn")]
+    pub policy_arn: String,
+}
+
+/// The model's structure `GetPolicyResponse`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct GetPolicyResponse {
+    /// `Policy`.
+    #[serde(rename = "Policy", default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Policy>,
+}
+
+/// The model's structure `GetPolicyVersionRequest`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct GetPolicyVersionRequest {
+    /// `PolicyArn`, required.
+    #[serde(rename = "PolicyArn")]
+    pub policy_arn: String,
+    /// `VersionId`, required.
+    #[serde(rename = "VersionId")]
+    pub version_id: String,
+}
+
+/// The model's structure `GetPolicyVersionResponse`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct GetPolicyVersionResponse {
+    /// `PolicyVersion`.
+    #[serde(
+        rename = "PolicyVersion",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub policy_version: Option<PolicyVersion>,
 }
 
 /// The model's structure `GetRolePolicyRequest`.
@@ -735,6 +1186,248 @@ pub struct ListAccessKeysResponse {
     /// `AccessKeyMetadata`, required.
     #[serde(rename = "AccessKeyMetadata")]
     pub access_key_metadata: Vec<AccessKeyMetadata>,
+    /// `IsTruncated`.
+    #[serde(
+        rename = "IsTruncated",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub is_truncated: Option<bool>,
+    /// `Marker`.
+    #[serde(rename = "Marker", default, skip_serializing_if = "Option::is_none")]
+    pub marker: Option<String>,
+}
+
+/// The model's structure `ListAttachedRolePoliciesRequest`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct ListAttachedRolePoliciesRequest {
+    /// `RoleName`, required.
+    #[serde(rename = "RoleName")]
+    pub role_name: String,
+    /// `PathPrefix`.
+    #[serde(
+        rename = "PathPrefix",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub path_prefix: Option<String>,
+    /// `Marker`.
+    #[serde(rename = "Marker", default, skip_serializing_if = "Option::is_none")]
+    pub marker: Option<String>,
+    /// `MaxItems`.
+    #[serde(rename = "MaxItems", default, skip_serializing_if = "Option::is_none")]
+    pub max_items: Option<i32>,
+}
+
+/// The model's structure `ListAttachedRolePoliciesResponse`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct ListAttachedRolePoliciesResponse {
+    /// `AttachedPolicies`.
+    #[serde(
+        rename = "AttachedPolicies",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub attached_policies: Option<Vec<AttachedPolicy>>,
+    /// `IsTruncated`.
+    #[serde(
+        rename = "IsTruncated",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub is_truncated: Option<bool>,
+    /// `Marker`.
+    #[serde(rename = "Marker", default, skip_serializing_if = "Option::is_none")]
+    pub marker: Option<String>,
+}
+
+/// The model's structure `ListAttachedUserPoliciesRequest`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct ListAttachedUserPoliciesRequest {
+    /// `UserName`, required.
+    #[serde(rename = "UserName")]
+    pub user_name: String,
+    /// `PathPrefix`.
+    #[serde(
+        rename = "PathPrefix",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub path_prefix: Option<String>,
+    /// `Marker`.
+    #[serde(rename = "Marker", default, skip_serializing_if = "Option::is_none")]
+    pub marker: Option<String>,
+    /// `MaxItems`.
+    #[serde(rename = "MaxItems", default, skip_serializing_if = "Option::is_none")]
+    pub max_items: Option<i32>,
+}
+
+/// The model's structure `ListAttachedUserPoliciesResponse`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct ListAttachedUserPoliciesResponse {
+    /// `AttachedPolicies`.
+    #[serde(
+        rename = "AttachedPolicies",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub attached_policies: Option<Vec<AttachedPolicy>>,
+    /// `IsTruncated`.
+    #[serde(
+        rename = "IsTruncated",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub is_truncated: Option<bool>,
+    /// `Marker`.
+    #[serde(rename = "Marker", default, skip_serializing_if = "Option::is_none")]
+    pub marker: Option<String>,
+}
+
+/// The model's structure `ListEntitiesForPolicyRequest`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct ListEntitiesForPolicyRequest {
+    /// `PolicyArn`, required.
+    #[serde(rename = "PolicyArn")]
+    pub policy_arn: String,
+    /// `EntityFilter`.
+    #[serde(
+        rename = "EntityFilter",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub entity_filter: Option<EntityType>,
+    /// `PathPrefix`.
+    #[serde(
+        rename = "PathPrefix",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub path_prefix: Option<String>,
+    /// `PolicyUsageFilter`.
+    #[serde(
+        rename = "PolicyUsageFilter",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub policy_usage_filter: Option<PolicyUsageType>,
+    /// `Marker`.
+    #[serde(rename = "Marker", default, skip_serializing_if = "Option::is_none")]
+    pub marker: Option<String>,
+    /// `MaxItems`.
+    #[serde(rename = "MaxItems", default, skip_serializing_if = "Option::is_none")]
+    pub max_items: Option<i32>,
+}
+
+/// The model's structure `ListEntitiesForPolicyResponse`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct ListEntitiesForPolicyResponse {
+    /// `PolicyGroups`.
+    #[serde(
+        rename = "PolicyGroups",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub policy_groups: Option<Vec<PolicyGroup>>,
+    /// `PolicyUsers`.
+    #[serde(
+        rename = "PolicyUsers",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub policy_users: Option<Vec<PolicyUser>>,
+    /// `PolicyRoles`.
+    #[serde(
+        rename = "PolicyRoles",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub policy_roles: Option<Vec<PolicyRole>>,
+    /// `IsTruncated`.
+    #[serde(
+        rename = "IsTruncated",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub is_truncated: Option<bool>,
+    /// `Marker`.
+    #[serde(rename = "Marker", default, skip_serializing_if = "Option::is_none")]
+    pub marker: Option<String>,
+}
+
+/// The model's structure `ListPoliciesRequest`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct ListPoliciesRequest {
+    /// `Scope`.
+    #[serde(rename = "Scope", default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<PolicyScopeType>,
+    /// `OnlyAttached`.
+    #[serde(
+        rename = "OnlyAttached",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub only_attached: Option<bool>,
+    /// `PathPrefix`.
+    #[serde(
+        rename = "PathPrefix",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub path_prefix: Option<String>,
+    /// `PolicyUsageFilter`.
+    #[serde(
+        rename = "PolicyUsageFilter",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub policy_usage_filter: Option<PolicyUsageType>,
+    /// `Marker`.
+    #[serde(rename = "Marker", default, skip_serializing_if = "Option::is_none")]
+    pub marker: Option<String>,
+    /// `MaxItems`.
+    #[serde(rename = "MaxItems", default, skip_serializing_if = "Option::is_none")]
+    pub max_items: Option<i32>,
+}
+
+/// The model's structure `ListPoliciesResponse`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct ListPoliciesResponse {
+    /// `Policies`.
+    #[serde(rename = "Policies", default, skip_serializing_if = "Option::is_none")]
+    pub policies: Option<Vec<Policy>>,
+    /// `IsTruncated`.
+    #[serde(
+        rename = "IsTruncated",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub is_truncated: Option<bool>,
+    /// `Marker`.
+    #[serde(rename = "Marker", default, skip_serializing_if = "Option::is_none")]
+    pub marker: Option<String>,
+}
+
+/// The model's structure `ListPolicyVersionsRequest`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct ListPolicyVersionsRequest {
+    /// `PolicyArn`, required.
+    #[serde(rename = "PolicyArn")]
+    pub policy_arn: String,
+    /// `Marker`.
+    #[serde(rename = "Marker", default, skip_serializing_if = "Option::is_none")]
+    pub marker: Option<String>,
+    /// `MaxItems`.
+    #[serde(rename = "MaxItems", default, skip_serializing_if = "Option::is_none")]
+    pub max_items: Option<i32>,
+}
+
+/// The model's structure `ListPolicyVersionsResponse`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct ListPolicyVersionsResponse {
+    /// `Versions`.
+    #[serde(rename = "Versions", default, skip_serializing_if = "Option::is_none")]
+    pub versions: Option<Vec<PolicyVersion>>,
     /// `IsTruncated`.
     #[serde(
         rename = "IsTruncated",
@@ -967,6 +1660,161 @@ impl PermissionsBoundaryAttachmentType {
     }
 }
 
+/// The model's structure `Policy`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct Policy {
+    /// `PolicyName`.
+    #[serde(
+        rename = "PolicyName",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub policy_name: Option<String>,
+    /// `PolicyId`.
+    #[serde(rename = "PolicyId", default, skip_serializing_if = "Option::is_none")]
+    pub policy_id: Option<String>,
+    /// `Arn`.
+    #[serde(rename = "Arn", default, skip_serializing_if = "Option::is_none")]
+    pub arn: Option<String>,
+    /// `Path`.
+    #[serde(rename = "Path", default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// `DefaultVersionId`.
+    #[serde(
+        rename = "DefaultVersionId",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub default_version_id: Option<String>,
+    /// `AttachmentCount`.
+    #[serde(
+        rename = "AttachmentCount",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub attachment_count: Option<i32>,
+    /// `PermissionsBoundaryUsageCount`.
+    #[serde(
+        rename = "PermissionsBoundaryUsageCount",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub permissions_boundary_usage_count: Option<i32>,
+    /// `IsAttachable`.
+    #[serde(
+        rename = "IsAttachable",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub is_attachable: Option<bool>,
+    /// `Description`.
+    #[serde(
+        rename = "Description",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub description: Option<String>,
+    /// `CreateDate`.
+    #[serde(
+        rename = "CreateDate",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub create_date: Option<EpochSeconds>,
+    /// `UpdateDate`.
+    #[serde(
+        rename = "UpdateDate",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub update_date: Option<EpochSeconds>,
+    /// `Tags`.
+    #[serde(rename = "Tags", default, skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Vec<Tag>>,
+}
+
+/// The model's structure `PolicyGroup`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct PolicyGroup {
+    /// `GroupName`.
+    #[serde(rename = "GroupName", default, skip_serializing_if = "Option::is_none")]
+    pub group_name: Option<String>,
+    /// `GroupId`.
+    #[serde(rename = "GroupId", default, skip_serializing_if = "Option::is_none")]
+    pub group_id: Option<String>,
+}
+
+/// The model's structure `PolicyRole`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct PolicyRole {
+    /// `RoleName`.
+    #[serde(rename = "RoleName", default, skip_serializing_if = "Option::is_none")]
+    pub role_name: Option<String>,
+    /// `RoleId`.
+    #[serde(rename = "RoleId", default, skip_serializing_if = "Option::is_none")]
+    pub role_id: Option<String>,
+}
+
+/// The model's enumeration `PolicyUsageType`.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub enum PolicyUsageType {
+    /// `PermissionsPolicy`.
+    #[serde(rename = "PermissionsPolicy")]
+    PermissionsPolicy,
+    /// `PermissionsBoundary`.
+    #[serde(rename = "PermissionsBoundary")]
+    PermissionsBoundary,
+}
+
+impl PolicyUsageType {
+    /// Every value, in the model's order.
+    pub const ALL: &[Self] = &[Self::PermissionsPolicy, Self::PermissionsBoundary];
+
+    /// The value as it is on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::PermissionsPolicy => "PermissionsPolicy",
+            Self::PermissionsBoundary => "PermissionsBoundary",
+        }
+    }
+}
+
+/// The model's structure `PolicyUser`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct PolicyUser {
+    /// `UserName`.
+    #[serde(rename = "UserName", default, skip_serializing_if = "Option::is_none")]
+    pub user_name: Option<String>,
+    /// `UserId`.
+    #[serde(rename = "UserId", default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<String>,
+}
+
+/// The model's structure `PolicyVersion`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct PolicyVersion {
+    /// `Document`.
+    #[serde(rename = "Document", default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<String>,
+    /// `VersionId`.
+    #[serde(rename = "VersionId", default, skip_serializing_if = "Option::is_none")]
+    pub version_id: Option<String>,
+    /// `IsDefaultVersion`.
+    #[serde(
+        rename = "IsDefaultVersion",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub is_default_version: Option<bool>,
+    /// `CreateDate`.
+    #[serde(
+        rename = "CreateDate",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub create_date: Option<EpochSeconds>,
+}
+
 /// The model's structure `PutRolePolicyRequest`.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct PutRolePolicyRequest {
@@ -1075,6 +1923,17 @@ pub struct RoleLastUsed {
     pub region: Option<String>,
 }
 
+/// The model's structure `SetDefaultPolicyVersionRequest`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct SetDefaultPolicyVersionRequest {
+    /// `PolicyArn`, required.
+    #[serde(rename = "PolicyArn")]
+    pub policy_arn: String,
+    /// `VersionId`, required.
+    #[serde(rename = "VersionId")]
+    pub version_id: String,
+}
+
 /// The model's structure `SourceRoleTemplate`.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct SourceRoleTemplate {
@@ -1166,6 +2025,32 @@ pub struct UpdateAssumeRolePolicyRequest {
     pub policy_document: String,
 }
 
+/// The model's structure `UpdateRoleRequest`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct UpdateRoleRequest {
+    /// `RoleName`, required.
+    #[serde(rename = "RoleName")]
+    pub role_name: String,
+    /// `Description`.
+    #[serde(
+        rename = "Description",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub description: Option<String>,
+    /// `MaxSessionDuration`.
+    #[serde(
+        rename = "MaxSessionDuration",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub max_session_duration: Option<i32>,
+}
+
+/// The model's structure `UpdateRoleResponse`.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct UpdateRoleResponse {}
+
 /// The model's structure `User`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct User {
@@ -1201,6 +2086,34 @@ pub struct User {
     /// `Tags`.
     #[serde(rename = "Tags", default, skip_serializing_if = "Option::is_none")]
     pub tags: Option<Vec<Tag>>,
+}
+
+/// The model's enumeration `policyScopeType`.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub enum PolicyScopeType {
+    /// `All`.
+    #[serde(rename = "All")]
+    All,
+    /// `AWS`.
+    #[serde(rename = "AWS")]
+    Aws,
+    /// `Local`.
+    #[serde(rename = "Local")]
+    Local,
+}
+
+impl PolicyScopeType {
+    /// Every value, in the model's order.
+    pub const ALL: &[Self] = &[Self::All, Self::Aws, Self::Local];
+
+    /// The value as it is on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::All => "All",
+            Self::Aws => "AWS",
+            Self::Local => "Local",
+        }
+    }
 }
 
 /// The model's enumeration `statusType`.
@@ -1305,6 +2218,46 @@ pub mod shapes {
         ]),
     };
 
+    /// `AttachRolePolicyRequest`.
+    pub static ATTACH_ROLE_POLICY_REQUEST: Shape = Shape {
+        name: "AttachRolePolicyRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "RoleName",
+                query_name: "RoleName",
+                required: true,
+                shape: &ROLE_NAME_TYPE,
+            },
+            Member {
+                name: "PolicyArn",
+                query_name: "PolicyArn",
+                required: true,
+                shape: &ARN_TYPE,
+            },
+        ]),
+    };
+
+    /// `AttachUserPolicyRequest`.
+    pub static ATTACH_USER_POLICY_REQUEST: Shape = Shape {
+        name: "AttachUserPolicyRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "UserName",
+                query_name: "UserName",
+                required: true,
+                shape: &USER_NAME_TYPE,
+            },
+            Member {
+                name: "PolicyArn",
+                query_name: "PolicyArn",
+                required: true,
+                shape: &ARN_TYPE,
+            },
+        ]),
+    };
+
     /// `AttachedPermissionsBoundary`.
     pub static ATTACHED_PERMISSIONS_BOUNDARY: Shape = Shape {
         name: "AttachedPermissionsBoundary",
@@ -1319,6 +2272,26 @@ pub mod shapes {
             Member {
                 name: "PermissionsBoundaryArn",
                 query_name: "PermissionsBoundaryArn",
+                required: false,
+                shape: &ARN_TYPE,
+            },
+        ]),
+    };
+
+    /// `AttachedPolicy`.
+    pub static ATTACHED_POLICY: Shape = Shape {
+        name: "AttachedPolicy",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "PolicyName",
+                query_name: "PolicyName",
+                required: false,
+                shape: &POLICY_NAME_TYPE,
+            },
+            Member {
+                name: "PolicyArn",
+                query_name: "PolicyArn",
                 required: false,
                 shape: &ARN_TYPE,
             },
@@ -1346,6 +2319,94 @@ pub mod shapes {
             query_name: "AccessKey",
             required: true,
             shape: &ACCESS_KEY,
+        }]),
+    };
+
+    /// `CreatePolicyRequest`.
+    pub static CREATE_POLICY_REQUEST: Shape = Shape {
+        name: "CreatePolicyRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "PolicyName",
+                query_name: "PolicyName",
+                required: true,
+                shape: &POLICY_NAME_TYPE,
+            },
+            Member {
+                name: "Path",
+                query_name: "Path",
+                required: false,
+                shape: &POLICY_PATH_TYPE,
+            },
+            Member {
+                name: "PolicyDocument",
+                query_name: "PolicyDocument",
+                required: true,
+                shape: &POLICY_DOCUMENT_TYPE,
+            },
+            Member {
+                name: "Description",
+                query_name: "Description",
+                required: false,
+                shape: &POLICY_DESCRIPTION_TYPE,
+            },
+            Member {
+                name: "Tags",
+                query_name: "Tags",
+                required: false,
+                shape: &TAG_LIST_TYPE,
+            },
+        ]),
+    };
+
+    /// `CreatePolicyResponse`.
+    pub static CREATE_POLICY_RESPONSE: Shape = Shape {
+        name: "CreatePolicyResponse",
+        sensitive: false,
+        kind: Kind::Structure(&[Member {
+            name: "Policy",
+            query_name: "Policy",
+            required: false,
+            shape: &POLICY,
+        }]),
+    };
+
+    /// `CreatePolicyVersionRequest`.
+    pub static CREATE_POLICY_VERSION_REQUEST: Shape = Shape {
+        name: "CreatePolicyVersionRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "PolicyArn",
+                query_name: "PolicyArn",
+                required: true,
+                shape: &ARN_TYPE,
+            },
+            Member {
+                name: "PolicyDocument",
+                query_name: "PolicyDocument",
+                required: true,
+                shape: &POLICY_DOCUMENT_TYPE,
+            },
+            Member {
+                name: "SetAsDefault",
+                query_name: "SetAsDefault",
+                required: false,
+                shape: &BOOLEAN_TYPE,
+            },
+        ]),
+    };
+
+    /// `CreatePolicyVersionResponse`.
+    pub static CREATE_POLICY_VERSION_RESPONSE: Shape = Shape {
+        name: "CreatePolicyVersionResponse",
+        sensitive: false,
+        kind: Kind::Structure(&[Member {
+            name: "PolicyVersion",
+            query_name: "PolicyVersion",
+            required: false,
+            shape: &POLICY_VERSION,
         }]),
     };
 
@@ -1475,6 +2536,38 @@ pub mod shapes {
         ]),
     };
 
+    /// `DeletePolicyRequest`.
+    pub static DELETE_POLICY_REQUEST: Shape = Shape {
+        name: "DeletePolicyRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[Member {
+            name: "PolicyArn",
+            query_name: "PolicyArn",
+            required: true,
+            shape: &ARN_TYPE,
+        }]),
+    };
+
+    /// `DeletePolicyVersionRequest`.
+    pub static DELETE_POLICY_VERSION_REQUEST: Shape = Shape {
+        name: "DeletePolicyVersionRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "PolicyArn",
+                query_name: "PolicyArn",
+                required: true,
+                shape: &ARN_TYPE,
+            },
+            Member {
+                name: "VersionId",
+                query_name: "VersionId",
+                required: true,
+                shape: &POLICY_VERSION_ID_TYPE,
+            },
+        ]),
+    };
+
     /// `DeleteRolePolicyRequest`.
     pub static DELETE_ROLE_POLICY_REQUEST: Shape = Shape {
         name: "DeleteRolePolicyRequest",
@@ -1536,6 +2629,119 @@ pub mod shapes {
             query_name: "UserName",
             required: true,
             shape: &EXISTING_USER_NAME_TYPE,
+        }]),
+    };
+
+    /// `DetachRolePolicyRequest`.
+    pub static DETACH_ROLE_POLICY_REQUEST: Shape = Shape {
+        name: "DetachRolePolicyRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "RoleName",
+                query_name: "RoleName",
+                required: true,
+                shape: &ROLE_NAME_TYPE,
+            },
+            Member {
+                name: "PolicyArn",
+                query_name: "PolicyArn",
+                required: true,
+                shape: &ARN_TYPE,
+            },
+        ]),
+    };
+
+    /// `DetachUserPolicyRequest`.
+    pub static DETACH_USER_POLICY_REQUEST: Shape = Shape {
+        name: "DetachUserPolicyRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "UserName",
+                query_name: "UserName",
+                required: true,
+                shape: &USER_NAME_TYPE,
+            },
+            Member {
+                name: "PolicyArn",
+                query_name: "PolicyArn",
+                required: true,
+                shape: &ARN_TYPE,
+            },
+        ]),
+    };
+
+    /// `EntityType`.
+    pub static ENTITY_TYPE: Shape = Shape {
+        name: "EntityType",
+        sensitive: false,
+        kind: Kind::String {
+            length: Bounds::NONE,
+            pattern: None,
+            allowed: &[
+                "User",
+                "Role",
+                "Group",
+                "LocalManagedPolicy",
+                "AWSManagedPolicy",
+            ],
+        },
+    };
+
+    /// `GetPolicyRequest`.
+    pub static GET_POLICY_REQUEST: Shape = Shape {
+        name: "GetPolicyRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[Member {
+            name: "PolicyArn",
+            query_name: "PolicyArn",
+            required: true,
+            shape: &ARN_TYPE,
+        }]),
+    };
+
+    /// `GetPolicyResponse`.
+    pub static GET_POLICY_RESPONSE: Shape = Shape {
+        name: "GetPolicyResponse",
+        sensitive: false,
+        kind: Kind::Structure(&[Member {
+            name: "Policy",
+            query_name: "Policy",
+            required: false,
+            shape: &POLICY,
+        }]),
+    };
+
+    /// `GetPolicyVersionRequest`.
+    pub static GET_POLICY_VERSION_REQUEST: Shape = Shape {
+        name: "GetPolicyVersionRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "PolicyArn",
+                query_name: "PolicyArn",
+                required: true,
+                shape: &ARN_TYPE,
+            },
+            Member {
+                name: "VersionId",
+                query_name: "VersionId",
+                required: true,
+                shape: &POLICY_VERSION_ID_TYPE,
+            },
+        ]),
+    };
+
+    /// `GetPolicyVersionResponse`.
+    pub static GET_POLICY_VERSION_RESPONSE: Shape = Shape {
+        name: "GetPolicyVersionResponse",
+        sensitive: false,
+        kind: Kind::Structure(&[Member {
+            name: "PolicyVersion",
+            query_name: "PolicyVersion",
+            required: false,
+            shape: &POLICY_VERSION,
         }]),
     };
 
@@ -1715,6 +2921,326 @@ pub mod shapes {
                 query_name: "AccessKeyMetadata",
                 required: true,
                 shape: &ACCESS_KEY_METADATA_LIST_TYPE,
+            },
+            Member {
+                name: "IsTruncated",
+                query_name: "IsTruncated",
+                required: false,
+                shape: &BOOLEAN_TYPE,
+            },
+            Member {
+                name: "Marker",
+                query_name: "Marker",
+                required: false,
+                shape: &RESPONSE_MARKER_TYPE,
+            },
+        ]),
+    };
+
+    /// `ListAttachedRolePoliciesRequest`.
+    pub static LIST_ATTACHED_ROLE_POLICIES_REQUEST: Shape = Shape {
+        name: "ListAttachedRolePoliciesRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "RoleName",
+                query_name: "RoleName",
+                required: true,
+                shape: &ROLE_NAME_TYPE,
+            },
+            Member {
+                name: "PathPrefix",
+                query_name: "PathPrefix",
+                required: false,
+                shape: &POLICY_PATH_TYPE,
+            },
+            Member {
+                name: "Marker",
+                query_name: "Marker",
+                required: false,
+                shape: &MARKER_TYPE,
+            },
+            Member {
+                name: "MaxItems",
+                query_name: "MaxItems",
+                required: false,
+                shape: &MAX_ITEMS_TYPE,
+            },
+        ]),
+    };
+
+    /// `ListAttachedRolePoliciesResponse`.
+    pub static LIST_ATTACHED_ROLE_POLICIES_RESPONSE: Shape = Shape {
+        name: "ListAttachedRolePoliciesResponse",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "AttachedPolicies",
+                query_name: "AttachedPolicies",
+                required: false,
+                shape: &ATTACHED_POLICIES_LIST_TYPE,
+            },
+            Member {
+                name: "IsTruncated",
+                query_name: "IsTruncated",
+                required: false,
+                shape: &BOOLEAN_TYPE,
+            },
+            Member {
+                name: "Marker",
+                query_name: "Marker",
+                required: false,
+                shape: &RESPONSE_MARKER_TYPE,
+            },
+        ]),
+    };
+
+    /// `ListAttachedUserPoliciesRequest`.
+    pub static LIST_ATTACHED_USER_POLICIES_REQUEST: Shape = Shape {
+        name: "ListAttachedUserPoliciesRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "UserName",
+                query_name: "UserName",
+                required: true,
+                shape: &USER_NAME_TYPE,
+            },
+            Member {
+                name: "PathPrefix",
+                query_name: "PathPrefix",
+                required: false,
+                shape: &POLICY_PATH_TYPE,
+            },
+            Member {
+                name: "Marker",
+                query_name: "Marker",
+                required: false,
+                shape: &MARKER_TYPE,
+            },
+            Member {
+                name: "MaxItems",
+                query_name: "MaxItems",
+                required: false,
+                shape: &MAX_ITEMS_TYPE,
+            },
+        ]),
+    };
+
+    /// `ListAttachedUserPoliciesResponse`.
+    pub static LIST_ATTACHED_USER_POLICIES_RESPONSE: Shape = Shape {
+        name: "ListAttachedUserPoliciesResponse",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "AttachedPolicies",
+                query_name: "AttachedPolicies",
+                required: false,
+                shape: &ATTACHED_POLICIES_LIST_TYPE,
+            },
+            Member {
+                name: "IsTruncated",
+                query_name: "IsTruncated",
+                required: false,
+                shape: &BOOLEAN_TYPE,
+            },
+            Member {
+                name: "Marker",
+                query_name: "Marker",
+                required: false,
+                shape: &RESPONSE_MARKER_TYPE,
+            },
+        ]),
+    };
+
+    /// `ListEntitiesForPolicyRequest`.
+    pub static LIST_ENTITIES_FOR_POLICY_REQUEST: Shape = Shape {
+        name: "ListEntitiesForPolicyRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "PolicyArn",
+                query_name: "PolicyArn",
+                required: true,
+                shape: &ARN_TYPE,
+            },
+            Member {
+                name: "EntityFilter",
+                query_name: "EntityFilter",
+                required: false,
+                shape: &ENTITY_TYPE,
+            },
+            Member {
+                name: "PathPrefix",
+                query_name: "PathPrefix",
+                required: false,
+                shape: &PATH_TYPE,
+            },
+            Member {
+                name: "PolicyUsageFilter",
+                query_name: "PolicyUsageFilter",
+                required: false,
+                shape: &POLICY_USAGE_TYPE,
+            },
+            Member {
+                name: "Marker",
+                query_name: "Marker",
+                required: false,
+                shape: &MARKER_TYPE,
+            },
+            Member {
+                name: "MaxItems",
+                query_name: "MaxItems",
+                required: false,
+                shape: &MAX_ITEMS_TYPE,
+            },
+        ]),
+    };
+
+    /// `ListEntitiesForPolicyResponse`.
+    pub static LIST_ENTITIES_FOR_POLICY_RESPONSE: Shape = Shape {
+        name: "ListEntitiesForPolicyResponse",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "PolicyGroups",
+                query_name: "PolicyGroups",
+                required: false,
+                shape: &POLICY_GROUP_LIST_TYPE,
+            },
+            Member {
+                name: "PolicyUsers",
+                query_name: "PolicyUsers",
+                required: false,
+                shape: &POLICY_USER_LIST_TYPE,
+            },
+            Member {
+                name: "PolicyRoles",
+                query_name: "PolicyRoles",
+                required: false,
+                shape: &POLICY_ROLE_LIST_TYPE,
+            },
+            Member {
+                name: "IsTruncated",
+                query_name: "IsTruncated",
+                required: false,
+                shape: &BOOLEAN_TYPE,
+            },
+            Member {
+                name: "Marker",
+                query_name: "Marker",
+                required: false,
+                shape: &RESPONSE_MARKER_TYPE,
+            },
+        ]),
+    };
+
+    /// `ListPoliciesRequest`.
+    pub static LIST_POLICIES_REQUEST: Shape = Shape {
+        name: "ListPoliciesRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "Scope",
+                query_name: "Scope",
+                required: false,
+                shape: &POLICY_SCOPE_TYPE,
+            },
+            Member {
+                name: "OnlyAttached",
+                query_name: "OnlyAttached",
+                required: false,
+                shape: &BOOLEAN_TYPE,
+            },
+            Member {
+                name: "PathPrefix",
+                query_name: "PathPrefix",
+                required: false,
+                shape: &POLICY_PATH_TYPE,
+            },
+            Member {
+                name: "PolicyUsageFilter",
+                query_name: "PolicyUsageFilter",
+                required: false,
+                shape: &POLICY_USAGE_TYPE,
+            },
+            Member {
+                name: "Marker",
+                query_name: "Marker",
+                required: false,
+                shape: &MARKER_TYPE,
+            },
+            Member {
+                name: "MaxItems",
+                query_name: "MaxItems",
+                required: false,
+                shape: &MAX_ITEMS_TYPE,
+            },
+        ]),
+    };
+
+    /// `ListPoliciesResponse`.
+    pub static LIST_POLICIES_RESPONSE: Shape = Shape {
+        name: "ListPoliciesResponse",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "Policies",
+                query_name: "Policies",
+                required: false,
+                shape: &POLICY_LIST_TYPE,
+            },
+            Member {
+                name: "IsTruncated",
+                query_name: "IsTruncated",
+                required: false,
+                shape: &BOOLEAN_TYPE,
+            },
+            Member {
+                name: "Marker",
+                query_name: "Marker",
+                required: false,
+                shape: &RESPONSE_MARKER_TYPE,
+            },
+        ]),
+    };
+
+    /// `ListPolicyVersionsRequest`.
+    pub static LIST_POLICY_VERSIONS_REQUEST: Shape = Shape {
+        name: "ListPolicyVersionsRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "PolicyArn",
+                query_name: "PolicyArn",
+                required: true,
+                shape: &ARN_TYPE,
+            },
+            Member {
+                name: "Marker",
+                query_name: "Marker",
+                required: false,
+                shape: &MARKER_TYPE,
+            },
+            Member {
+                name: "MaxItems",
+                query_name: "MaxItems",
+                required: false,
+                shape: &MAX_ITEMS_TYPE,
+            },
+        ]),
+    };
+
+    /// `ListPolicyVersionsResponse`.
+    pub static LIST_POLICY_VERSIONS_RESPONSE: Shape = Shape {
+        name: "ListPolicyVersionsResponse",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "Versions",
+                query_name: "Versions",
+                required: false,
+                shape: &POLICY_DOCUMENT_VERSION_LIST_TYPE,
             },
             Member {
                 name: "IsTruncated",
@@ -2054,6 +3580,225 @@ pub mod shapes {
         },
     };
 
+    /// `Policy`.
+    pub static POLICY: Shape = Shape {
+        name: "Policy",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "PolicyName",
+                query_name: "PolicyName",
+                required: false,
+                shape: &POLICY_NAME_TYPE,
+            },
+            Member {
+                name: "PolicyId",
+                query_name: "PolicyId",
+                required: false,
+                shape: &ID_TYPE,
+            },
+            Member {
+                name: "Arn",
+                query_name: "Arn",
+                required: false,
+                shape: &ARN_TYPE,
+            },
+            Member {
+                name: "Path",
+                query_name: "Path",
+                required: false,
+                shape: &POLICY_PATH_TYPE,
+            },
+            Member {
+                name: "DefaultVersionId",
+                query_name: "DefaultVersionId",
+                required: false,
+                shape: &POLICY_VERSION_ID_TYPE,
+            },
+            Member {
+                name: "AttachmentCount",
+                query_name: "AttachmentCount",
+                required: false,
+                shape: &ATTACHMENT_COUNT_TYPE,
+            },
+            Member {
+                name: "PermissionsBoundaryUsageCount",
+                query_name: "PermissionsBoundaryUsageCount",
+                required: false,
+                shape: &ATTACHMENT_COUNT_TYPE,
+            },
+            Member {
+                name: "IsAttachable",
+                query_name: "IsAttachable",
+                required: false,
+                shape: &BOOLEAN_TYPE,
+            },
+            Member {
+                name: "Description",
+                query_name: "Description",
+                required: false,
+                shape: &POLICY_DESCRIPTION_TYPE,
+            },
+            Member {
+                name: "CreateDate",
+                query_name: "CreateDate",
+                required: false,
+                shape: &DATE_TYPE,
+            },
+            Member {
+                name: "UpdateDate",
+                query_name: "UpdateDate",
+                required: false,
+                shape: &DATE_TYPE,
+            },
+            Member {
+                name: "Tags",
+                query_name: "Tags",
+                required: false,
+                shape: &TAG_LIST_TYPE,
+            },
+        ]),
+    };
+
+    /// `PolicyGroup`.
+    pub static POLICY_GROUP: Shape = Shape {
+        name: "PolicyGroup",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "GroupName",
+                query_name: "GroupName",
+                required: false,
+                shape: &GROUP_NAME_TYPE,
+            },
+            Member {
+                name: "GroupId",
+                query_name: "GroupId",
+                required: false,
+                shape: &ID_TYPE,
+            },
+        ]),
+    };
+
+    /// `PolicyGroupListType`.
+    pub static POLICY_GROUP_LIST_TYPE: Shape = Shape {
+        name: "PolicyGroupListType",
+        sensitive: false,
+        kind: Kind::List {
+            member: &POLICY_GROUP,
+            member_name: "member",
+            flattened: false,
+            length: Bounds::NONE,
+        },
+    };
+
+    /// `PolicyRole`.
+    pub static POLICY_ROLE: Shape = Shape {
+        name: "PolicyRole",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "RoleName",
+                query_name: "RoleName",
+                required: false,
+                shape: &ROLE_NAME_TYPE,
+            },
+            Member {
+                name: "RoleId",
+                query_name: "RoleId",
+                required: false,
+                shape: &ID_TYPE,
+            },
+        ]),
+    };
+
+    /// `PolicyRoleListType`.
+    pub static POLICY_ROLE_LIST_TYPE: Shape = Shape {
+        name: "PolicyRoleListType",
+        sensitive: false,
+        kind: Kind::List {
+            member: &POLICY_ROLE,
+            member_name: "member",
+            flattened: false,
+            length: Bounds::NONE,
+        },
+    };
+
+    /// `PolicyUsageType`.
+    pub static POLICY_USAGE_TYPE: Shape = Shape {
+        name: "PolicyUsageType",
+        sensitive: false,
+        kind: Kind::String {
+            length: Bounds::NONE,
+            pattern: None,
+            allowed: &["PermissionsPolicy", "PermissionsBoundary"],
+        },
+    };
+
+    /// `PolicyUser`.
+    pub static POLICY_USER: Shape = Shape {
+        name: "PolicyUser",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "UserName",
+                query_name: "UserName",
+                required: false,
+                shape: &USER_NAME_TYPE,
+            },
+            Member {
+                name: "UserId",
+                query_name: "UserId",
+                required: false,
+                shape: &ID_TYPE,
+            },
+        ]),
+    };
+
+    /// `PolicyUserListType`.
+    pub static POLICY_USER_LIST_TYPE: Shape = Shape {
+        name: "PolicyUserListType",
+        sensitive: false,
+        kind: Kind::List {
+            member: &POLICY_USER,
+            member_name: "member",
+            flattened: false,
+            length: Bounds::NONE,
+        },
+    };
+
+    /// `PolicyVersion`.
+    pub static POLICY_VERSION: Shape = Shape {
+        name: "PolicyVersion",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "Document",
+                query_name: "Document",
+                required: false,
+                shape: &POLICY_DOCUMENT_TYPE,
+            },
+            Member {
+                name: "VersionId",
+                query_name: "VersionId",
+                required: false,
+                shape: &POLICY_VERSION_ID_TYPE,
+            },
+            Member {
+                name: "IsDefaultVersion",
+                query_name: "IsDefaultVersion",
+                required: false,
+                shape: &BOOLEAN_TYPE,
+            },
+            Member {
+                name: "CreateDate",
+                query_name: "CreateDate",
+                required: false,
+                shape: &DATE_TYPE,
+            },
+        ]),
+    };
+
     /// `PutRolePolicyRequest`.
     pub static PUT_ROLE_POLICY_REQUEST: Shape = Shape {
         name: "PutRolePolicyRequest",
@@ -2202,6 +3947,26 @@ pub mod shapes {
                 query_name: "Region",
                 required: false,
                 shape: &STRING_TYPE,
+            },
+        ]),
+    };
+
+    /// `SetDefaultPolicyVersionRequest`.
+    pub static SET_DEFAULT_POLICY_VERSION_REQUEST: Shape = Shape {
+        name: "SetDefaultPolicyVersionRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "PolicyArn",
+                query_name: "PolicyArn",
+                required: true,
+                shape: &ARN_TYPE,
+            },
+            Member {
+                name: "VersionId",
+                query_name: "VersionId",
+                required: true,
+                shape: &POLICY_VERSION_ID_TYPE,
             },
         ]),
     };
@@ -2372,6 +4137,39 @@ pub mod shapes {
         ]),
     };
 
+    /// `UpdateRoleRequest`.
+    pub static UPDATE_ROLE_REQUEST: Shape = Shape {
+        name: "UpdateRoleRequest",
+        sensitive: false,
+        kind: Kind::Structure(&[
+            Member {
+                name: "RoleName",
+                query_name: "RoleName",
+                required: true,
+                shape: &ROLE_NAME_TYPE,
+            },
+            Member {
+                name: "Description",
+                query_name: "Description",
+                required: false,
+                shape: &ROLE_DESCRIPTION_TYPE,
+            },
+            Member {
+                name: "MaxSessionDuration",
+                query_name: "MaxSessionDuration",
+                required: false,
+                shape: &ROLE_MAX_SESSION_DURATION_TYPE,
+            },
+        ]),
+    };
+
+    /// `UpdateRoleResponse`.
+    pub static UPDATE_ROLE_RESPONSE: Shape = Shape {
+        name: "UpdateRoleResponse",
+        sensitive: false,
+        kind: Kind::Structure(&[]),
+    };
+
     /// `User`.
     pub static USER: Shape = Shape {
         name: "User",
@@ -2479,6 +4277,27 @@ pub mod shapes {
         },
     };
 
+    /// `attachedPoliciesListType`.
+    pub static ATTACHED_POLICIES_LIST_TYPE: Shape = Shape {
+        name: "attachedPoliciesListType",
+        sensitive: false,
+        kind: Kind::List {
+            member: &ATTACHED_POLICY,
+            member_name: "member",
+            flattened: false,
+            length: Bounds::NONE,
+        },
+    };
+
+    /// `attachmentCountType`.
+    pub static ATTACHMENT_COUNT_TYPE: Shape = Shape {
+        name: "attachmentCountType",
+        sensitive: false,
+        kind: Kind::Integer {
+            range: Bounds::NONE,
+        },
+    };
+
     /// `booleanType`.
     pub static BOOLEAN_TYPE: Shape = Shape {
         name: "booleanType",
@@ -2496,6 +4315,20 @@ pub mod shapes {
     /// `existingUserNameType`.
     pub static EXISTING_USER_NAME_TYPE: Shape = Shape {
         name: "existingUserNameType",
+        sensitive: false,
+        kind: Kind::String {
+            length: Bounds {
+                min: Some(1),
+                max: Some(128),
+            },
+            pattern: Some(&PATTERN_2),
+            allowed: &[],
+        },
+    };
+
+    /// `groupNameType`.
+    pub static GROUP_NAME_TYPE: Shape = Shape {
+        name: "groupNameType",
         sensitive: false,
         kind: Kind::String {
             length: Bounds {
@@ -2584,6 +4417,20 @@ pub mod shapes {
         },
     };
 
+    /// `policyDescriptionType`.
+    pub static POLICY_DESCRIPTION_TYPE: Shape = Shape {
+        name: "policyDescriptionType",
+        sensitive: false,
+        kind: Kind::String {
+            length: Bounds {
+                min: None,
+                max: Some(1000),
+            },
+            pattern: None,
+            allowed: &[],
+        },
+    };
+
     /// `policyDocumentType`.
     pub static POLICY_DOCUMENT_TYPE: Shape = Shape {
         name: "policyDocumentType",
@@ -2595,6 +4442,30 @@ pub mod shapes {
             },
             pattern: Some(&PATTERN_6),
             allowed: &[],
+        },
+    };
+
+    /// `policyDocumentVersionListType`.
+    pub static POLICY_DOCUMENT_VERSION_LIST_TYPE: Shape = Shape {
+        name: "policyDocumentVersionListType",
+        sensitive: false,
+        kind: Kind::List {
+            member: &POLICY_VERSION,
+            member_name: "member",
+            flattened: false,
+            length: Bounds::NONE,
+        },
+    };
+
+    /// `policyListType`.
+    pub static POLICY_LIST_TYPE: Shape = Shape {
+        name: "policyListType",
+        sensitive: false,
+        kind: Kind::List {
+            member: &POLICY,
+            member_name: "member",
+            flattened: false,
+            length: Bounds::NONE,
         },
     };
 
@@ -2624,6 +4495,42 @@ pub mod shapes {
         },
     };
 
+    /// `policyPathType`.
+    pub static POLICY_PATH_TYPE: Shape = Shape {
+        name: "policyPathType",
+        sensitive: false,
+        kind: Kind::String {
+            length: Bounds {
+                min: Some(1),
+                max: Some(512),
+            },
+            pattern: Some(&PATTERN_7),
+            allowed: &[],
+        },
+    };
+
+    /// `policyScopeType`.
+    pub static POLICY_SCOPE_TYPE: Shape = Shape {
+        name: "policyScopeType",
+        sensitive: false,
+        kind: Kind::String {
+            length: Bounds::NONE,
+            pattern: None,
+            allowed: &["All", "AWS", "Local"],
+        },
+    };
+
+    /// `policyVersionIdType`.
+    pub static POLICY_VERSION_ID_TYPE: Shape = Shape {
+        name: "policyVersionIdType",
+        sensitive: false,
+        kind: Kind::String {
+            length: Bounds::NONE,
+            pattern: Some(&PATTERN_8),
+            allowed: &[],
+        },
+    };
+
     /// `responseMarkerType`.
     pub static RESPONSE_MARKER_TYPE: Shape = Shape {
         name: "responseMarkerType",
@@ -2644,7 +4551,7 @@ pub mod shapes {
                 min: None,
                 max: Some(1000),
             },
-            pattern: Some(&PATTERN_7),
+            pattern: Some(&PATTERN_9),
             allowed: &[],
         },
     };
@@ -2733,7 +4640,7 @@ pub mod shapes {
                 min: Some(1),
                 max: Some(128),
             },
-            pattern: Some(&PATTERN_8),
+            pattern: Some(&PATTERN_10),
             allowed: &[],
         },
     };
@@ -2762,7 +4669,7 @@ pub mod shapes {
                 min: Some(0),
                 max: Some(256),
             },
-            pattern: Some(&PATTERN_9),
+            pattern: Some(&PATTERN_11),
             allowed: &[],
         },
     };
@@ -2793,22 +4700,27 @@ pub mod shapes {
         },
     };
 
+    static PATTERN_7: Pattern = Pattern::new(
+        r"((/[A-Za-z0-9\.,\+@=_-]+)*)/",
+        r"((/[A-Za-z0-9\.,\+@=_-]+)*)/",
+    );
+
     static PATTERN_5: Pattern = Pattern::new(
         r"(\u002F)|(\u002F[\u0021-\u007E]+\u002F)",
         r"(\x{002F})|(\x{002F}[\x{0021}-\x{007E}]+\x{002F})",
     );
 
+    static PATTERN_11: Pattern = Pattern::new(
+        r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*",
+        r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*",
+    );
+
+    static PATTERN_10: Pattern = Pattern::new(
+        r"[\p{L}\p{Z}\p{N}_.:/=+\-@]+",
+        r"[\p{L}\p{Z}\p{N}_.:/=+\-@]+",
+    );
+
     static PATTERN_9: Pattern = Pattern::new(
-        r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*",
-        r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*",
-    );
-
-    static PATTERN_8: Pattern = Pattern::new(
-        r"[\p{L}\p{Z}\p{N}_.:/=+\-@]+",
-        r"[\p{L}\p{Z}\p{N}_.:/=+\-@]+",
-    );
-
-    static PATTERN_7: Pattern = Pattern::new(
         r"[\u0009\u000A\u000D\u0020-\u007E\u00A1-\u00FF]*",
         r"[\x{0009}\x{000A}\x{000D}\x{0020}-\x{007E}\x{00A1}-\x{00FF}]*",
     );
@@ -2826,6 +4738,11 @@ pub mod shapes {
 
     static PATTERN_4: Pattern =
         Pattern::new(r"\u002F[\u0021-\u007F]*", r"\x{002F}[\x{0021}-\x{007F}]*");
+
+    static PATTERN_8: Pattern = Pattern::new(
+        r"v[1-9][0-9]*(\.[A-Za-z0-9-]*)?",
+        r"v[1-9][0-9]*(\.[A-Za-z0-9-]*)?",
+    );
 }
 
 /// The errors that the model declares.
@@ -2881,6 +4798,13 @@ pub mod errors {
         fault: Fault::Sender,
     };
 
+    /// `PolicyNotAttachableException`.
+    pub static POLICY_NOT_ATTACHABLE_EXCEPTION: ErrorShape = ErrorShape {
+        code: "PolicyNotAttachable",
+        status: 400,
+        fault: Fault::Sender,
+    };
+
     /// `ServiceFailureException`.
     pub static SERVICE_FAILURE_EXCEPTION: ErrorShape = ErrorShape {
         code: "ServiceFailure",
@@ -2902,6 +4826,37 @@ pub mod operations {
 
     use super::{errors, shapes};
 
+    /// `AttachRolePolicy`.
+    pub static ATTACH_ROLE_POLICY: OperationShape = OperationShape {
+        name: "AttachRolePolicy",
+        input: &shapes::ATTACH_ROLE_POLICY_REQUEST,
+        output: None,
+        result_wrapper: None,
+        errors: &[
+            &errors::NO_SUCH_ENTITY_EXCEPTION,
+            &errors::LIMIT_EXCEEDED_EXCEPTION,
+            &errors::INVALID_INPUT_EXCEPTION,
+            &errors::UNMODIFIABLE_ENTITY_EXCEPTION,
+            &errors::POLICY_NOT_ATTACHABLE_EXCEPTION,
+            &errors::SERVICE_FAILURE_EXCEPTION,
+        ],
+    };
+
+    /// `AttachUserPolicy`.
+    pub static ATTACH_USER_POLICY: OperationShape = OperationShape {
+        name: "AttachUserPolicy",
+        input: &shapes::ATTACH_USER_POLICY_REQUEST,
+        output: None,
+        result_wrapper: None,
+        errors: &[
+            &errors::NO_SUCH_ENTITY_EXCEPTION,
+            &errors::LIMIT_EXCEEDED_EXCEPTION,
+            &errors::INVALID_INPUT_EXCEPTION,
+            &errors::POLICY_NOT_ATTACHABLE_EXCEPTION,
+            &errors::SERVICE_FAILURE_EXCEPTION,
+        ],
+    };
+
     /// `CreateAccessKey`.
     pub static CREATE_ACCESS_KEY: OperationShape = OperationShape {
         name: "CreateAccessKey",
@@ -2910,6 +4865,37 @@ pub mod operations {
         result_wrapper: Some("CreateAccessKeyResult"),
         errors: &[
             &errors::NO_SUCH_ENTITY_EXCEPTION,
+            &errors::LIMIT_EXCEEDED_EXCEPTION,
+            &errors::SERVICE_FAILURE_EXCEPTION,
+        ],
+    };
+
+    /// `CreatePolicy`.
+    pub static CREATE_POLICY: OperationShape = OperationShape {
+        name: "CreatePolicy",
+        input: &shapes::CREATE_POLICY_REQUEST,
+        output: Some(&shapes::CREATE_POLICY_RESPONSE),
+        result_wrapper: Some("CreatePolicyResult"),
+        errors: &[
+            &errors::INVALID_INPUT_EXCEPTION,
+            &errors::LIMIT_EXCEEDED_EXCEPTION,
+            &errors::ENTITY_ALREADY_EXISTS_EXCEPTION,
+            &errors::MALFORMED_POLICY_DOCUMENT_EXCEPTION,
+            &errors::CONCURRENT_MODIFICATION_EXCEPTION,
+            &errors::SERVICE_FAILURE_EXCEPTION,
+        ],
+    };
+
+    /// `CreatePolicyVersion`.
+    pub static CREATE_POLICY_VERSION: OperationShape = OperationShape {
+        name: "CreatePolicyVersion",
+        input: &shapes::CREATE_POLICY_VERSION_REQUEST,
+        output: Some(&shapes::CREATE_POLICY_VERSION_RESPONSE),
+        result_wrapper: Some("CreatePolicyVersionResult"),
+        errors: &[
+            &errors::NO_SUCH_ENTITY_EXCEPTION,
+            &errors::MALFORMED_POLICY_DOCUMENT_EXCEPTION,
+            &errors::INVALID_INPUT_EXCEPTION,
             &errors::LIMIT_EXCEEDED_EXCEPTION,
             &errors::SERVICE_FAILURE_EXCEPTION,
         ],
@@ -2956,6 +4942,36 @@ pub mod operations {
         errors: &[
             &errors::NO_SUCH_ENTITY_EXCEPTION,
             &errors::LIMIT_EXCEEDED_EXCEPTION,
+            &errors::SERVICE_FAILURE_EXCEPTION,
+        ],
+    };
+
+    /// `DeletePolicy`.
+    pub static DELETE_POLICY: OperationShape = OperationShape {
+        name: "DeletePolicy",
+        input: &shapes::DELETE_POLICY_REQUEST,
+        output: None,
+        result_wrapper: None,
+        errors: &[
+            &errors::NO_SUCH_ENTITY_EXCEPTION,
+            &errors::LIMIT_EXCEEDED_EXCEPTION,
+            &errors::INVALID_INPUT_EXCEPTION,
+            &errors::DELETE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_FAILURE_EXCEPTION,
+        ],
+    };
+
+    /// `DeletePolicyVersion`.
+    pub static DELETE_POLICY_VERSION: OperationShape = OperationShape {
+        name: "DeletePolicyVersion",
+        input: &shapes::DELETE_POLICY_VERSION_REQUEST,
+        output: None,
+        result_wrapper: None,
+        errors: &[
+            &errors::NO_SUCH_ENTITY_EXCEPTION,
+            &errors::LIMIT_EXCEEDED_EXCEPTION,
+            &errors::INVALID_INPUT_EXCEPTION,
+            &errors::DELETE_CONFLICT_EXCEPTION,
             &errors::SERVICE_FAILURE_EXCEPTION,
         ],
     };
@@ -3018,6 +5034,61 @@ pub mod operations {
         ],
     };
 
+    /// `DetachRolePolicy`.
+    pub static DETACH_ROLE_POLICY: OperationShape = OperationShape {
+        name: "DetachRolePolicy",
+        input: &shapes::DETACH_ROLE_POLICY_REQUEST,
+        output: None,
+        result_wrapper: None,
+        errors: &[
+            &errors::NO_SUCH_ENTITY_EXCEPTION,
+            &errors::LIMIT_EXCEEDED_EXCEPTION,
+            &errors::INVALID_INPUT_EXCEPTION,
+            &errors::UNMODIFIABLE_ENTITY_EXCEPTION,
+            &errors::SERVICE_FAILURE_EXCEPTION,
+        ],
+    };
+
+    /// `DetachUserPolicy`.
+    pub static DETACH_USER_POLICY: OperationShape = OperationShape {
+        name: "DetachUserPolicy",
+        input: &shapes::DETACH_USER_POLICY_REQUEST,
+        output: None,
+        result_wrapper: None,
+        errors: &[
+            &errors::NO_SUCH_ENTITY_EXCEPTION,
+            &errors::LIMIT_EXCEEDED_EXCEPTION,
+            &errors::INVALID_INPUT_EXCEPTION,
+            &errors::SERVICE_FAILURE_EXCEPTION,
+        ],
+    };
+
+    /// `GetPolicy`.
+    pub static GET_POLICY: OperationShape = OperationShape {
+        name: "GetPolicy",
+        input: &shapes::GET_POLICY_REQUEST,
+        output: Some(&shapes::GET_POLICY_RESPONSE),
+        result_wrapper: Some("GetPolicyResult"),
+        errors: &[
+            &errors::NO_SUCH_ENTITY_EXCEPTION,
+            &errors::INVALID_INPUT_EXCEPTION,
+            &errors::SERVICE_FAILURE_EXCEPTION,
+        ],
+    };
+
+    /// `GetPolicyVersion`.
+    pub static GET_POLICY_VERSION: OperationShape = OperationShape {
+        name: "GetPolicyVersion",
+        input: &shapes::GET_POLICY_VERSION_REQUEST,
+        output: Some(&shapes::GET_POLICY_VERSION_RESPONSE),
+        result_wrapper: Some("GetPolicyVersionResult"),
+        errors: &[
+            &errors::NO_SUCH_ENTITY_EXCEPTION,
+            &errors::INVALID_INPUT_EXCEPTION,
+            &errors::SERVICE_FAILURE_EXCEPTION,
+        ],
+    };
+
     /// `GetRole`.
     pub static GET_ROLE: OperationShape = OperationShape {
         name: "GetRole",
@@ -3074,6 +5145,67 @@ pub mod operations {
         result_wrapper: Some("ListAccessKeysResult"),
         errors: &[
             &errors::NO_SUCH_ENTITY_EXCEPTION,
+            &errors::SERVICE_FAILURE_EXCEPTION,
+        ],
+    };
+
+    /// `ListAttachedRolePolicies`.
+    pub static LIST_ATTACHED_ROLE_POLICIES: OperationShape = OperationShape {
+        name: "ListAttachedRolePolicies",
+        input: &shapes::LIST_ATTACHED_ROLE_POLICIES_REQUEST,
+        output: Some(&shapes::LIST_ATTACHED_ROLE_POLICIES_RESPONSE),
+        result_wrapper: Some("ListAttachedRolePoliciesResult"),
+        errors: &[
+            &errors::NO_SUCH_ENTITY_EXCEPTION,
+            &errors::INVALID_INPUT_EXCEPTION,
+            &errors::SERVICE_FAILURE_EXCEPTION,
+        ],
+    };
+
+    /// `ListAttachedUserPolicies`.
+    pub static LIST_ATTACHED_USER_POLICIES: OperationShape = OperationShape {
+        name: "ListAttachedUserPolicies",
+        input: &shapes::LIST_ATTACHED_USER_POLICIES_REQUEST,
+        output: Some(&shapes::LIST_ATTACHED_USER_POLICIES_RESPONSE),
+        result_wrapper: Some("ListAttachedUserPoliciesResult"),
+        errors: &[
+            &errors::NO_SUCH_ENTITY_EXCEPTION,
+            &errors::INVALID_INPUT_EXCEPTION,
+            &errors::SERVICE_FAILURE_EXCEPTION,
+        ],
+    };
+
+    /// `ListEntitiesForPolicy`.
+    pub static LIST_ENTITIES_FOR_POLICY: OperationShape = OperationShape {
+        name: "ListEntitiesForPolicy",
+        input: &shapes::LIST_ENTITIES_FOR_POLICY_REQUEST,
+        output: Some(&shapes::LIST_ENTITIES_FOR_POLICY_RESPONSE),
+        result_wrapper: Some("ListEntitiesForPolicyResult"),
+        errors: &[
+            &errors::NO_SUCH_ENTITY_EXCEPTION,
+            &errors::INVALID_INPUT_EXCEPTION,
+            &errors::SERVICE_FAILURE_EXCEPTION,
+        ],
+    };
+
+    /// `ListPolicies`.
+    pub static LIST_POLICIES: OperationShape = OperationShape {
+        name: "ListPolicies",
+        input: &shapes::LIST_POLICIES_REQUEST,
+        output: Some(&shapes::LIST_POLICIES_RESPONSE),
+        result_wrapper: Some("ListPoliciesResult"),
+        errors: &[&errors::SERVICE_FAILURE_EXCEPTION],
+    };
+
+    /// `ListPolicyVersions`.
+    pub static LIST_POLICY_VERSIONS: OperationShape = OperationShape {
+        name: "ListPolicyVersions",
+        input: &shapes::LIST_POLICY_VERSIONS_REQUEST,
+        output: Some(&shapes::LIST_POLICY_VERSIONS_RESPONSE),
+        result_wrapper: Some("ListPolicyVersionsResult"),
+        errors: &[
+            &errors::NO_SUCH_ENTITY_EXCEPTION,
+            &errors::INVALID_INPUT_EXCEPTION,
             &errors::SERVICE_FAILURE_EXCEPTION,
         ],
     };
@@ -3173,6 +5305,20 @@ pub mod operations {
         ],
     };
 
+    /// `SetDefaultPolicyVersion`.
+    pub static SET_DEFAULT_POLICY_VERSION: OperationShape = OperationShape {
+        name: "SetDefaultPolicyVersion",
+        input: &shapes::SET_DEFAULT_POLICY_VERSION_REQUEST,
+        output: None,
+        result_wrapper: None,
+        errors: &[
+            &errors::NO_SUCH_ENTITY_EXCEPTION,
+            &errors::INVALID_INPUT_EXCEPTION,
+            &errors::LIMIT_EXCEEDED_EXCEPTION,
+            &errors::SERVICE_FAILURE_EXCEPTION,
+        ],
+    };
+
     /// `TagRole`.
     pub static TAG_ROLE: OperationShape = OperationShape {
         name: "TagRole",
@@ -3254,6 +5400,19 @@ pub mod operations {
             &errors::MALFORMED_POLICY_DOCUMENT_EXCEPTION,
             &errors::LIMIT_EXCEEDED_EXCEPTION,
             &errors::UNMODIFIABLE_ENTITY_EXCEPTION,
+            &errors::SERVICE_FAILURE_EXCEPTION,
+        ],
+    };
+
+    /// `UpdateRole`.
+    pub static UPDATE_ROLE: OperationShape = OperationShape {
+        name: "UpdateRole",
+        input: &shapes::UPDATE_ROLE_REQUEST,
+        output: Some(&shapes::UPDATE_ROLE_RESPONSE),
+        result_wrapper: Some("UpdateRoleResult"),
+        errors: &[
+            &errors::UNMODIFIABLE_ENTITY_EXCEPTION,
+            &errors::NO_SUCH_ENTITY_EXCEPTION,
             &errors::SERVICE_FAILURE_EXCEPTION,
         ],
     };
