@@ -2,6 +2,7 @@
 //!
 //! The output depends only on the pinned version and the list of operations, both in `selection.rs`.
 
+mod corrections;
 mod emit;
 mod fetch;
 mod model;

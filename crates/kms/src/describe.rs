@@ -17,7 +17,7 @@ use crate::operation::{Read, Request};
 use crate::page::Page;
 use crate::parameters::{Parameters, instant};
 use crate::states::{Class, KeyState};
-use crate::{faults, grants, limits, specs};
+use crate::{faults, grants, limits};
 
 impl Request for DescribeKeyRequest {
     fn asks(&self, desk: &Desk<'_>) -> Result<Vec<Ask>, ApiError> {
@@ -139,7 +139,7 @@ pub(crate) fn metadata(key: &Key) -> KeyMetadata {
         cloud_hsm_cluster_id: None,
         expiration_model: None,
         key_manager: Some(KeyManagerType::Customer),
-        customer_master_key_spec: specs::old_name(key.purpose.spec),
+        customer_master_key_spec: Some(key.purpose.spec),
         key_spec: Some(key.purpose.spec),
         encryption_algorithms: algorithms.encryption,
         signing_algorithms: algorithms.signing,

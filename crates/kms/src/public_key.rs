@@ -9,7 +9,7 @@ use crate::desk::{Accept, Desk};
 use crate::operation::{Read, Request};
 use crate::parameters::Parameters;
 use crate::states::Class;
-use crate::{describe, grants, pairs, specs};
+use crate::{describe, grants, pairs};
 
 impl Request for GetPublicKeyRequest {
     fn asks(&self, desk: &Desk<'_>) -> Result<Vec<Ask>, ApiError> {
@@ -34,7 +34,7 @@ impl Read for GetPublicKeyRequest {
         Ok(Response::GetPublicKey(GetPublicKeyResponse {
             key_id: Some(target.arn()),
             public_key: Some(pairs::spki(key)?.to_vec().into()),
-            customer_master_key_spec: specs::old_name(key.purpose.spec),
+            customer_master_key_spec: Some(key.purpose.spec),
             key_spec: Some(key.purpose.spec),
             key_usage: Some(key.purpose.usage),
             encryption_algorithms: algorithms.encryption,

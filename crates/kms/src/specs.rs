@@ -170,12 +170,6 @@ pub(crate) const fn data_key_pair(spec: DataKeyPairSpec) -> Option<KeyPairSpec> 
     })
 }
 
-/// The spec under its old name; `None` for one that came after that name was given up.
-pub(crate) fn old_name(spec: KeySpec) -> Option<CustomerMasterKeySpec> {
-    let mut old = CustomerMasterKeySpec::ALL.iter().copied();
-    old.find(|old| old.as_str() == spec.as_str())
-}
-
 /// The spec that an old name means. Every old name has a new one.
 pub(crate) fn of_old_name(old: CustomerMasterKeySpec) -> Option<KeySpec> {
     let mut specs = KeySpec::ALL.iter().copied();

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value};
 
+use super::corrections;
+
 /// A parsed service model.
 pub(super) struct Model {
     root: Value,
@@ -36,9 +38,9 @@ pub(super) struct ModelMember<'m> {
 
 impl Model {
     pub(super) fn parse(text: &str) -> Result<Self> {
-        Ok(Self {
-            root: serde_json::from_str(text)?,
-        })
+        let mut root = serde_json::from_str(text)?;
+        corrections::apply(&mut root);
+        Ok(Self { root })
     }
 
     pub(super) fn metadata(&self, name: &str) -> Option<&str> {

@@ -2722,7 +2722,7 @@ pub struct GetPublicKeyResponse {
         default,
         skip_serializing_if = "Option::is_none"
     )]
-    pub customer_master_key_spec: Option<CustomerMasterKeySpec>,
+    pub customer_master_key_spec: Option<KeySpec>,
     /// `KeySpec`.
     #[serde(rename = "KeySpec", default, skip_serializing_if = "Option::is_none")]
     pub key_spec: Option<KeySpec>,
@@ -3405,7 +3405,7 @@ pub struct KeyMetadata {
         default,
         skip_serializing_if = "Option::is_none"
     )]
-    pub customer_master_key_spec: Option<CustomerMasterKeySpec>,
+    pub customer_master_key_spec: Option<KeySpec>,
     /// `KeySpec`.
     #[serde(rename = "KeySpec", default, skip_serializing_if = "Option::is_none")]
     pub key_spec: Option<KeySpec>,
@@ -7190,7 +7190,7 @@ pub mod shapes {
                 name: "CustomerMasterKeySpec",
                 query_name: "CustomerMasterKeySpec",
                 required: false,
-                shape: &CUSTOMER_MASTER_KEY_SPEC,
+                shape: &KEY_SPEC,
             },
             Member {
                 name: "KeySpec",
@@ -7844,7 +7844,7 @@ pub mod shapes {
                 name: "CustomerMasterKeySpec",
                 query_name: "CustomerMasterKeySpec",
                 required: false,
-                shape: &CUSTOMER_MASTER_KEY_SPEC,
+                shape: &KEY_SPEC,
             },
             Member {
                 name: "KeySpec",
