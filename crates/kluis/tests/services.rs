@@ -40,20 +40,18 @@ fn up_with(stage: &Stage, volume: &Volume, environment: &[(&str, &str)]) -> Ran 
 fn the_sdk_and_the_service_agree_on_a_post_quantum_key_exchange() {
     let mut stage = Stage::new();
     stage.token_volume();
+    stage.seed_volume();
 
     stage.kluis(["up"]).ok();
 
-    let events = stage.events("GenerateDataKey");
-    assert_eq!(events.len(), 1);
-    assert_eq!(events[0]["tlsDetails"]["keyExchange"], "X25519MLKEM768");
-    assert!(
-        events[0]["userAgent"]
-            .as_str()
-            .unwrap()
-            .contains("aws-sdk-rust"),
-        "{}",
-        events[0]
-    );
+    let events = ["GenerateDataKey", "Decrypt"].map(|name| stage.events(name));
+    for event in events.iter().flatten() {
+        assert_eq!(event["tlsDetails"]["keyExchange"], "X25519MLKEM768");
+        let agent = event["userAgent"].as_str().unwrap();
+        assert!(agent.contains("aws-sdk-rust"), "{event}");
+    }
+    assert!(events.iter().all(|events| !events.is_empty()));
+    stage.note_uses();
 }
 
 #[test]

@@ -238,6 +238,21 @@ impl Stage {
             .collect()
     }
 
+    /// Notes which operations of the key service the agent has used, for the table in `docs/kms-compatibility.md`.
+    pub(crate) fn note_uses(&self) {
+        let status = service::python()
+            .arg(workspace().join("tests/clients/uses.py"))
+            .env("KLUISD_DATA", &self.service.as_ref().unwrap().data_dir)
+            .env(
+                "KLUIS_FACTS",
+                Path::new(env!("CARGO_TARGET_TMPDIR")).join("compatibility"),
+            )
+            .env("KLUIS_FACTS_OF", "kluis")
+            .status()
+            .unwrap();
+        assert!(status.success());
+    }
+
     /// Ends the key service.
     pub(crate) fn stop_service(&mut self) {
         self.service.as_mut().unwrap().stop();
