@@ -2,7 +2,9 @@
 
 use store::StoreError;
 use wire::ApiError;
-use wire::kms::{KeySpec, KeyUsageType, MessageType, errors as codes};
+use wire::kms::{
+    AlgorithmSpec, KeySpec, KeyUsageType, MessageType, WrappingKeySpec, errors as codes,
+};
 
 use crate::key::Key;
 use crate::limits;
@@ -323,6 +325,46 @@ pub(crate) fn rotations_spent(arn: &KeyArn) -> ApiError {
 pub(crate) fn nothing_to_rotate_to(arn: &KeyArn) -> ApiError {
     codes::KMS_INVALID_STATE_EXCEPTION.because(format!(
         "No available key material pending rotation for the key: {arn}."
+    ))
+}
+
+/// Material that is not what the key takes: of another kind, other than before, or not new.
+pub(crate) fn incorrect_material() -> ApiError {
+    codes::INCORRECT_KEY_MATERIAL_EXCEPTION.because(
+        "The key material in the request is not the key material that is expected. Import the same key material as before, or new key material of the key's spec with ImportType NEW_KEY_MATERIAL.",
+    )
+}
+
+/// New material while other new material waits.
+pub(crate) fn material_is_pending(arn: &KeyArn) -> ApiError {
+    codes::KMS_INVALID_STATE_EXCEPTION.because(format!(
+        "{arn} has key material that is pending rotation. Rotate to it or delete it first."
+    ))
+}
+
+/// An import token that this service did not give out for the key.
+pub(crate) fn invalid_import_token() -> ApiError {
+    codes::INVALID_IMPORT_TOKEN_EXCEPTION
+        .because("The import token is invalid or is associated with a different KMS key.")
+}
+
+/// An import token that holds no more.
+pub(crate) fn expired_import_token() -> ApiError {
+    codes::EXPIRED_IMPORT_TOKEN_EXCEPTION
+        .because("The import token is expired. Get a new one with GetParametersForImport.")
+}
+
+/// Material that cannot travel in that way.
+pub(crate) fn unfit_wrapping(
+    algorithm: AlgorithmSpec,
+    size: WrappingKeySpec,
+    spec: KeySpec,
+) -> ApiError {
+    unsupported(format!(
+        "Wrapping algorithm {} with wrapping key spec {} cannot wrap key material of spec {}. Use RSA_AES_KEY_WRAP_SHA_256.",
+        algorithm.as_str(),
+        size.as_str(),
+        spec.as_str()
     ))
 }
 

@@ -7,6 +7,7 @@ use wire::kms::{ExpirationModelType, OriginType};
 
 use crate::backing::BackingKey;
 use crate::key::Key;
+use crate::keyring::Change;
 
 impl BackingKey {
     /// When its secret is to be destroyed, if it is there and ever is.
@@ -79,6 +80,18 @@ impl Key {
         left
     }
 
+    /// Whether it has a material of that name, be it there or not.
+    pub(crate) fn has_material(&self, material_id: &str) -> bool {
+        let mut all = self.backing.iter().chain(&self.pending);
+        all.any(|backing| *backing.material_id == *material_id)
+    }
+
+    /// Whether the material of that name is there to be lost: material that a primary key has yet to rotate to always is.
+    pub(crate) fn holds_material(&self, material_id: &str) -> bool {
+        let mut all = self.backing.iter().chain(&self.pending);
+        all.any(|backing| *backing.material_id == *material_id && backing.wrapped.is_some())
+    }
+
     /// Whether the material that waits for its rotation has this name.
     pub(crate) fn pending_is(&self, material_id: &str) -> bool {
         self.pending
@@ -97,4 +110,22 @@ impl Key {
         });
         Arc::new(left)
     }
+}
+
+/// The loss of one material by a key: `family` is the key, then its kin. Material that a primary key had yet to rotate to
+/// goes from its replicas as well.
+pub(crate) fn without_material(family: &[Arc<Key>], material_id: &str) -> Vec<Change> {
+    let Some((key, kin)) = family.split_first() else {
+        return Vec::new();
+    };
+    let forgotten = !key.is_replica() && key.pending_is(material_id);
+    let bare = |kin: &Arc<Key>| Key {
+        pending: None,
+        ..(**kin).clone()
+    };
+    let kin = kin.iter().filter(|_| forgotten).map(bare);
+    std::iter::once(key.without_material(material_id))
+        .chain(kin)
+        .map(|key| Change::PutKey(Arc::new(key)))
+        .collect()
 }

@@ -12,7 +12,8 @@
 //! | `operation` | the frame of an operation, and the table of all of them |
 //! | `create`, `describe`, `aliases`, `encrypt`, `reencrypt`, `data_keys`, `random`, `policies`, `lifecycle`, `grants` | the operations, by family; `grants` is a folder with all of that noun |
 //! | `signing`, `macs`, `public_key`, `agreement`, `encapsulation`, `data_key_pairs` | those of key pairs and HMAC keys |
-//! | `rotation`, `rotations`, `multi_region`, `tags`, `description`, `last_usage` | and those of a key's life |
+//! | `rotation`, `rotations`, `import_parameters`, `import`, `multi_region`, `tags`, `description`, `last_usage` | and those of a key's life |
+//! | `import_token`, `place` | imported material on its way: what proves where it is from, where it belongs |
 //! | `unserved` | the operations that are not served, and the answer to them |
 //! | `states` | the table of key states |
 //! | `specs` | the table of key specs, usages and algorithms |
@@ -42,6 +43,9 @@ mod encrypt;
 mod events;
 mod faults;
 mod grants;
+mod import;
+mod import_parameters;
+mod import_token;
 mod imported;
 mod key;
 mod keyring;
@@ -56,6 +60,7 @@ mod operation;
 mod page;
 mod pairs;
 mod parameters;
+mod place;
 mod policies;
 mod public_key;
 mod random;

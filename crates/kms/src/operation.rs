@@ -95,6 +95,7 @@ pub(crate) fn kind(operation: &Operation) -> Kind<'_> {
         O::GetKeyLastUsage(request) => Kind::Read(request),
         O::GetKeyPolicy(request) => Kind::Read(request),
         O::GetKeyRotationStatus(request) => Kind::Read(request),
+        O::GetParametersForImport(request) => Kind::Read(request),
         O::GetPublicKey(request) => Kind::Read(request),
         O::ListAliases(request) => Kind::Read(request),
         O::ListGrants(request) => Kind::Read(request),
@@ -113,10 +114,12 @@ pub(crate) fn kind(operation: &Operation) -> Kind<'_> {
         O::CreateGrant(request) => Kind::Mutation(request),
         O::CreateKey(request) => Kind::Mutation(request),
         O::DeleteAlias(request) => Kind::Mutation(request),
+        O::DeleteImportedKeyMaterial(request) => Kind::Mutation(request),
         O::DisableKey(request) => Kind::Mutation(request),
         O::DisableKeyRotation(request) => Kind::Mutation(request),
         O::EnableKey(request) => Kind::Mutation(request),
         O::EnableKeyRotation(request) => Kind::Mutation(request),
+        O::ImportKeyMaterial(request) => Kind::Mutation(request),
         O::PutKeyPolicy(request) => Kind::Mutation(request),
         O::ReplicateKey(request) => Kind::Mutation(request),
         O::RetireGrant(request) => Kind::Mutation(request),
@@ -132,11 +135,8 @@ pub(crate) fn kind(operation: &Operation) -> Kind<'_> {
         O::ConnectCustomKeyStore(_)
         | O::CreateCustomKeyStore(_)
         | O::DeleteCustomKeyStore(_)
-        | O::DeleteImportedKeyMaterial(_)
         | O::DescribeCustomKeyStores(_)
         | O::DisconnectCustomKeyStore(_)
-        | O::GetParametersForImport(_)
-        | O::ImportKeyMaterial(_)
         | O::UpdateCustomKeyStore(_) => Kind::Read(operation),
     }
 }

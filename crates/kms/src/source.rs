@@ -69,7 +69,10 @@ impl<'a> Source<'a> {
         if self.is_ignored() || !self.is_symmetric() {
             return Ok(());
         }
-        if cipher::decoded(self.bytes()?)?.key().is_kin(&target.key.arn) {
+        if cipher::decoded(self.bytes()?)?
+            .key()
+            .is_kin(&target.key.arn)
+        {
             Ok(())
         } else {
             Err(faults::incorrect_key())

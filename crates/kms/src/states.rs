@@ -63,6 +63,8 @@ pub(crate) enum Class {
     Name,
     /// Make a grant on it.
     Grant,
+    /// Import its material.
+    Import,
     /// Schedule its deletion.
     ScheduleDeletion,
     /// Cancel its deletion.
@@ -72,13 +74,14 @@ pub(crate) enum Class {
 impl Class {
     /// Every class: the table's rows.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Govern,
         Self::Use,
         Self::Publish,
         Self::Switch,
         Self::Name,
         Self::Grant,
+        Self::Import,
         Self::ScheduleDeletion,
         Self::CancelDeletion,
     ];
@@ -119,17 +122,16 @@ pub(crate) const fn verdict(class: Class, state: KeyState) -> Verdict {
         (Class::Use, S::Enabled) => Verdict::Allowed,
         (Class::Use | Class::Grant, S::Disabled) => Verdict::Disabled,
         (Class::Publish, S::Enabled | S::Disabled) => Verdict::Allowed,
-        (
-            Class::Use | Class::Publish | Class::Switch | Class::Grant,
-            S::PendingImport,
-        ) => Verdict::PendingImport,
+        (Class::Use | Class::Publish | Class::Switch | Class::Grant, S::PendingImport) => {
+            Verdict::PendingImport
+        }
         (Class::Use | Class::Publish, S::Unavailable) => Verdict::Unavailable,
         (Class::Grant, S::Enabled | S::Unavailable) => Verdict::Allowed,
 
         // A key that is unavailable is switched all the same: it shows once it is available again.
         (Class::Switch, S::Enabled | S::Disabled | S::Unavailable) => Verdict::Allowed,
         (
-            Class::Name | Class::ScheduleDeletion,
+            Class::Name | Class::Import | Class::ScheduleDeletion,
             S::Enabled | S::Disabled | S::PendingImport | S::Unavailable,
         ) => Verdict::Allowed,
     }
@@ -153,6 +155,7 @@ mod tests {
             (Class::Switch, [Ok, Ok, Del, Rep, Imp, Ok]),
             (Class::Name, [Ok, Ok, Del, Rep, Ok, Ok]),
             (Class::Grant, [Ok, Off, Del, Rep, Imp, Ok]),
+            (Class::Import, [Ok, Ok, Del, Rep, Ok, Ok]),
             (Class::ScheduleDeletion, [Ok, Ok, Del, Rep, Ok, Ok]),
             (Class::CancelDeletion, [Not, Not, Ok, Ok, Not, Not]),
         ];

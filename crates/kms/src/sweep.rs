@@ -8,6 +8,7 @@ use store::{Key as Name, StoreError, Transaction};
 use trail::{Entry, Record};
 use wire::kms::RotationType;
 
+use crate::imported::without_material;
 use crate::key::{Key, Lifecycle};
 use crate::keyring::Change;
 use crate::names::KeyArn;
@@ -166,24 +167,6 @@ fn expiry(shared: &Shared, key: &Arc<Key>, now: Timestamp) -> (Vec<Change>, Reco
     let family = shared.with_ring(|ring| ring.family(key));
     let changes = without_material(&family, material_id);
     (changes, events::expiry(key, material_id, now))
-}
-
-/// The loss of one material by a key: `family` is the key, then its kin. Material that a primary key had yet to rotate to
-/// goes from its replicas as well.
-pub(crate) fn without_material(family: &[Arc<Key>], material_id: &str) -> Vec<Change> {
-    let Some((key, kin)) = family.split_first() else {
-        return Vec::new();
-    };
-    let forgotten = !key.is_replica() && key.pending_is(material_id);
-    let bare = |kin: &Arc<Key>| Key {
-        pending: None,
-        ..(**kin).clone()
-    };
-    let kin = kin.iter().filter(|_| forgotten).map(bare);
-    std::iter::once(key.without_material(material_id))
-        .chain(kin)
-        .map(|key| Change::PutKey(Arc::new(key)))
-        .collect()
 }
 
 /// The automatic rotation of a key and its replicas.

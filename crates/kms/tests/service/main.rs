@@ -21,6 +21,7 @@ mod durability;
 mod encapsulation;
 mod encryption;
 mod grants;
+mod import;
 mod keys;
 mod last_usage;
 mod macs;
