@@ -273,18 +273,21 @@ fn stop_signal() -> Result<watch::Receiver<bool>> {
     Ok(told)
 }
 
-/// Destroys the keys whose waiting time is over.
+/// Does to keys what is due: deletions, expiries, rotations.
 async fn sweep(kms: Arc<Kms>, auditor: Arc<Auditor>, mut stop: watch::Receiver<bool>) {
     let mut every = tokio::time::interval(SWEEP_INTERVAL);
     loop {
         tokio::select! { _ = stop.changed() => return, _ = every.tick() => () }
         let swept = kms.sweep(Timestamp::now()).await;
         for (key, error) in swept.failures {
-            tracing::error!(%key, %error, "a key that is due was not deleted; trying again in {} s", SWEEP_INTERVAL.as_secs());
+            tracing::error!(%key, %error, "what is due to a key was not done; trying again in {} s", SWEEP_INTERVAL.as_secs());
+        }
+        if let Some(error) = swept.unwritten {
+            tracing::warn!(%error, "when keys were last used was not written down; trying again in {} s", SWEEP_INTERVAL.as_secs());
         }
         for entry in swept.entries {
             if let Err(error) = auditor.record(entry).await {
-                tracing::error!(%error, "the record of a deletion waits in the store until the next start");
+                tracing::error!(%error, "the record of what was done to a key waits in the store until the next start");
             }
         }
     }

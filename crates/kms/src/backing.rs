@@ -5,7 +5,7 @@
 
 use crypto::{KeyPair, SecretBytes, WrappingKey};
 use jiff::Timestamp;
-use wire::kms::{KeySpec, KeyUsageType, OriginType};
+use wire::kms::{KeySpec, KeyUsageType, OriginType, RotationType};
 
 use crate::ciphertext::BackingVersion;
 use crate::names::KeyArn;
@@ -61,12 +61,26 @@ pub(crate) struct BackingKey {
     pub(crate) version: BackingVersion,
     /// When it became the current one.
     pub(crate) created: Timestamp,
-    /// Its public name: 64 hexadecimal digits, the API's `KeyMaterialId`.
+    /// Its public name: 64 hexadecimal digits, the API's `KeyMaterialId`. It is the same in every region of a
+    /// multi-Region key, and whenever the same material is imported into the same key.
     pub(crate) material_id: Box<str>,
-    /// The secret under the root key.
-    pub(crate) wrapped: Box<[u8]>,
+    /// What made it the current one; nothing of a key's first.
+    pub(crate) rotation: Option<RotationType>,
+    /// The secret under the root key; nothing while imported material is yet to come, was deleted or has expired.
+    pub(crate) wrapped: Option<Box<[u8]>>,
     /// A pair's public half, in the clear and authenticated by the wrapping: who needs it alone unwraps nothing.
     pub(crate) public: Option<Box<[u8]>>,
+    /// What its owner said at its import; nothing of material made here.
+    pub(crate) imported: Option<Imported>,
+}
+
+/// What the owner of imported material says of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Imported {
+    /// Their words for it.
+    pub(crate) description: Option<Box<str>>,
+    /// When it is to be destroyed, if ever.
+    pub(crate) expires: Option<Timestamp>,
 }
 
 impl BackingKey {
@@ -107,10 +121,40 @@ impl BackingKey {
         Ok(Self {
             version,
             created: now,
-            material_id: material_id(secret, &header)?.into(),
-            wrapped: root.wrap(WRAP_LABEL, &header, &[], secret)?.into(),
+            material_id: material_id(secret, arn, purpose)?,
+            rotation: None,
+            wrapped: Some(root.wrap(WRAP_LABEL, &header, &[], secret)?.into()),
             public: material.public.map(Into::into),
+            imported: None,
         })
+    }
+
+    /// This backing key of the key `from`, for its namesake `to` in another region.
+    ///
+    /// # Errors
+    /// Those of [`Self::unwrap`], and of `crypto`.
+    pub(crate) fn replicated(
+        &self,
+        root: &WrappingKey,
+        from: &KeyArn,
+        to: &KeyArn,
+        purpose: Purpose,
+    ) -> Result<Self, crypto::Error> {
+        let secret = self.unwrap(root, from, purpose)?;
+        let header = header(to, purpose, self.version, self.public.as_deref());
+        let wrapped = root.wrap(WRAP_LABEL, &header, &[], secret.danger_expose())?;
+        Ok(Self {
+            wrapped: Some(wrapped.into()),
+            ..self.clone()
+        })
+    }
+
+    /// This backing key without its secret.
+    pub(crate) fn emptied(&self) -> Self {
+        Self {
+            wrapped: None,
+            ..self.clone()
+        }
     }
 
     /// The secret.
@@ -124,17 +168,26 @@ impl BackingKey {
         arn: &KeyArn,
         purpose: Purpose,
     ) -> Result<SecretBytes, crypto::Error> {
+        let wrapped = self.wrapped.as_deref().ok_or(crypto::Error::NotAuthentic)?;
         let header = header(arn, purpose, self.version, self.public.as_deref());
-        root.unwrap(WRAP_LABEL, &header, &[], &self.wrapped)
+        root.unwrap(WRAP_LABEL, &header, &[], wrapped)
     }
 }
 
 /// The public name of a secret. An HMAC key must never be a key of HMAC for anything but its owner's messages, so the
 /// name is derived from an extract of the secret and not under the secret itself.
-fn material_id(secret: &[u8], header: &[u8]) -> Result<String, crypto::Error> {
+/// It depends on the key and neither on region nor version: material that comes again is known by it.
+pub(crate) fn material_id(
+    secret: &[u8],
+    arn: &KeyArn,
+    purpose: Purpose,
+) -> Result<Box<str>, crypto::Error> {
+    let (account, id) = (arn.account.to_string(), arn.id.to_string());
+    let key = [&account, &id, purpose.spec.as_str()].map(str::as_bytes);
     let extract = crypto::hkdf_sha256_extract(MATERIAL_ID_LABEL, secret)?;
-    let name = crypto::kbkdf_hmac_sha256(&extract, MATERIAL_ID_LABEL, &[header])?;
-    Ok(hex::encode(name.danger_expose()))
+    let key = framed(key.into_iter());
+    let name = crypto::kbkdf_hmac_sha256(&extract, MATERIAL_ID_LABEL, &[&key])?;
+    Ok(hex::encode(name.danger_expose()).into())
 }
 
 impl std::fmt::Debug for BackingKey {
@@ -145,8 +198,7 @@ impl std::fmt::Debug for BackingKey {
     }
 }
 
-/// What a wrapped backing key belongs to: each field with its length before it, so that no two keys share one. The ARN
-/// carries region, account and id.
+/// What a wrapped backing key belongs to. The ARN carries region, account and id.
 fn header(
     arn: &KeyArn,
     purpose: Purpose,
@@ -162,9 +214,12 @@ fn header(
         purpose.origin.as_str().as_bytes(),
         &version,
     ];
+    framed(fields.into_iter().chain(public))
+}
+
+/// Each field with its length before it, so that no two lists share one form.
+fn framed<'a>(fields: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
     fields
-        .into_iter()
-        .chain(public)
         .flat_map(|field| {
             (field.len() as u64)
                 .to_be_bytes()

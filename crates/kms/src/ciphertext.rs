@@ -58,6 +58,14 @@ impl BackingVersion {
         }
     }
 
+    /// The one after it; none after the last there can be.
+    pub const fn next(self) -> Option<Self> {
+        match self.0.checked_add(1) {
+            Some(number) => Some(Self(number)),
+            None => None,
+        }
+    }
+
     /// Its number.
     pub const fn number(self) -> u32 {
         self.0

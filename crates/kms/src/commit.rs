@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use store::{Key as Name, Revision, StoreError, Transaction};
-use trail::Record;
+use trail::{Entry, Record};
 
 use crate::grants;
 use crate::keyring::Change;
@@ -52,6 +52,7 @@ impl Shared {
             .collect();
         match self.store.commit(transaction).await {
             Ok(revision) => {
+                self.announce(&changes);
                 self.take_over(changes, revision);
                 Ok(())
             }
@@ -62,6 +63,20 @@ impl Shared {
                 Err(error)
             }
         }
+    }
+
+    /// As [`Self::commit`], for what no request asked for: the record is kept for the next sweep to hand on.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) async fn commit_event(
+        &self,
+        changes: Vec<Change>,
+        record: Record,
+    ) -> Result<(), StoreError> {
+        self.commit(changes, &record).await?;
+        self.with_events(|waiting| waiting.push(Entry::InStore(record)));
+        Ok(())
     }
 
     fn transaction(&self, changes: &[Change]) -> Result<Transaction, StoreError> {
@@ -76,6 +91,9 @@ impl Shared {
                 Some(value) => transaction.put(name, value),
                 None => transaction.delete(name),
             };
+            if let Change::DeleteKey(arn) = change {
+                transaction = transaction.delete(Name::new(record::use_name(arn))?);
+            }
         }
         Ok(transaction)
     }
@@ -89,7 +107,18 @@ impl Shared {
             Change::DeleteAlias(home, name) => ring.alias_revision(home, name),
             Change::PutGrant(grant) => ring.grant_revision(&grant.key, grant.id),
             Change::DeleteGrant(key, id) => ring.grant_revision(key, *id),
+            Change::Event(_) => None,
         })
+    }
+
+    /// Keeps what the trail is to be told beside the record of the request, for the next sweep to hand on. It lies in
+    /// the store's outbox until then.
+    fn announce(&self, changes: &[Change]) {
+        let events = changes.iter().filter_map(|change| match change {
+            Change::Event(record) => Some(Entry::InStore(record.clone())),
+            _ => None,
+        });
+        self.with_events(|waiting| waiting.extend(events));
     }
 
     fn take_over(&self, changes: Vec<Change>, revision: Revision) {
@@ -121,6 +150,7 @@ fn name(change: &Change) -> String {
         Change::DeleteAlias(home, name) => record::alias_name(home, name),
         Change::PutGrant(grant) => record::grant_name(&grant.key, grant.id),
         Change::DeleteGrant(key, id) => record::grant_name(key, *id),
+        Change::Event(record) => trail::outbox_key(record.event_id()),
     }
 }
 
@@ -133,6 +163,7 @@ fn value(change: &Change) -> Result<Option<Vec<u8>>, StoreError> {
         Change::DeleteKey(_) | Change::DeleteAlias(..) | Change::DeleteGrant(..) => {
             return Ok(None);
         }
+        Change::Event(record) => return Ok(Some(record.bytes().to_vec())),
     };
     encoded.map(Some).map_err(|_| StoreError::Corrupt {
         place: "a record that cannot be written as JSON".to_owned(),

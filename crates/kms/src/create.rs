@@ -1,16 +1,16 @@
 //! `CreateKey`.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crypto::KeyPairSpec;
-use policy::{Ask, Context};
+use policy::Ask;
 use serde_json::{Value, json};
 use trail::Resource;
 use uuid::Uuid;
 use wire::ApiError;
 use wire::kms::{
-    CreateKeyRequest, CreateKeyResponse, KeySpec, KeyUsageType, OriginType, Response, Tag,
+    CreateKeyRequest, CreateKeyResponse, KeyMetadata, KeySpec, KeyUsageType, MultiRegionKeyType,
+    OriginType, Response, Tag,
 };
 
 use crate::backing::{BackingKey, Material, Purpose};
@@ -22,7 +22,7 @@ use crate::names::{KeyArn, KeyId};
 use crate::operation::{Mutation, Plan, Request};
 use crate::parameters::Parameters;
 use crate::specs::{self, Shape};
-use crate::{KEY_RESOURCE, describe, faults, limits, policies};
+use crate::{KEY_RESOURCE, describe, faults, limits, multi_region, policies, tags};
 
 impl Request for CreateKeyRequest {
     fn asks(&self, desk: &Desk<'_>) -> Result<Vec<Ask>, ApiError> {
@@ -41,7 +41,13 @@ impl Request for CreateKeyRequest {
             "kms:BypassPolicyLockoutSafetyCheck",
             flag(self.bypass_policy_lockout_safety_check),
         );
-        request_tags(self.tags(), &mut context);
+        if self.multi_region == Some(true) {
+            context.set(
+                "kms:MultiRegionKeyType",
+                MultiRegionKeyType::Primary.as_str(),
+            );
+        }
+        tags::requested(self.tags(), &mut context);
         let mut asks = vec![Ask::new("kms:CreateKey", "*").with_context(context.clone())];
         // Tags can decide who may use a key, so giving them needs leave of its own.
         if !self.tags().is_empty() {
@@ -51,11 +57,6 @@ impl Request for CreateKeyRequest {
     }
 
     fn parameters(&self) -> Value {
-        let tags: Vec<Value> = self
-            .tags()
-            .iter()
-            .map(|t| json!({ "tagKey": t.tag_key, "tagValue": t.tag_value }))
-            .collect();
         Parameters::default()
             .maybe("policy", self.policy.as_deref())
             .with(
@@ -71,15 +72,19 @@ impl Request for CreateKeyRequest {
                 "bypassPolicyLockoutSafetyCheck",
                 self.bypass_policy_lockout_safety_check.unwrap_or_default(),
             )
-            .maybe("tags", (!tags.is_empty()).then_some(tags))
+            .maybe(
+                "tags",
+                (!self.tags().is_empty()).then(|| tags::for_trail(self.tags())),
+            )
             .into_value()
     }
 
     fn pair(&self, _: &Desk<'_>) -> Result<Option<KeyPairSpec>, ApiError> {
-        checked_tags(self.tags())?;
-        Ok(match specs::shape(self.purpose()?.spec) {
-            Some(Shape::Pair(spec)) => Some(spec),
-            Some(Shape::Bytes(_)) | None => None,
+        tags::checked(self.tags())?;
+        let purpose = self.purpose()?;
+        Ok(match specs::shape(purpose.spec) {
+            Some(Shape::Pair(spec)) if purpose.origin == OriginType::AwsKms => Some(spec),
+            _ => None,
         })
     }
 }
@@ -87,14 +92,17 @@ impl Request for CreateKeyRequest {
 impl Mutation for CreateKeyRequest {
     fn plan(&self, desk: &Desk<'_>) -> Result<Plan, ApiError> {
         let purpose = self.purpose()?;
-        let tags = checked_tags(self.tags())?;
+        let tags = tags::checked(self.tags())?;
         if desk.look(|ring| ring.count(&desk.home)) >= limits::KEYS_PER_REGION {
-            return Err(faults::limit(
-                "The quota of keys in this account and region is reached. Delete keys that are not needed.",
-            ));
+            return Err(faults::too_many_keys());
         }
-        let arn = desk.key_arn(KeyId::single_region(Uuid::new_v4()));
-        let backing = first(desk, &arn, purpose)?;
+        let multi_region = self.multi_region.unwrap_or_default();
+        let arn = desk.key_arn(if multi_region {
+            KeyId::multi_region(Uuid::new_v4())
+        } else {
+            KeyId::single_region(Uuid::new_v4())
+        });
+        let backing = first_material(desk, &arn, purpose)?;
         let mut key = Key {
             arn,
             purpose,
@@ -104,7 +112,10 @@ impl Mutation for CreateKeyRequest {
             created: desk.now,
             policy: policies::default_policy(desk)?,
             tags,
-            backing: vec![backing],
+            backing,
+            pending: None,
+            rotation: None,
+            primary: multi_region.then(|| desk.home.region.clone()),
         };
         if let Some(text) = &self.policy {
             let mut later = desk.context();
@@ -116,8 +127,15 @@ impl Mutation for CreateKeyRequest {
     }
 }
 
-/// The first backing key of a new key.
-fn first(desk: &Desk<'_>, arn: &KeyArn, purpose: Purpose) -> Result<BackingKey, ApiError> {
+/// What a key begins with: fresh material, or none when its owner is to import it.
+fn first_material(
+    desk: &Desk<'_>,
+    arn: &KeyArn,
+    purpose: Purpose,
+) -> Result<Vec<BackingKey>, ApiError> {
+    if purpose.origin == OriginType::External {
+        return Ok(Vec::new());
+    }
     let (root, version, now) = (desk.root, BackingVersion::FIRST, desk.now);
     let made = match specs::shape(purpose.spec) {
         Some(Shape::Pair(_)) => {
@@ -126,11 +144,16 @@ fn first(desk: &Desk<'_>, arn: &KeyArn, purpose: Purpose) -> Result<BackingKey, 
         }
         Some(Shape::Bytes(_)) | None => BackingKey::generate(root, arn, purpose, version, now),
     };
-    made.map_err(|error| faults::crypto(&error))
+    made.map(|backing| vec![backing])
+        .map_err(|error| faults::crypto(&error))
 }
 
 fn created(key: Key) -> Plan {
-    let metadata = describe::metadata(&key);
+    let key = Arc::new(key);
+    let metadata = KeyMetadata {
+        multi_region_configuration: multi_region::configuration(&key, &[]),
+        ..describe::metadata(&key)
+    };
     let elements = json!({ "keyMetadata": describe::for_trail(&key) });
     let made = vec![Resource::new(
         key.arn.to_string(),
@@ -138,7 +161,7 @@ fn created(key: Key) -> Plan {
         KEY_RESOURCE,
     )];
     Plan {
-        changes: vec![Change::PutKey(Arc::new(key))],
+        changes: vec![Change::PutKey(key)],
         response: Response::CreateKey(CreateKeyResponse {
             key_metadata: Some(metadata),
         }),
@@ -178,18 +201,12 @@ impl Wanted for CreateKeyRequest {
         if self.custom_key_store_id.is_some() || self.xks_key_id.is_some() {
             return Err(faults::unsupported("Custom key stores are not offered."));
         }
-        if let Some(origin) = self.origin
-            && origin != OriginType::AwsKms
-        {
+        let origin = self.origin.unwrap_or(OriginType::AwsKms);
+        if !matches!(origin, OriginType::AwsKms | OriginType::External) {
             return Err(faults::unsupported(format!(
-                "Keys of origin {} are not offered. Use AWS_KMS.",
+                "Keys of origin {} are not offered. Use AWS_KMS or EXTERNAL.",
                 origin.as_str()
             )));
-        }
-        if self.multi_region == Some(true) {
-            return Err(faults::unsupported(
-                "Multi-Region keys are not offered. Leave MultiRegion out.",
-            ));
         }
         let (spec, usage) = (self.spec(), self.usage());
         if self.key_usage.is_none() && spec != KeySpec::SymmetricDefault {
@@ -204,7 +221,7 @@ impl Wanted for CreateKeyRequest {
         Ok(Purpose {
             spec,
             usage,
-            origin: OriginType::AwsKms,
+            origin,
         })
     }
 }
@@ -216,60 +233,4 @@ fn flag(value: Option<bool>) -> &'static str {
     } else {
         "false"
     }
-}
-
-/// The tags of a request, for conditions.
-fn request_tags(tags: &[Tag], context: &mut Context) {
-    for tag in tags {
-        context.add(
-            &format!("aws:RequestTag/{}", tag.tag_key),
-            tag.tag_value.as_str(),
-        );
-    }
-    context.set_all("aws:TagKeys", tags.iter().map(|tag| tag.tag_key.as_str()));
-}
-
-/// Tags as a key may have them.
-fn checked_tags(tags: &[Tag]) -> Result<BTreeMap<String, String>, ApiError> {
-    if tags.len() > limits::TAGS_PER_KEY {
-        return Err(faults::tags(format!(
-            "A key has at most {} tags.",
-            limits::TAGS_PER_KEY
-        )));
-    }
-    let mut checked = BTreeMap::new();
-    for tag in tags {
-        if tag.tag_key.starts_with("aws:") {
-            return Err(faults::tags("Tag keys that begin with aws: are reserved."));
-        }
-        let fits = (1..=limits::TAG_KEY_CHARS).contains(&tag.tag_key.chars().count())
-            && tag.tag_value.chars().count() <= limits::TAG_VALUE_CHARS;
-        if !fits
-            || !tag
-                .tag_key
-                .chars()
-                .chain(tag.tag_value.chars())
-                .all(is_tag_char)
-        {
-            return Err(faults::tags(format!(
-                "The tag with the key {:?} is not well-formed.",
-                tag.tag_key
-            )));
-        }
-        if checked
-            .insert(tag.tag_key.clone(), tag.tag_value.clone())
-            .is_some()
-        {
-            return Err(faults::tags(format!(
-                "The tag key {:?} is given twice.",
-                tag.tag_key
-            )));
-        }
-    }
-    Ok(checked)
-}
-
-/// Letters, digits, spaces and `_.:/=+-@`, as AWS has it for tags.
-fn is_tag_char(c: char) -> bool {
-    c.is_alphanumeric() || c == ' ' || "_.:/=+-@".contains(c)
 }

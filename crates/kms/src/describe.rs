@@ -17,7 +17,7 @@ use crate::operation::{Read, Request};
 use crate::page::Page;
 use crate::parameters::{Parameters, instant};
 use crate::states::{Class, KeyState};
-use crate::{faults, grants, limits};
+use crate::{faults, grants, limits, multi_region};
 
 impl Request for DescribeKeyRequest {
     fn asks(&self, desk: &Desk<'_>) -> Result<Vec<Ask>, ApiError> {
@@ -42,7 +42,13 @@ impl Read for DescribeKeyRequest {
         let target = desk.find(&self.key_id, Accept::KeyOrAlias)?;
         target.permits(Class::Govern)?;
         Ok(Response::DescribeKey(DescribeKeyResponse {
-            key_metadata: Some(metadata(&target.key)),
+            key_metadata: Some(KeyMetadata {
+                multi_region_configuration: multi_region::configuration(
+                    &target.key,
+                    &desk.look(|ring| ring.family(&target.key)),
+                ),
+                ..metadata(&target.key)
+            }),
         }))
     }
 }
@@ -131,13 +137,13 @@ pub(crate) fn metadata(key: &Key) -> KeyMetadata {
         key_state: Some(api_state(state)),
         deletion_date: match key.lifecycle {
             Lifecycle::PendingDeletion(at) => Some(at.into()),
-            Lifecycle::Enabled | Lifecycle::Disabled => None,
+            _ => None,
         },
-        valid_to: None,
+        valid_to: key.material_expires().map(Into::into),
         origin: Some(key.purpose.origin),
         custom_key_store_id: None,
         cloud_hsm_cluster_id: None,
-        expiration_model: None,
+        expiration_model: key.expiration_model(),
         key_manager: Some(KeyManagerType::Customer),
         customer_master_key_spec: Some(key.purpose.spec),
         key_spec: Some(key.purpose.spec),
@@ -147,7 +153,10 @@ pub(crate) fn metadata(key: &Key) -> KeyMetadata {
         encapsulation_algorithms: algorithms.encapsulation,
         multi_region: Some(key.arn.id.is_multi_region()),
         multi_region_configuration: None,
-        pending_deletion_window_in_days: None,
+        pending_deletion_window_in_days: match key.lifecycle {
+            Lifecycle::PendingReplicaDeletion(days) => Some(days.into()),
+            _ => None,
+        },
         mac_algorithms: algorithms.mac,
         xks_key_configuration: None,
         current_key_material_id: current_material(key).map(str::to_owned),
@@ -155,7 +164,7 @@ pub(crate) fn metadata(key: &Key) -> KeyMetadata {
 }
 
 /// The public name of the material that encrypts now: only keys that can have several show it.
-fn current_material(key: &Key) -> Option<&str> {
+pub(crate) fn current_material(key: &Key) -> Option<&str> {
     let rotates = key.purpose.spec == KeySpec::SymmetricDefault;
     let current = key.current().filter(|_| rotates)?;
     Some(&current.material_id)
@@ -205,6 +214,8 @@ pub(crate) fn api_state(state: KeyState) -> ApiState {
         KeyState::Enabled => ApiState::Enabled,
         KeyState::Disabled => ApiState::Disabled,
         KeyState::PendingDeletion => ApiState::PendingDeletion,
+        KeyState::PendingReplicaDeletion => ApiState::PendingReplicaDeletion,
+        KeyState::PendingImport => ApiState::PendingImport,
         KeyState::Unavailable => ApiState::Unavailable,
     }
 }

@@ -247,7 +247,7 @@ impl<'a> Desk<'a> {
         match slot {
             _ if slot.is_due(self.now) => None,
             Slot::Known(key) => Some(Located::Here(Target {
-                key: Arc::clone(key),
+                key: Key::as_of(key, self.now),
                 alias: alias.cloned(),
                 aliases: ring.aliases_of(home, id).cloned().collect(),
             })),
@@ -328,6 +328,15 @@ impl<'a> Desk<'a> {
                 }
             }
         }
+    }
+
+    /// The one ask of an operation on a key that is named by id or key ARN, with nothing more to look at.
+    ///
+    /// # Errors
+    /// Those of [`Self::locate`].
+    pub(crate) fn ask_of_key(&self, action: &str, key_id: &str) -> Result<Vec<Ask>, ApiError> {
+        let located = self.locate(key_id, Accept::Key)?;
+        Ok(vec![self.key_ask(action, &located, self.context())])
     }
 
     /// The alias by which another account's key was named: a refusal says no more than that name, since whether there is

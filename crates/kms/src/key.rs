@@ -6,10 +6,12 @@ use std::sync::Arc;
 use crypto::{SecretBytes, WrappingKey};
 use jiff::Timestamp;
 use policy::{Context, Policy};
+use wire::kms::OriginType;
 
 use crate::backing::{BackingKey, Purpose};
 use crate::ciphertext::BackingVersion;
-use crate::names::{AliasName, KeyArn, KeyId};
+use crate::names::{AliasName, KeyArn, KeyId, Region};
+use crate::schedule::Schedule;
 use crate::specs::{self, Algorithms};
 use crate::states::KeyState;
 
@@ -22,6 +24,8 @@ pub(crate) enum Lifecycle {
     Disabled,
     /// To be destroyed at the given instant.
     PendingDeletion(Timestamp),
+    /// A primary key that is to be destroyed when its replicas are: its waiting period, of so many days, begins then.
+    PendingReplicaDeletion(u8),
 }
 
 /// A key.
@@ -43,8 +47,14 @@ pub(crate) struct Key {
     pub(crate) policy: Arc<Policy>,
     /// The owner's tags.
     pub(crate) tags: BTreeMap<String, String>,
-    /// Its backing keys, oldest first; never empty.
+    /// Its backing keys, oldest first; empty only until material is first imported.
     pub(crate) backing: Vec<BackingKey>,
+    /// Imported material that waits for the rotation that makes it the current one.
+    pub(crate) pending: Option<BackingKey>,
+    /// Its automatic rotation, where that is on. Keys of one multi-Region key have the same.
+    pub(crate) rotation: Option<Schedule>,
+    /// The region of the primary key, of a multi-Region key.
+    pub(crate) primary: Option<Region>,
 }
 
 impl Key {
@@ -52,7 +62,9 @@ impl Key {
     pub(crate) fn state(&self) -> KeyState {
         match self.lifecycle {
             Lifecycle::PendingDeletion(_) => KeyState::PendingDeletion,
+            Lifecycle::PendingReplicaDeletion(_) => KeyState::PendingReplicaDeletion,
             _ if !self.available => KeyState::Unavailable,
+            _ if self.awaits_material() => KeyState::PendingImport,
             Lifecycle::Enabled => KeyState::Enabled,
             Lifecycle::Disabled => KeyState::Disabled,
         }
@@ -63,9 +75,42 @@ impl Key {
         matches!(self.lifecycle, Lifecycle::PendingDeletion(at) if at <= now)
     }
 
+    /// Whether it is a replica of a primary key in another region.
+    pub(crate) fn is_replica(&self) -> bool {
+        self.primary
+            .as_ref()
+            .is_some_and(|region| *region != self.arn.region)
+    }
+
+    /// When something is next to be done to it that nobody will call for.
+    pub(crate) fn alarm(&self) -> Option<Timestamp> {
+        let deletion = match self.lifecycle {
+            Lifecycle::PendingDeletion(at) => Some(at),
+            _ => None,
+        };
+        let times = [deletion, self.material_expires(), self.rotates()];
+        times.into_iter().flatten().min()
+    }
+
+    /// When it is next rotated: a key that is not enabled rotates when it is again, and a replica with its primary.
+    pub(crate) fn rotates(&self) -> Option<Timestamp> {
+        let rotates = self.state() == KeyState::Enabled && !self.is_replica();
+        self.rotation
+            .filter(|_| rotates)
+            .map(|schedule| schedule.next)
+    }
+
     /// The backing key that encrypts.
     pub(crate) fn current(&self) -> Option<&BackingKey> {
         self.backing.last()
+    }
+
+    /// The version that its next backing key will be.
+    pub(crate) fn next_version(&self) -> Option<BackingVersion> {
+        self.current()
+            .map_or(Some(BackingVersion::FIRST), |current| {
+                current.version.next()
+            })
     }
 
     /// The backing key of one version.
@@ -93,8 +138,8 @@ impl Key {
         specs::algorithms(spec, usage).unwrap_or(Algorithms::NONE)
     }
 
-    /// What conditions of policies may look at in the key itself.
-    pub(crate) fn describe(&self, context: &mut Context) {
+    /// What conditions of policies may look at in what a key was made as.
+    pub(crate) fn describe_made(&self, context: &mut Context) {
         context.set("kms:KeySpec", self.purpose.spec.as_str());
         context.set("kms:KeyUsage", self.purpose.usage.as_str());
         // Their old names, which policies may still have.
@@ -103,6 +148,14 @@ impl Key {
         context.set("kms:KeyOrigin", self.purpose.origin.as_str());
         let multi_region = self.arn.id.is_multi_region();
         context.set("kms:MultiRegion", multi_region.to_string());
+    }
+
+    /// What conditions of policies may look at in the key itself.
+    pub(crate) fn describe(&self, context: &mut Context) {
+        self.describe_made(context);
+        if self.primary.is_some() {
+            context.set("kms:MultiRegionKeyType", self.kind().as_str());
+        }
         context.set("aws:ResourceAccount", self.arn.account.to_string());
         for (name, value) in &self.tags {
             // `add`, because two names may differ in case alone and conditions do not see case.
@@ -110,13 +163,14 @@ impl Key {
         }
     }
 
-    /// This key with its availability found out: whether there is a backing key and all of them unwrap.
+    /// This key with its availability found out: whether all of its material unwraps that should be there.
     pub(crate) fn probed(mut self, root: &WrappingKey) -> Self {
-        self.available = !self.backing.is_empty()
-            && self
-                .backing
-                .iter()
-                .all(|backing| self.unwrap(backing, root).is_ok());
+        let external = self.purpose.origin == OriginType::External;
+        let sound = |backing: &BackingKey| {
+            (external && backing.wrapped.is_none()) || self.unwrap(backing, root).is_ok()
+        };
+        self.available = (external || !self.backing.is_empty())
+            && self.backing.iter().chain(&self.pending).all(sound);
         self
     }
 }

@@ -7,10 +7,12 @@ use std::sync::{Arc, Weak};
 use jiff::Timestamp;
 use policy::{Policy, PolicyError, PolicyKind};
 use store::Revision;
+use trail::Record;
 
 use crate::grants::{Grant, GrantId, Grants};
-use crate::key::{Alias, Key, Lifecycle};
+use crate::key::{Alias, Key};
 use crate::names::{AccountId, AliasName, Home, KeyArn, KeyId, Region};
+use crate::uses::LastUses;
 
 /// What is known of a key.
 #[derive(Debug, Clone)]
@@ -43,6 +45,8 @@ pub(crate) enum Change {
     PutGrant(Arc<Grant>),
     /// A grant was ended.
     DeleteGrant(KeyArn, GrantId),
+    /// The trail is to be told something beside the request's own record.
+    Event(Record),
 }
 
 /// The keys and aliases of all accounts and regions.
@@ -50,6 +54,8 @@ pub(crate) enum Change {
 pub(crate) struct Keyring {
     shelves: HashMap<Home, Shelf>,
     policies: HashMap<[u8; 32], Weak<Policy>>,
+    /// When each key was last used.
+    pub(crate) uses: LastUses,
 }
 
 /// Those of one account in one region.
@@ -61,8 +67,8 @@ struct Shelf {
     names: BTreeMap<KeyId, BTreeSet<AliasName>>,
     /// Alias records that cannot be read. To callers they do not exist; making the alias again mends them.
     damaged: BTreeMap<AliasName, Revision>,
-    /// Keys that wait for their deletion, soonest first.
-    pending: BTreeSet<(Timestamp, KeyId)>,
+    /// Keys to which something is to be done when its time comes, soonest first.
+    alarms: BTreeSet<(Timestamp, KeyId)>,
     grants: Grants,
 }
 
@@ -75,6 +81,35 @@ impl Keyring {
     /// A key, whatever its state, with the revision of its record.
     pub(crate) fn key(&self, home: &Home, id: KeyId) -> Option<&(Slot, Revision)> {
         self.shelves.get(home)?.keys.get(&id)
+    }
+
+    /// Whether there is a key of that name, readable or not, due for its deletion or not.
+    pub(crate) fn has(&self, arn: &KeyArn) -> bool {
+        self.key(&arn.home(), arn.id).is_some()
+    }
+
+    /// The key of that name, if its record can be read.
+    pub(crate) fn known(&self, arn: &KeyArn) -> Option<&Arc<Key>> {
+        match self.key(&arn.home(), arn.id)? {
+            (Slot::Known(key), _) => Some(key),
+            (Slot::Unreadable, _) => None,
+        }
+    }
+
+    /// A key, then those of the same multi-Region key in other regions.
+    pub(crate) fn family(&self, key: &Arc<Key>) -> Vec<Arc<Key>> {
+        let mut family = vec![Arc::clone(key)];
+        if key.arn.id.is_multi_region() {
+            let homes = self.shelves.keys();
+            let kin = homes
+                .filter(|home| **home != key.arn.home())
+                .filter_map(|home| self.known(&home.key(key.arn.id)));
+            family.extend(kin.cloned());
+            if let Some((_, kin)) = family.split_first_mut() {
+                kin.sort_by(|a, b| a.arn.region.cmp(&b.arn.region));
+            }
+        }
+        family
     }
 
     /// An alias, with the revision of its record.
@@ -176,7 +211,7 @@ impl Keyring {
         aliases.into_iter().flatten().map(|(_, (alias, _))| alias)
     }
 
-    /// The keys of every account and region whose waiting period is over.
+    /// The keys of every account and region to which something is to be done by now.
     pub(crate) fn due(&self, now: Timestamp) -> Vec<Arc<Key>> {
         let known = |shelf: &Shelf, id: &KeyId| match shelf.keys.get(id) {
             Some((Slot::Known(key), _)) => Some(Arc::clone(key)),
@@ -186,7 +221,7 @@ impl Keyring {
         shelves
             .flat_map(|shelf| {
                 shelf
-                    .pending
+                    .alarms
                     .iter()
                     .take_while(|(at, _)| *at <= now)
                     .filter_map(|(_, id)| known(shelf, id))
@@ -236,7 +271,10 @@ impl Keyring {
                 let (home, id) = (key.arn.home(), key.arn.id);
                 self.put_slot(home, id, Slot::Known(key), revision);
             }
-            Change::DeleteKey(arn) => self.remove_key(&arn.home(), arn.id),
+            Change::DeleteKey(arn) => {
+                self.remove_key(&arn.home(), arn.id);
+                self.uses.forget(&arn);
+            }
             Change::PutAlias(home, alias) => self.shelf(home).put_alias(alias, revision),
             Change::DeleteAlias(home, name) => self.shelf(home).remove_alias(&name),
             Change::PutGrant(grant) => {
@@ -246,6 +284,8 @@ impl Keyring {
             Change::DeleteGrant(key, id) => {
                 self.shelf(key.home()).grants.remove(key.id, id);
             }
+            // Its place is the trail.
+            Change::Event(_) => (),
         }
     }
 
@@ -260,9 +300,9 @@ impl Keyring {
         let shelf = self.shelf(home);
         shelf.unschedule(id);
         if let Slot::Known(key) = &slot
-            && let Lifecycle::PendingDeletion(at) = key.lifecycle
+            && let Some(at) = key.alarm()
         {
-            shelf.pending.insert((at, id));
+            shelf.alarms.insert((at, id));
         }
         shelf.keys.insert(id, (slot, revision));
     }
@@ -299,9 +339,9 @@ fn digest(text: &str, ids: &BTreeMap<String, String>) -> [u8; 32] {
 impl Shelf {
     fn unschedule(&mut self, id: KeyId) {
         if let Some((Slot::Known(key), _)) = self.keys.get(&id)
-            && let Lifecycle::PendingDeletion(at) = key.lifecycle
+            && let Some(at) = key.alarm()
         {
-            self.pending.remove(&(at, id));
+            self.alarms.remove(&(at, id));
         }
     }
 

@@ -10,16 +10,19 @@
 //! |---|---|
 //! | `service` | one request's way through |
 //! | `operation` | the frame of an operation, and the table of all of them |
-//! | `create`, `describe`, `aliases`, `encrypt`, `data_keys`, `random`, `policies`, `lifecycle`, `grants` | the operations, by family; `grants` is a folder with all of that noun |
+//! | `create`, `describe`, `aliases`, `encrypt`, `reencrypt`, `data_keys`, `random`, `policies`, `lifecycle`, `grants` | the operations, by family; `grants` is a folder with all of that noun |
 //! | `signing`, `macs`, `public_key`, `agreement`, `encapsulation`, `data_key_pairs` | those of key pairs and HMAC keys |
+//! | `rotation`, `rotations`, `import_parameters`, `import`, `multi_region`, `tags`, `description`, `last_usage` | and those of a key's life |
+//! | `import_token`, `place` | imported material on its way: what proves where it is from, where it belongs |
 //! | `unserved` | the operations that are not served, and the answer to them |
 //! | `states` | the table of key states |
 //! | `specs` | the table of key specs, usages and algorithms |
 //! | `desk` | what one request sees |
 //! | `names`, `context`, `ciphertext` | what callers write and get: ARNs, encryption contexts, blobs |
-//! | `key`, `backing`, `keyring` | keys in memory |
-//! | `cipher`, `pairs` | what operations do with a key: encryption, and the halves of a pair |
-//! | `record`, `load`, `commit`, `sweep` | keys in the store: their format, opening, changing, deleting |
+//! | `key`, `backing`, `imported`, `schedule`, `keyring`, `uses` | keys in memory |
+//! | `cipher`, `source`, `pairs` | what operations do with a key: encryption, what decryption is given, the halves of a pair |
+//! | `record`, `load`, `commit` | keys in the store: their format, opening, changing |
+//! | `sweep`, `rotate`, `events` | what the service does to keys by itself, and how it tells |
 //! | `faults`, `limits` | every refusal, every bound |
 
 mod agreement;
@@ -33,35 +36,52 @@ mod create;
 mod data_key_pairs;
 mod data_keys;
 mod describe;
+mod description;
 mod desk;
 mod encapsulation;
 mod encrypt;
+mod events;
 mod faults;
 mod grants;
+mod import;
+mod import_parameters;
+mod import_token;
+mod imported;
 mod key;
 mod keyring;
+mod last_usage;
 mod lifecycle;
 pub mod limits;
 mod load;
 mod macs;
+mod multi_region;
 pub mod names;
 mod operation;
 mod page;
 mod pairs;
 mod parameters;
+mod place;
 mod policies;
 mod public_key;
 mod random;
 mod record;
+mod reencrypt;
+mod rotate;
+mod rotation;
+mod rotations;
+mod schedule;
 mod service;
 mod signing;
+mod source;
 mod specs;
 mod states;
 mod sweep;
+mod tags;
 mod unserved;
+mod uses;
 
 pub use load::OpenError;
 pub use service::Kms;
-pub use sweep::Swept;
+pub use sweep::{SweepError, Swept};
 
 pub(crate) use service::KEY_RESOURCE;

@@ -81,21 +81,31 @@ impl Mutation for ScheduleKeyDeletionRequest {
         let days = wanted_days(self.pending_window_in_days);
         let at = deletion_date(desk.now, days)?;
         target.permits(Class::ScheduleDeletion)?;
+        // A primary key outlives its replicas; its waiting period begins when the last of them is gone.
+        let last = target.key.is_replica() || desk.look(|ring| ring.family(&target.key)).len() == 1;
+        let (lifecycle, state) = if last {
+            (Lifecycle::PendingDeletion(at), KeyState::PendingDeletion)
+        } else {
+            let days = u8::try_from(days).unwrap_or(u8::MAX);
+            let waits = Lifecycle::PendingReplicaDeletion(days);
+            (waits, KeyState::PendingReplicaDeletion)
+        };
+        let date = last.then_some(at);
         let response = Response::ScheduleKeyDeletion(ScheduleKeyDeletionResponse {
             key_id: Some(target.arn()),
-            deletion_date: Some(at.into()),
-            key_state: Some(describe::api_state(KeyState::PendingDeletion)),
+            deletion_date: date.map(Into::into),
+            key_state: Some(describe::api_state(state)),
             pending_window_in_days: i32::try_from(days).ok(),
         });
-        let elements = json!({
-            "keyId": target.arn(),
-            "keyState": KeyState::PendingDeletion.as_str(),
-            "deletionDate": instant(at),
-            "pendingWindowInDays": days,
-        });
+        let elements = Parameters::default()
+            .with("keyId", target.arn())
+            .with("keyState", state.as_str())
+            .maybe("deletionDate", date.map(instant))
+            .with("pendingWindowInDays", days)
+            .into_value();
         Ok(Plan {
             elements: Some(elements),
-            ..moved_to(&target, Lifecycle::PendingDeletion(at), response)
+            ..moved_to(&target, lifecycle, response)
         })
     }
 }
@@ -161,7 +171,7 @@ fn wanted_days(asked: Option<i32>) -> i64 {
 }
 
 /// The instant at which a waiting period of `days` is over.
-fn deletion_date(now: Timestamp, days: i64) -> Result<Timestamp, ApiError> {
+pub(crate) fn deletion_date(now: Timestamp, days: i64) -> Result<Timestamp, ApiError> {
     if !(limits::DELETION_DAYS_MIN..=limits::DELETION_DAYS_MAX).contains(&days) {
         return Err(faults::validation(format!(
             "PendingWindowInDays must be between {} and {} (inclusive).",
@@ -170,7 +180,5 @@ fn deletion_date(now: Timestamp, days: i64) -> Result<Timestamp, ApiError> {
         )));
     }
     now.checked_add(SignedDuration::from_hours(24 * days))
-        .map_err(|_| {
-            faults::internal("The service's clock is at the end of the calendar. Set it right.")
-        })
+        .map_err(|_| faults::end_of_calendar())
 }

@@ -1,6 +1,8 @@
 //! Every bound of the key service, by name. Where AWS documents the number it is AWS's
 //! (API reference and "Quotas" of the KMS developer guide); the rest are ours, and say why.
 
+use std::ops::RangeInclusive;
+
 /// Plaintext that Encrypt accepts, and a message that Sign and `GenerateMac` accept, in bytes.
 pub const PLAINTEXT_BYTES: usize = 4096;
 /// Length of a data key or of random bytes, at most.
@@ -32,6 +34,17 @@ pub const PAIRS_AT_ONCE: usize = 2;
 /// A region's name, in bytes: the longest of AWS's is 16, and the ciphertext format has one byte for the length.
 pub const REGION_BYTES: usize = 32;
 
+/// Days from one automatic rotation to the next.
+pub const ROTATION_DAYS: RangeInclusive<u16> = 90..=2560;
+/// The same, when the caller names none.
+pub const ROTATION_DAYS_DEFAULT: i32 = 365;
+/// Rotations on demand that one key may have.
+pub const ROTATIONS_ON_DEMAND: usize = 10;
+/// Days that imported material may be kept before it expires, if it expires at all.
+pub const IMPORT_DAYS_MAX: u16 = 365;
+/// Hours for which the parameters of an import hold.
+pub const IMPORT_TOKEN_HOURS: i64 = 24;
+
 /// Days that a key waits for its deletion, at least.
 pub const DELETION_DAYS_MIN: i64 = 7;
 /// Days that a key waits for its deletion, at most, and when the caller names none.
@@ -49,5 +62,11 @@ pub const GRANTS_PAGE: usize = 50;
 pub const GRANTS_PAGE_MAX: usize = 100;
 /// Grants that one transaction deletes with their key: the store bounds transactions, and other writers wait for them.
 pub const GRANTS_PER_TRANSACTION: usize = 1000;
+/// Materials on a page of `ListKeyRotations` when the caller asks for no number.
+pub const ROTATIONS_PAGE: usize = 100;
+/// Items on any page, at most, whatever the caller asks for.
+pub const PAGE_MAX: usize = 1000;
+/// Last uses that one transaction writes down.
+pub const USES_BATCH: usize = 1000;
 /// Records that one read of the store fetches while the service starts.
 pub const LOAD_PAGE: usize = 1000;

@@ -176,7 +176,14 @@ pub(crate) fn take_in(
             Taken::Other
         }
         (Some(Place::Grant(key, id)), found) => take_in_grant(ring, key, id, found),
-        (Some(Place::RootKeyCheck), _) => Taken::Other,
+        (Some(Place::Use(arn)), Some(found)) => {
+            let Ok(last) = record::decode_use(&found.value) else {
+                return Taken::Damaged;
+            };
+            ring.uses.restore(&arn, last);
+            Taken::Other
+        }
+        (Some(Place::RootKeyCheck | Place::Use(_)), _) => Taken::Other,
         (None, _) => Taken::Damaged,
     }
 }

@@ -213,6 +213,21 @@ pub struct KeyArn {
 }
 
 impl KeyArn {
+    /// Whether what one of the two encrypts the other decrypts: they are one key, or one multi-Region key's.
+    pub fn is_kin(&self, other: &Self) -> bool {
+        let same = self.account == other.account && self.id == other.id;
+        same && (self.region == other.region || self.id.is_multi_region())
+    }
+
+    /// The key of the same account and id in another region.
+    #[must_use]
+    pub fn in_region(&self, region: &Region) -> Self {
+        Self {
+            region: region.clone(),
+            ..self.clone()
+        }
+    }
+
     /// Where the key lives.
     pub fn home(&self) -> Home {
         Home {

@@ -92,13 +92,19 @@ pub(crate) fn kind(operation: &Operation) -> Kind<'_> {
         O::GenerateDataKeyWithoutPlaintext(request) => Kind::Read(request),
         O::GenerateMac(request) => Kind::Read(request),
         O::GenerateRandom(request) => Kind::Read(request),
+        O::GetKeyLastUsage(request) => Kind::Read(request),
         O::GetKeyPolicy(request) => Kind::Read(request),
+        O::GetKeyRotationStatus(request) => Kind::Read(request),
+        O::GetParametersForImport(request) => Kind::Read(request),
         O::GetPublicKey(request) => Kind::Read(request),
         O::ListAliases(request) => Kind::Read(request),
         O::ListGrants(request) => Kind::Read(request),
         O::ListKeyPolicies(request) => Kind::Read(request),
+        O::ListKeyRotations(request) => Kind::Read(request),
         O::ListKeys(request) => Kind::Read(request),
+        O::ListResourceTags(request) => Kind::Read(request),
         O::ListRetirableGrants(request) => Kind::Read(request),
+        O::ReEncrypt(request) => Kind::Read(request),
         O::Sign(request) => Kind::Read(request),
         O::Verify(request) => Kind::Read(request),
         O::VerifyMac(request) => Kind::Read(request),
@@ -108,35 +114,29 @@ pub(crate) fn kind(operation: &Operation) -> Kind<'_> {
         O::CreateGrant(request) => Kind::Mutation(request),
         O::CreateKey(request) => Kind::Mutation(request),
         O::DeleteAlias(request) => Kind::Mutation(request),
+        O::DeleteImportedKeyMaterial(request) => Kind::Mutation(request),
         O::DisableKey(request) => Kind::Mutation(request),
+        O::DisableKeyRotation(request) => Kind::Mutation(request),
         O::EnableKey(request) => Kind::Mutation(request),
+        O::EnableKeyRotation(request) => Kind::Mutation(request),
+        O::ImportKeyMaterial(request) => Kind::Mutation(request),
         O::PutKeyPolicy(request) => Kind::Mutation(request),
+        O::ReplicateKey(request) => Kind::Mutation(request),
         O::RetireGrant(request) => Kind::Mutation(request),
         O::RevokeGrant(request) => Kind::Mutation(request),
+        O::RotateKeyOnDemand(request) => Kind::Mutation(request),
         O::ScheduleKeyDeletion(request) => Kind::Mutation(request),
+        O::TagResource(request) => Kind::Mutation(request),
+        O::UntagResource(request) => Kind::Mutation(request),
         O::UpdateAlias(request) => Kind::Mutation(request),
+        O::UpdateKeyDescription(request) => Kind::Mutation(request),
+        O::UpdatePrimaryRegion(request) => Kind::Mutation(request),
 
         O::ConnectCustomKeyStore(_)
         | O::CreateCustomKeyStore(_)
         | O::DeleteCustomKeyStore(_)
-        | O::DeleteImportedKeyMaterial(_)
         | O::DescribeCustomKeyStores(_)
-        | O::DisableKeyRotation(_)
         | O::DisconnectCustomKeyStore(_)
-        | O::EnableKeyRotation(_)
-        | O::GetKeyLastUsage(_)
-        | O::GetKeyRotationStatus(_)
-        | O::GetParametersForImport(_)
-        | O::ImportKeyMaterial(_)
-        | O::ListKeyRotations(_)
-        | O::ListResourceTags(_)
-        | O::ReEncrypt(_)
-        | O::ReplicateKey(_)
-        | O::RotateKeyOnDemand(_)
-        | O::TagResource(_)
-        | O::UntagResource(_)
-        | O::UpdateCustomKeyStore(_)
-        | O::UpdateKeyDescription(_)
-        | O::UpdatePrimaryRegion(_) => Kind::Read(operation),
+        | O::UpdateCustomKeyStore(_) => Kind::Read(operation),
     }
 }

@@ -26,15 +26,12 @@ impl Parameters {
 
     /// With an encryption context, if there is one.
     pub(crate) fn context(self, context: Option<&BTreeMap<String, String>>) -> Self {
-        let object = context.map(|pairs| {
-            Value::Object(
-                pairs
-                    .iter()
-                    .map(|(key, value)| (key.clone(), Value::from(value.as_str())))
-                    .collect(),
-            )
-        });
-        self.maybe("encryptionContext", object)
+        self.maybe("encryptionContext", context.map(pairs))
+    }
+
+    /// Those of an operation that is told a key and nothing more.
+    pub(crate) fn of_key(key_id: &str) -> Value {
+        Self::default().with("keyId", key_id).into_value()
     }
 
     /// The object; `null` when nothing was put in, as CloudTrail has it.
@@ -45,6 +42,16 @@ impl Parameters {
             Value::Object(self.0)
         }
     }
+}
+
+/// An encryption context.
+pub(crate) fn pairs(context: &BTreeMap<String, String>) -> Value {
+    let members = context.iter();
+    Value::Object(
+        members
+            .map(|(key, value)| (key.clone(), Value::from(value.as_str())))
+            .collect(),
+    )
 }
 
 /// An instant as CloudTrail writes it inside of requests and answers: `Jan 2, 2026 3:04:05 PM`.

@@ -6,6 +6,7 @@
 //! kms/<account>/<region>/alias/<name>   an alias; <name> without "alias/"
 //! kms/<account>/<region>/grant/<key id>/<grant id>
 //!                                       a grant on that key
+//! kms/<account>/<region>/use/<id>       when the key was last used, as far as it is written down
 //! ```
 
 use std::collections::BTreeMap;
@@ -15,13 +16,15 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
 use policy::Policy;
 use serde::{Deserialize, Serialize};
-use wire::kms::{KeySpec, KeyUsageType, OriginType};
+use wire::kms::{KeySpec, KeyUsageType, OriginType, RotationType};
 
-use crate::backing::{BackingKey, Purpose};
+use crate::backing::{BackingKey, Imported, Purpose};
 use crate::ciphertext::BackingVersion;
 use crate::grants::GrantId;
 use crate::key::{Alias, Key, Lifecycle};
 use crate::names::{AliasName, Home, KeyArn, KeyId};
+use crate::schedule::Schedule;
+use crate::uses::LastUse;
 
 /// The folder of everything here.
 pub(crate) const FOLDER: &str = "kms/";
@@ -42,6 +45,8 @@ pub(crate) enum Place {
     Alias(Home, AliasName),
     /// A grant on a key.
     Grant(KeyArn, GrantId),
+    /// A key's last use.
+    Use(KeyArn),
 }
 
 impl Place {
@@ -63,6 +68,9 @@ impl Place {
             let (key, id) = of_grant.split_once('/')?;
             return Some(Self::Grant(home.key(key.parse().ok()?), id.parse().ok()?));
         }
+        if let Some(id) = rest.strip_prefix("use/") {
+            return Some(Self::Use(home.key(id.parse().ok()?)));
+        }
         Some(Self::Alias(home, rest.parse().ok()?))
     }
 }
@@ -70,6 +78,11 @@ impl Place {
 /// The name of a key's record.
 pub(crate) fn key_name(arn: &KeyArn) -> String {
     format!("{FOLDER}{}/{}/key/{}", arn.account, arn.region, arn.id)
+}
+
+/// The name of the record of a key's last use.
+pub(crate) fn use_name(arn: &KeyArn) -> String {
+    format!("{FOLDER}{}/{}/use/{}", arn.account, arn.region, arn.id)
 }
 
 /// The name of an alias's record.
@@ -111,6 +124,19 @@ struct KeyRecord {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     tags: BTreeMap<String, String>,
     backing: Vec<BackingRecord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pending: Option<BackingRecord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rotation: Option<ScheduleRecord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    primary: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ScheduleRecord {
+    period_days: u16,
+    next: Timestamp,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -119,6 +145,7 @@ enum StateRecord {
     Enabled,
     Disabled,
     PendingDeletion(Timestamp),
+    PendingReplicaDeletion(u8),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -127,10 +154,24 @@ struct BackingRecord {
     version: u32,
     created: Timestamp,
     material_id: String,
-    wrapped: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rotation: Option<RotationType>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    wrapped: Option<String>,
     /// A pair's public half.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     public: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    imported: Option<ImportedRecord>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ImportedRecord {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    description: Option<Box<str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires: Option<Timestamp>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -157,6 +198,7 @@ pub(crate) fn encode_key(key: &Key) -> serde_json::Result<Vec<u8>> {
             Lifecycle::Enabled => StateRecord::Enabled,
             Lifecycle::Disabled => StateRecord::Disabled,
             Lifecycle::PendingDeletion(at) => StateRecord::PendingDeletion(at),
+            Lifecycle::PendingReplicaDeletion(days) => StateRecord::PendingReplicaDeletion(days),
         },
         description: key.description.to_string(),
         created: key.created,
@@ -164,6 +206,12 @@ pub(crate) fn encode_key(key: &Key) -> serde_json::Result<Vec<u8>> {
         principals: key.policy.ids().clone(),
         tags: key.tags.clone(),
         backing: key.backing.iter().map(backing_record).collect(),
+        pending: key.pending.as_ref().map(backing_record),
+        rotation: key.rotation.map(|schedule| ScheduleRecord {
+            period_days: schedule.period_days,
+            next: schedule.next,
+        }),
+        primary: key.primary.as_ref().map(ToString::to_string),
     })
 }
 
@@ -194,6 +242,7 @@ pub(crate) fn decode_key(
             StateRecord::Enabled => Lifecycle::Enabled,
             StateRecord::Disabled => Lifecycle::Disabled,
             StateRecord::PendingDeletion(at) => Lifecycle::PendingDeletion(at),
+            StateRecord::PendingReplicaDeletion(days) => Lifecycle::PendingReplicaDeletion(days),
         },
         available: false,
         description: record.description.into(),
@@ -205,6 +254,15 @@ pub(crate) fn decode_key(
             .into_iter()
             .map(backing_key)
             .collect::<Result<_, _>>()?,
+        pending: record.pending.map(backing_key).transpose()?,
+        rotation: record.rotation.map(|schedule| Schedule {
+            period_days: schedule.period_days,
+            next: schedule.next,
+        }),
+        primary: record
+            .primary
+            .map(|region| region.parse().map_err(|_| Unreadable))
+            .transpose()?,
     })
 }
 
@@ -213,8 +271,13 @@ fn backing_record(backing: &BackingKey) -> BackingRecord {
         version: backing.version.number(),
         created: backing.created,
         material_id: backing.material_id.to_string(),
-        wrapped: STANDARD.encode(&backing.wrapped),
+        rotation: backing.rotation,
+        wrapped: backing.wrapped.as_ref().map(|bytes| STANDARD.encode(bytes)),
         public: backing.public.as_deref().map(|der| STANDARD.encode(der)),
+        imported: backing.imported.as_ref().map(|facts| ImportedRecord {
+            description: facts.description.clone(),
+            expires: facts.expires,
+        }),
     }
 }
 
@@ -223,14 +286,33 @@ fn backing_key(record: BackingRecord) -> Result<BackingKey, Unreadable> {
         version: BackingVersion::new(record.version).ok_or(Unreadable)?,
         created: record.created,
         material_id: record.material_id.into(),
-        wrapped: bytes(&record.wrapped)?,
+        rotation: record.rotation,
+        wrapped: record.wrapped.as_deref().map(bytes).transpose()?,
         public: record.public.as_deref().map(bytes).transpose()?,
+        imported: record.imported.map(|facts| Imported {
+            description: facts.description,
+            expires: facts.expires,
+        }),
     })
 }
 
 fn bytes(text: &str) -> Result<Box<[u8]>, Unreadable> {
     let bytes = STANDARD.decode(text).map_err(|_| Unreadable)?;
     Ok(bytes.into())
+}
+
+/// The record of a key's last use.
+pub(crate) fn encode_use(last: &LastUse) -> Vec<u8> {
+    // Four plain members: there is nothing in it that cannot be written.
+    serde_json::to_vec(last).unwrap_or_default()
+}
+
+/// Reads the record of a key's last use.
+///
+/// # Errors
+/// [`Unreadable`] when a field is missing, foreign or out of range.
+pub(crate) fn decode_use(bytes: &[u8]) -> Result<LastUse, Unreadable> {
+    serde_json::from_slice(bytes).map_err(|_| Unreadable)
 }
 
 /// An alias's record.

@@ -1,6 +1,6 @@
 //! The key service: one request's way through it.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crypto::{KeyPair, WrappingKey};
 use jiff::Timestamp;
@@ -12,12 +12,13 @@ use wire::kms::{Operation, Response};
 use wire::{ApiError, Scope};
 
 use crate::desk::Desk;
-use crate::faults;
 use crate::keyring::Keyring;
 use crate::load::{self, Loaded, OpenError};
 use crate::operation::{Kind, Plan, kind};
 use crate::pairs::Mill;
 use crate::sweep::{self, Swept};
+use crate::uses::LastUse;
+use crate::{faults, last_usage};
 
 /// The resource type of a key, as the trail's `resources` have it.
 pub(crate) const KEY_RESOURCE: &str = "AWS::KMS::Key";
@@ -40,6 +41,8 @@ pub(crate) struct Shared {
     /// Whoever holds it may change keys: mutations are planned and made one at a time.
     pub(crate) turn: tokio::sync::Mutex<()>,
     mill: Mill,
+    /// What the trail is yet to be told beside the records of requests.
+    events: Mutex<Vec<Entry>>,
     damaged: Vec<String>,
 }
 
@@ -67,6 +70,7 @@ impl Kms {
             ring,
             turn,
             mill: Mill::new(),
+            events: Mutex::default(),
             damaged,
         })))
     }
@@ -125,10 +129,11 @@ impl Kms {
         })
     }
 
-    /// Deletes for good every key whose waiting period is over: its backing keys, its policy, its aliases, its grants.
+    /// Does to keys what is due by `now`: deletes for good those whose waiting period is over (backing keys, policy,
+    /// aliases, grants), destroys imported material that has expired, rotates keys that are on a schedule.
     ///
     /// The entries are to be appended to the trail like those of requests. A key that could not be deleted stays
-    /// unusable, and the next sweep tries again.
+    /// unusable, as does material that has expired, and the next sweep tries again.
     pub async fn sweep(&self, now: Timestamp) -> Swept {
         let shared = Arc::clone(&self.0);
         tokio::spawn(async move { sweep::sweep(&shared, now).await })
@@ -161,7 +166,11 @@ impl Shared {
         draft: Draft,
     ) -> Executed<Result<Response, ApiError>> {
         let resources = resources(operation.resources());
-        match self.answer(operation, scope).await {
+        let answer = self.answer(operation, scope).await;
+        if answer.is_ok() {
+            self.note_use(operation, scope, &draft);
+        }
+        match answer {
             Ok(response) => Executed {
                 answer: Ok(response),
                 entry: Entry::Unwritten(draft.succeeded(None, resources)),
@@ -225,6 +234,9 @@ impl Shared {
             Err(error) => return failed(error, draft, resources),
         };
         let _turn = self.turn.lock().await;
+        if let Err(error) = sweep::settle_material(self, operation.resources(), scope.now).await {
+            return failed(faults::store(&error), draft, resources);
+        }
         let planned = self.desk_of(operation, scope, pair).and_then(|desk| {
             if let Some(data) = kind(operation.operation()).request().additional(&desk) {
                 draft.set_additional_event_data(data);
@@ -250,6 +262,28 @@ impl Shared {
             },
             Err(error) => failed(faults::store(&error), draft, resources),
         }
+    }
+
+    /// Keeps that an operation has used its keys, if it is one that does.
+    fn note_use(&self, operation: &Authorized<Operation>, scope: &Scope, draft: &Draft) {
+        let Some(tracked) = last_usage::tracked(operation.operation()) else {
+            return;
+        };
+        let ring = self.ring.read().unwrap_or_else(PoisonError::into_inner);
+        for arn in operation.resources() {
+            let last = LastUse {
+                operation: tracked,
+                at: scope.now,
+                event_id: draft.event_id().to_string().into(),
+                request_id: draft.request_id().into(),
+            };
+            ring.uses.note(arn, last);
+        }
+    }
+
+    /// What the trail is yet to be told beside the records of requests.
+    pub(crate) fn with_events<T>(&self, work: impl FnOnce(&mut Vec<Entry>) -> T) -> T {
+        work(&mut self.events.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Looks at the keyring, or changes it: shortly, and never across an await.

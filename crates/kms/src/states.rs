@@ -2,6 +2,9 @@
 //!
 //! An operation names its [`Class`]; the table answers with a [`Verdict`]. Nothing else in this crate
 //! compares states.
+//!
+//! AWS's transient states `Creating` and `Updating` have no column: replicas are made, and primary keys exchanged, in one
+//! transaction with their request, so no key is ever seen in between.
 
 /// The state of a key as the API shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,6 +15,10 @@ pub(crate) enum KeyState {
     Disabled,
     /// Waiting for its deletion.
     PendingDeletion,
+    /// A primary key waiting for the deletion of its replicas, and then for its own.
+    PendingReplicaDeletion,
+    /// Its material is to be imported: for the first time, or again because it expired or was deleted.
+    PendingImport,
     /// Its record is there and its key material does not unwrap: corrupt, or wrapped by another root key.
     Unavailable,
 }
@@ -19,10 +26,12 @@ pub(crate) enum KeyState {
 impl KeyState {
     /// Every state: the table's columns.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 4] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Enabled,
         Self::Disabled,
         Self::PendingDeletion,
+        Self::PendingReplicaDeletion,
+        Self::PendingImport,
         Self::Unavailable,
     ];
 
@@ -32,6 +41,8 @@ impl KeyState {
             Self::Enabled => "Enabled",
             Self::Disabled => "Disabled",
             Self::PendingDeletion => "PendingDeletion",
+            Self::PendingReplicaDeletion => "PendingReplicaDeletion",
+            Self::PendingImport => "PendingImport",
             Self::Unavailable => "Unavailable",
         }
     }
@@ -40,18 +51,20 @@ impl KeyState {
 /// Operations that the table treats alike: its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Class {
-    /// Look at a key or govern it: describe, list, policies, delete an alias, end a grant.
+    /// Look at a key or govern it: describe, list, policies, delete an alias, end a grant, delete imported material.
     Govern,
-    /// Cryptography with the key.
+    /// Cryptography with the key, its rotation, its replication.
     Use,
     /// Give out its public half.
     Publish,
     /// Enable or disable.
     Switch,
-    /// Point an alias at the key.
+    /// Point an alias at the key, tag it, describe it.
     Name,
     /// Make a grant on it.
     Grant,
+    /// Import its material.
+    Import,
     /// Schedule its deletion.
     ScheduleDeletion,
     /// Cancel its deletion.
@@ -61,13 +74,14 @@ pub(crate) enum Class {
 impl Class {
     /// Every class: the table's rows.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Govern,
         Self::Use,
         Self::Publish,
         Self::Switch,
         Self::Name,
         Self::Grant,
+        Self::Import,
         Self::ScheduleDeletion,
         Self::CancelDeletion,
     ];
@@ -82,6 +96,10 @@ pub(crate) enum Verdict {
     Disabled,
     /// `KMSInvalidStateException`: `<ARN> is pending deletion.`
     PendingDeletion,
+    /// `KMSInvalidStateException`: `<ARN> is pending replica deletion.`
+    PendingReplicaDeletion,
+    /// `KMSInvalidStateException`: `<ARN> is pending import.`
+    PendingImport,
     /// `KMSInvalidStateException`: `<ARN> is not pending deletion.`
     NotPendingDeletion,
     /// `KeyUnavailableException`.
@@ -95,29 +113,27 @@ pub(crate) const fn verdict(class: Class, state: KeyState) -> Verdict {
     match (class, state) {
         (Class::Govern, _) => Verdict::Allowed,
 
+        (Class::CancelDeletion, S::PendingDeletion | S::PendingReplicaDeletion) => Verdict::Allowed,
+        (Class::CancelDeletion, _) => Verdict::NotPendingDeletion,
+
+        (_, S::PendingDeletion) => Verdict::PendingDeletion,
+        (_, S::PendingReplicaDeletion) => Verdict::PendingReplicaDeletion,
+
         (Class::Use, S::Enabled) => Verdict::Allowed,
         (Class::Use | Class::Grant, S::Disabled) => Verdict::Disabled,
-        (
-            Class::Use
-            | Class::Publish
-            | Class::Switch
-            | Class::Name
-            | Class::Grant
-            | Class::ScheduleDeletion,
-            S::PendingDeletion,
-        ) => Verdict::PendingDeletion,
-        (Class::Use | Class::Publish | Class::Switch, S::Unavailable) => Verdict::Unavailable,
-
-        (Class::Publish | Class::Switch, S::Enabled | S::Disabled) => Verdict::Allowed,
+        (Class::Publish, S::Enabled | S::Disabled) => Verdict::Allowed,
+        (Class::Use | Class::Publish | Class::Switch | Class::Grant, S::PendingImport) => {
+            Verdict::PendingImport
+        }
+        (Class::Use | Class::Publish, S::Unavailable) => Verdict::Unavailable,
         (Class::Grant, S::Enabled | S::Unavailable) => Verdict::Allowed,
-        (Class::Name | Class::ScheduleDeletion, S::Enabled | S::Disabled | S::Unavailable) => {
-            Verdict::Allowed
-        }
 
-        (Class::CancelDeletion, S::PendingDeletion) => Verdict::Allowed,
-        (Class::CancelDeletion, S::Enabled | S::Disabled | S::Unavailable) => {
-            Verdict::NotPendingDeletion
-        }
+        // A key that is unavailable is switched all the same: it shows once it is available again.
+        (Class::Switch, S::Enabled | S::Disabled | S::Unavailable) => Verdict::Allowed,
+        (
+            Class::Name | Class::Import | Class::ScheduleDeletion,
+            S::Enabled | S::Disabled | S::PendingImport | S::Unavailable,
+        ) => Verdict::Allowed,
     }
 }
 
@@ -129,18 +145,19 @@ mod tests {
     fn every_cell_of_the_table_is_as_documented() {
         use Verdict::{
             Allowed as Ok, Disabled as Off, NotPendingDeletion as Not, PendingDeletion as Del,
-            Unavailable as Gone,
+            PendingImport as Imp, PendingReplicaDeletion as Rep, Unavailable as Gone,
         };
-        //                        Enabled Disabled PendingDeletion Unavailable
+        // Enabled, Disabled, PendingDeletion, PendingReplicaDeletion, PendingImport, Unavailable
         let documented = [
-            (Class::Govern, [Ok, Ok, Ok, Ok]),
-            (Class::Use, [Ok, Off, Del, Gone]),
-            (Class::Publish, [Ok, Ok, Del, Gone]),
-            (Class::Switch, [Ok, Ok, Del, Gone]),
-            (Class::Name, [Ok, Ok, Del, Ok]),
-            (Class::Grant, [Ok, Off, Del, Ok]),
-            (Class::ScheduleDeletion, [Ok, Ok, Del, Ok]),
-            (Class::CancelDeletion, [Not, Not, Ok, Not]),
+            (Class::Govern, [Ok, Ok, Ok, Ok, Ok, Ok]),
+            (Class::Use, [Ok, Off, Del, Rep, Imp, Gone]),
+            (Class::Publish, [Ok, Ok, Del, Rep, Imp, Gone]),
+            (Class::Switch, [Ok, Ok, Del, Rep, Imp, Ok]),
+            (Class::Name, [Ok, Ok, Del, Rep, Ok, Ok]),
+            (Class::Grant, [Ok, Off, Del, Rep, Imp, Ok]),
+            (Class::Import, [Ok, Ok, Del, Rep, Ok, Ok]),
+            (Class::ScheduleDeletion, [Ok, Ok, Del, Rep, Ok, Ok]),
+            (Class::CancelDeletion, [Not, Not, Ok, Ok, Not, Not]),
         ];
         assert_eq!(documented.map(|(class, _)| class), Class::ALL);
         for (class, row) in documented {

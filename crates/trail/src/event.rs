@@ -146,6 +146,7 @@ pub struct Draft {
     facts: DraftFacts,
     event_id: EventId,
     event_type: &'static str,
+    service_details: Option<Value>,
 }
 
 impl Draft {
@@ -155,6 +156,7 @@ impl Draft {
             facts,
             event_id: EventId::random(),
             event_type: "AwsApiCall",
+            service_details: None,
         }
     }
 
@@ -165,6 +167,17 @@ impl Draft {
             event_type: "AwsServiceEvent",
             ..Self::new(facts)
         }
+    }
+
+    /// With CloudTrail's `serviceEventDetails`: what the service says of what it did by itself.
+    pub fn with_service_details(mut self, details: Value) -> Self {
+        self.service_details = Some(details);
+        self
+    }
+
+    /// The id that the answer to the request carries.
+    pub fn request_id(&self) -> &str {
+        &self.facts.request_id
     }
 
     /// The id that the record will have.
@@ -212,6 +225,7 @@ impl Draft {
             facts,
             event_id,
             event_type,
+            service_details,
         } = self;
         let mut event = Members::new();
         event.set("eventVersion", &Value::from(EVENT_VERSION));
@@ -243,6 +257,9 @@ impl Draft {
         event.set("eventType", &Value::from(event_type));
         event.set("managementEvent", &Value::from(facts.management));
         event.set("recipientAccountId", &Value::from(facts.recipient_account));
+        if let Some(details) = service_details {
+            event.set_bounded("serviceEventDetails", Some(&details));
+        }
         let category = if facts.management {
             "Management"
         } else {

@@ -199,16 +199,16 @@ async fn key_material_that_does_not_unwrap_makes_that_key_unavailable_and_no_oth
         let again = service.restarted().await;
         assert_eq!(again.kms.damaged(), [lost.record()], "{what}");
         assert_eq!(again.state(&lost).await, "Unavailable", "{what}");
-        for operation in ["Encrypt", "EnableKey", "DisableKey"] {
-            let refused = again
-                .call(operation, json!({ "KeyId": lost.id, "Plaintext": "eA==" }))
-                .await
-                .unwrap_err();
-            assert_eq!(
-                refused.code, "KeyUnavailableException",
-                "{what} {operation}"
-            );
-        }
+        let refused = again
+            .call("Encrypt", json!({ "KeyId": lost.id, "Plaintext": "eA==" }))
+            .await
+            .unwrap_err();
+        assert_eq!(refused.code, "KeyUnavailableException", "{what}");
+        again
+            .call("DisableKey", json!({ "KeyId": lost.id }))
+            .await
+            .unwrap();
+        assert_eq!(again.state(&lost).await, "Unavailable", "{what}");
         assert_eq!(
             again.decrypt(&of_kept, json!({})).await.unwrap(),
             b"x",

@@ -146,9 +146,8 @@ async fn an_alias_does_not_work_where_the_api_wants_a_key() {
 async fn kinds_of_keys_that_are_not_offered_are_refused() {
     let service = Service::start().await;
     let unsupported = [
-        json!({ "Origin": "EXTERNAL" }),
+        json!({ "Origin": "AWS_CLOUDHSM" }),
         json!({ "Origin": "AWS_CLOUDHSM", "CustomKeyStoreId": "cks-1234567890abcdef0" }),
-        json!({ "MultiRegion": true }),
     ];
     for request in unsupported {
         let refused = service

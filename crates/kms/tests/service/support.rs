@@ -330,6 +330,13 @@ impl Service {
         record(&self.last_entry())
     }
 
+    /// What the service does by itself by now, as the trail is told it.
+    pub async fn swept(&self) -> Vec<Value> {
+        let swept = self.kms.sweep(self.now()).await;
+        assert!(swept.failures.is_empty(), "{:?}", swept.failures);
+        swept.entries.iter().map(record).collect()
+    }
+
     pub async fn key(&self) -> TestKey {
         self.key_with(json!({})).await
     }
@@ -373,6 +380,12 @@ impl Service {
     pub async fn encrypt(&self, key: &str, plaintext: &[u8], context: Value) -> String {
         let request = json!({ "KeyId": key, "Plaintext": STANDARD.encode(plaintext), "EncryptionContext": context });
         text(&self.call("Encrypt", request).await.unwrap()["CiphertextBlob"])
+    }
+
+    pub async fn metadata(&self, region: &str, key: &str) -> Value {
+        let request = json!({ "KeyId": key });
+        let answer = self.call_in(region, "DescribeKey", request).await.unwrap();
+        answer["KeyMetadata"].clone()
     }
 
     pub async fn decrypt(&self, blob: &str, context: Value) -> Result<Vec<u8>, Refusal> {
