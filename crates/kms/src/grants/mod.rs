@@ -38,10 +38,8 @@ use crate::names::KeyArn;
 pub(crate) fn layer(desk: &Desk<'_>, key: &KeyArn, ask: &Ask) -> Option<GrantLayer> {
     let operation = operations::of_ask(ask)?;
     desk.look(|ring| {
-        let grants = ring.grants(key).filter(|grants| grants.count(key.id) > 0)?;
-        let names = Grantee::names_of(desk.caller);
-        grants
-            .fitting(key.id, &names, operation, &ask.context)
+        ring.grants(key)?
+            .fitting(key.id, desk.caller, operation, &ask.context)
             .map(|grant| grant.layer())
     })
 }

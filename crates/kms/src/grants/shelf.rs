@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
-use policy::Context;
+use policy::{Context, Grantee, Principal};
 use store::Revision;
 use wire::kms::GrantOperation;
 
@@ -86,19 +86,22 @@ impl Grants {
         })
     }
 
-    /// The grant of a key that fits a request of whom these are the names, if there is one.
+    /// The grant of a key that names the caller and fits the request, if there is one: of several, one that names the
+    /// caller most closely.
     pub(crate) fn fitting(
         &self,
         key: KeyId,
-        names: &[String],
+        caller: &Principal,
         operation: GrantOperation,
         request: &Context,
     ) -> Option<&Arc<Grant>> {
         let own = self.of_keys.get(&key)?;
         own.finder
-            .candidates(names, operation, request)
+            .candidates(&Grantee::names_of(caller), operation, request)
             .filter_map(|id| own.get(id))
-            .find(|grant| grant.fits(operation, request))
+            .find(|grant| {
+                grant.fits(operation, request) && grant.terms.grantee.who().includes(caller)
+            })
     }
 
     /// Takes a grant over.
