@@ -76,3 +76,14 @@ record = recorded(retired.request_id)
 equal((record["additionalEventData"], record["responseElements"]), ({"grantId": grant}, {"keyId": key}))
 assert token not in json.dumps(record)
 refused("AccessDeniedException", 400, worker.decrypt, CiphertextBlob=blob, EncryptionContext=context)
+
+# A grant is to the one who had the name then: whoever is made later under it has nothing of it.
+gone = iam.create_user(UserName="gone")["User"]
+of_gone = kms.create_grant(KeyId=key, GranteePrincipal=gone["Arn"], Operations=["DescribeKey"])["GrantId"]
+iam.delete_user(UserName="gone")
+refused("InvalidArnException", 400, kms.create_grant, KeyId=key, GranteePrincipal=gone["Arn"], Operations=["DescribeKey"])
+later = iam.create_user(UserName="gone")["User"]
+equal(later["Arn"], gone["Arn"])
+refused("AccessDeniedException", 400, client("kms", Login.of_key(iam.create_access_key(UserName="gone"))).describe_key, KeyId=key)
+[entry] = kms.list_grants(KeyId=key, GrantId=of_gone)["Grants"]
+equal(entry["GranteePrincipal"], gone["UserId"])

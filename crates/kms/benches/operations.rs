@@ -17,12 +17,12 @@ use trail::{Draft, DraftFacts};
 use wire::Scope;
 use wire::kms::{Operation, Response};
 
-/// No key policy here names anybody.
-struct Nobody;
+/// Whoever is named here is Alice.
+struct Alice;
 
-impl PrincipalIds for Nobody {
+impl PrincipalIds for Alice {
     fn id_of(&self, _: &str) -> Option<String> {
-        None
+        Some("AIDAALICE".to_owned())
     }
 }
 
@@ -44,7 +44,7 @@ impl Bench {
             .block_on(Kms::open(
                 Arc::new(Memory::new()),
                 wrapping,
-                Arc::new(Nobody),
+                Arc::new(Alice),
             ))
             .unwrap();
         let now = "2026-01-02T03:04:05Z".parse().unwrap();
@@ -165,6 +165,7 @@ fn alice() -> Arc<Principal> {
     Arc::new(Principal {
         kind: PrincipalKind::User,
         arn: "arn:aws:iam::111122223333:user/alice".to_owned(),
+        user_id: "AIDAALICE".to_owned(),
         name: "alice".to_owned(),
         ..Principal::root("111122223333")
     })

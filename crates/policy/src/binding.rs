@@ -78,7 +78,7 @@ impl Policy {
 }
 
 /// `AIDA…` or `AROA…`, and of a role's session the session's name after it.
-fn stand_in(arn: &str, id: &str) -> String {
+pub(crate) fn stand_in(arn: &str, id: &str) -> String {
     match arn.rsplit_once('/') {
         Some((role, session)) if role.contains(":assumed-role/") => format!("{id}:{session}"),
         _ => id.to_owned(),

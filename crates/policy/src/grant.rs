@@ -2,7 +2,11 @@
 
 use std::fmt;
 
-use crate::{Principal, PrincipalKind, principals::Match, principals::PrincipalPattern};
+use crate::{
+    Principal, PrincipalIds, PrincipalKind, UnknownPrincipal,
+    binding::stand_in,
+    principals::{Match, Named, PrincipalPattern},
+};
 
 /// A principal that a grant names: an account, a user, a role, a role's session or a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,20 +22,77 @@ impl Grantee {
             .map(Self)
     }
 
-    /// Every text under which a grant may name `caller`, the closest first: the session, its role, the account. They
-    /// are the texts that [`fmt::Display`] writes, so that grants can be found by them.
-    pub fn names_of(caller: &Principal) -> Vec<String> {
+    /// This grantee, bound to whom it names now: whoever is made later under the name is somebody else.
+    ///
+    /// # Errors
+    /// [`UnknownPrincipal`] for a user or role that is not there.
+    pub fn bind(self, known: &dyn PrincipalIds) -> Result<Self, UnknownPrincipal> {
+        let Some(named) = self.named() else {
+            return Ok(self);
+        };
+        let Some(id) = known.id_of(&named.arn) else {
+            return Err(UnknownPrincipal {
+                arn: named.arn.clone(),
+            });
+        };
+        Ok(self.bound_to(Some(id)))
+    }
+
+    /// This grantee, bound as it was before: `id` is what [`Self::id`] said then.
+    pub fn bound_to(mut self, id: Option<String>) -> Self {
+        if let PrincipalPattern::Identity(named) | PrincipalPattern::Session(named) = &mut self.0 {
+            named.id = id;
+        }
+        self
+    }
+
+    /// The unique id that it is bound to.
+    pub fn id(&self) -> Option<&str> {
+        self.named()?.id.as_deref()
+    }
+
+    /// The name as it was written while whom it means is there; then the unique id, as AWS shows it, also when somebody
+    /// else has the name.
+    pub fn shown(&self, known: &dyn PrincipalIds) -> String {
+        match self.named() {
+            Some(Named { arn, id: Some(id) }) if known.id_of(arn).as_ref() != Some(id) => {
+                stand_in(arn, id)
+            }
+            _ => self.to_string(),
+        }
+    }
+
+    /// What grants can be found by: the unique id that it is bound to, else the name.
+    pub fn handle(&self) -> String {
+        match self.named() {
+            Some(Named { arn, id: Some(id) }) => stand_in(arn, id),
+            _ => self.to_string(),
+        }
+    }
+
+    /// Every handle by which a grant may mean `caller`, the closest first: the session, its role, the account.
+    pub fn handles_of(caller: &Principal) -> Vec<String> {
         let account = || format!("arn:aws:iam::{}:root", caller.account);
+        let own = [caller.user_id.clone(), caller.arn.clone()];
         match caller.kind {
             PrincipalKind::Root => vec![account()],
-            PrincipalKind::User | PrincipalKind::AssumedRole => {
-                let own = std::iter::once(caller.arn.clone());
-                own.chain(caller.role_arn.clone())
-                    .chain(std::iter::once(account()))
-                    .collect()
+            PrincipalKind::User => own.into_iter().chain([account()]).collect(),
+            PrincipalKind::AssumedRole => {
+                let role = std::iter::once(caller.unique_id().to_owned());
+                let role = role.chain(caller.role_arn.clone());
+                own.into_iter().chain(role).chain([account()]).collect()
             }
             PrincipalKind::Service => vec![caller.name.clone()],
             PrincipalKind::Anonymous => Vec::new(),
+        }
+    }
+
+    fn named(&self) -> Option<&Named> {
+        match &self.0 {
+            PrincipalPattern::Identity(named) | PrincipalPattern::Session(named) => Some(named),
+            PrincipalPattern::Everyone
+            | PrincipalPattern::Account(_)
+            | PrincipalPattern::Service(_) => None,
         }
     }
 
@@ -51,9 +112,10 @@ impl fmt::Display for Grantee {
         match &self.0 {
             PrincipalPattern::Everyone => f.write_str("*"),
             PrincipalPattern::Account(account) => write!(f, "arn:aws:iam::{account}:root"),
-            PrincipalPattern::Identity(name)
-            | PrincipalPattern::Session(name)
-            | PrincipalPattern::Service(name) => f.write_str(name),
+            PrincipalPattern::Identity(named) | PrincipalPattern::Session(named) => {
+                f.write_str(&named.arn)
+            }
+            PrincipalPattern::Service(name) => f.write_str(name),
         }
     }
 }

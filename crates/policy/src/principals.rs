@@ -47,9 +47,9 @@ pub(crate) enum PrincipalPattern {
 /// Somebody who is named by ARN, and whom exactly that means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Named {
-    arn: String,
-    /// The unique id of the user or role, in a policy that is bound; without it the ARN decides.
-    id: Option<String>,
+    pub(crate) arn: String,
+    /// The unique id of the user or role, in a policy or grant that is bound; without it the ARN decides.
+    pub(crate) id: Option<String>,
 }
 
 impl Named {

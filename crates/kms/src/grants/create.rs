@@ -12,7 +12,7 @@ use wire::kms::{
 use super::constraints::Constraints;
 use super::grant::{Grant, GrantId, Party, Terms};
 use super::operations::Operations;
-use super::{check_tokens, conditions, parsed_principal, token};
+use super::{bound_principal, check_tokens, conditions, parsed_principal, token};
 use crate::backing::Purpose;
 use crate::desk::{Accept, Desk};
 use crate::keyring::Change;
@@ -59,7 +59,7 @@ impl Mutation for CreateGrantRequest {
         let target = desk.find(&self.key_id, Accept::AnyKey)?;
         target.permits(Class::Grant)?;
         let key = &target.key.arn;
-        let terms = self.terms(target.key.purpose)?;
+        let terms = self.terms(desk, target.key.purpose)?;
         let known = same(desk, key, &terms);
         if known.is_none() {
             check_room(desk, key)?;
@@ -114,9 +114,9 @@ fn check_room(desk: &Desk<'_>, key: &KeyArn) -> Result<(), ApiError> {
 /// What `CreateGrant` reads out of its request.
 trait Wanted {
     fn describe(&self, context: &mut Context);
-    fn terms(&self, purpose: Purpose) -> Result<Terms, ApiError>;
-    fn grantee(&self) -> Result<Party, ApiError>;
-    fn retiring(&self) -> Result<Option<Party>, ApiError>;
+    fn terms(&self, desk: &Desk<'_>, purpose: Purpose) -> Result<Terms, ApiError>;
+    fn grantee(&self, desk: &Desk<'_>) -> Result<Party, ApiError>;
+    fn retiring(&self, desk: &Desk<'_>) -> Result<Option<Party>, ApiError>;
     fn operations(&self, purpose: Purpose) -> Result<Operations, ApiError>;
 }
 
@@ -149,11 +149,11 @@ impl Wanted for CreateGrantRequest {
         }
     }
 
-    fn terms(&self, purpose: Purpose) -> Result<Terms, ApiError> {
+    fn terms(&self, desk: &Desk<'_>, purpose: Purpose) -> Result<Terms, ApiError> {
         let terms = Terms {
             name: self.name.as_deref().map(Into::into),
-            grantee: self.grantee()?,
-            retiring: self.retiring()?,
+            grantee: self.grantee(desk)?,
+            retiring: self.retiring(desk)?,
             operations: self.operations(purpose)?,
             constraints: match &self.constraints {
                 Some(asked) => Constraints::checked(asked, purpose)?,
@@ -164,8 +164,9 @@ impl Wanted for CreateGrantRequest {
         Ok(terms)
     }
 
-    fn grantee(&self) -> Result<Party, ApiError> {
+    fn grantee(&self, desk: &Desk<'_>) -> Result<Party, ApiError> {
         let named = party(
+            desk,
             "Grantee",
             self.grantee_principal.as_deref(),
             self.grantee_service_principal.as_deref(),
@@ -175,8 +176,9 @@ impl Wanted for CreateGrantRequest {
         })
     }
 
-    fn retiring(&self) -> Result<Option<Party>, ApiError> {
+    fn retiring(&self, desk: &Desk<'_>) -> Result<Option<Party>, ApiError> {
         party(
+            desk,
             "Retiring",
             self.retiring_principal.as_deref(),
             self.retiring_service_principal.as_deref(),
@@ -225,14 +227,15 @@ fn unsupported(foreign: Operations, supported: Operations, purpose: Purpose) -> 
 
 /// Whom one of the two members names.
 fn party(
+    desk: &Desk<'_>,
     role: &str,
     principal: Option<&str>,
     service: Option<&str>,
 ) -> Result<Option<Party>, ApiError> {
     match (principal, service) {
         (None, None) => Ok(None),
-        (Some(text), None) => parsed_principal(text).map(Party::Principal).map(Some),
-        (None, Some(text)) => parsed_principal(text).map(Party::Service).map(Some),
+        (Some(text), None) => bound_principal(desk, text).map(Party::Principal).map(Some),
+        (None, Some(text)) => bound_principal(desk, text).map(Party::Service).map(Some),
         (Some(_), Some(_)) => Err(faults::validation(format!(
             "{role}Principal and {role}ServicePrincipal cannot be specified together."
         ))),

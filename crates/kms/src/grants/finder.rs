@@ -30,7 +30,7 @@ enum Anchor {
 impl Finder {
     /// Takes a grant in.
     pub(crate) fn insert(&mut self, grant: &Grant) {
-        let grantee = grant.terms.grantee.who().to_string().into();
+        let grantee = grant.terms.grantee.who().handle().into();
         let of_grantee = self.0.entry(grantee).or_default();
         for anchor in anchors_of(grant) {
             let by_operations = of_grantee.entry(anchor).or_default();
@@ -41,7 +41,7 @@ impl Finder {
 
     /// Forgets a grant.
     pub(crate) fn remove(&mut self, grant: &Grant) {
-        let grantee = grant.terms.grantee.who().to_string();
+        let grantee = grant.terms.grantee.who().handle();
         let Some(of_grantee) = self.0.get_mut(grantee.as_str()) else {
             return;
         };
@@ -62,14 +62,16 @@ impl Finder {
         }
     }
 
-    /// The grants to one of `names`, those first that come first there, that permit the operation and may fit.
+    /// The grants to one of `handles`, those first that come first there, that permit the operation and may fit.
     pub(crate) fn candidates(
         &self,
-        names: &[String],
+        handles: &[String],
         operation: GrantOperation,
         request: &Context,
     ) -> impl Iterator<Item = GrantId> {
-        let of_callers = names.iter().filter_map(|name| self.0.get(name.as_str()));
+        let of_callers = handles
+            .iter()
+            .filter_map(|handle| self.0.get(handle.as_str()));
         of_callers
             .flat_map(move |of_grantee| {
                 let anchors = anchors_in(operation, request).into_iter();

@@ -10,7 +10,7 @@ use wire::kms::{
 };
 
 use super::grant::{Grant, GrantId, Party};
-use super::{conditions, parsed_id, parsed_principal};
+use super::{bound_principal, conditions, parsed_id, parsed_principal};
 use crate::desk::{Accept, Desk};
 use crate::names::{AccountId, KeyArn, KeyId};
 use crate::operation::{Read, Request};
@@ -66,7 +66,7 @@ impl Read for ListGrantsRequest {
             Page::take(wanted.cloned(), size(self.limit))
         });
         let next = page.next().map(|grant| grant.id.to_string());
-        Ok(Response::ListGrants(listed(&page, next)))
+        Ok(Response::ListGrants(listed(desk, &page, next)))
     }
 }
 
@@ -108,7 +108,7 @@ impl Read for ListRetirableGrantsRequest {
         })?;
         let after = self.marker.as_deref().map(region_marker).transpose()?;
         let page = desk.look(|ring| {
-            let who = wanted.who().to_string();
+            let who = wanted.who().handle();
             let own = ring.retirable_after(&desk.home.region, &who, after);
             let lasting = own.filter(|grant| {
                 grant.terms.retiring.as_ref() == Some(&wanted) && !ring.is_due(&grant.key, desk.now)
@@ -120,7 +120,7 @@ impl Read for ListRetirableGrantsRequest {
             format!("{account}/{id}/{}", grant.id)
         };
         let next = page.next().map(marker);
-        Ok(Response::ListRetirableGrants(listed(&page, next)))
+        Ok(Response::ListRetirableGrants(listed(desk, &page, next)))
     }
 }
 
@@ -137,9 +137,9 @@ fn only_one(
 ) -> Result<Option<Party>, ApiError> {
     match (principal, service) {
         (None, None) => Ok(None),
-        (Some(text), None) => parsed_principal(text).map(Party::Principal).map(Some),
+        (Some(text), None) => bound_principal(desk, text).map(Party::Principal).map(Some),
         (None, Some(text)) if desk.caller.kind == PrincipalKind::Service => {
-            parsed_principal(text).map(Party::Service).map(Some)
+            bound_principal(desk, text).map(Party::Service).map(Some)
         }
         (None, Some(_)) => Err(faults::for_services(&format!("{role}ServicePrincipal"))),
         (Some(_), Some(_)) => Err(faults::validation(format!(
@@ -164,20 +164,24 @@ fn region_marker(marker: &str) -> Result<(AccountId, KeyId, GrantId), ApiError> 
     parsed.ok_or_else(|| faults::invalid_marker(marker))
 }
 
-fn listed(page: &Page<Arc<Grant>>, next_marker: Option<String>) -> ListGrantsResponse {
+fn listed(
+    desk: &Desk<'_>,
+    page: &Page<Arc<Grant>>,
+    next_marker: Option<String>,
+) -> ListGrantsResponse {
     ListGrantsResponse {
-        grants: Some(page.items.iter().map(|grant| entry(grant)).collect()),
+        grants: Some(page.items.iter().map(|grant| entry(desk, grant)).collect()),
         next_marker,
         truncated: Some(page.truncated),
     }
 }
 
 /// A grant as the API shows it. One without a name has the empty one.
-fn entry(grant: &Grant) -> GrantListEntry {
+fn entry(desk: &Desk<'_>, grant: &Grant) -> GrantListEntry {
     let terms = &grant.terms;
     let constraints = (!terms.constraints.is_empty()).then(|| (&terms.constraints).into());
-    let (grantee_principal, grantee_service_principal) = members(Some(&terms.grantee));
-    let (retiring_principal, retiring_service_principal) = members(terms.retiring.as_ref());
+    let (grantee_principal, grantee_service_principal) = members(desk, Some(&terms.grantee));
+    let (retiring_principal, retiring_service_principal) = members(desk, terms.retiring.as_ref());
     GrantListEntry {
         key_id: Some(grant.key.to_string()),
         grant_id: Some(grant.id.to_string()),
@@ -194,10 +198,10 @@ fn entry(grant: &Grant) -> GrantListEntry {
 }
 
 /// A party under the member that it was named with.
-fn members(party: Option<&Party>) -> (Option<String>, Option<String>) {
+fn members(desk: &Desk<'_>, party: Option<&Party>) -> (Option<String>, Option<String>) {
     match party {
         None => (None, None),
-        Some(Party::Principal(who)) => (Some(who.to_string()), None),
-        Some(Party::Service(who)) => (None, Some(who.to_string())),
+        Some(Party::Principal(who)) => (Some(who.shown(desk.principals)), None),
+        Some(Party::Service(who)) => (None, Some(who.shown(desk.principals))),
     }
 }

@@ -84,6 +84,16 @@ fn parsed_principal(text: &str) -> Result<Grantee, ApiError> {
     Grantee::parse(text).ok_or_else(|| faults::invalid_principal(text))
 }
 
+/// A principal's name as a grant is bound to it.
+///
+/// # Errors
+/// `InvalidArnException`, also for a user or role that is not there.
+fn bound_principal(desk: &Desk<'_>, text: &str) -> Result<Grantee, ApiError> {
+    parsed_principal(text)?
+        .bind(desk.principals)
+        .map_err(|_| faults::invalid_principal(text))
+}
+
 /// The conditions of the operations on grants: nobody here acts on behalf of a resource.
 fn conditions(desk: &Desk<'_>) -> Context {
     desk.context().with("kms:GrantIsForAWSResource", "false")

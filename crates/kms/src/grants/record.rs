@@ -25,8 +25,13 @@ struct GrantRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     name: Option<String>,
     grantee: PartyRecord,
+    /// The unique ids of those whom it names, where they have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    grantee_id: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     retiring: Option<PartyRecord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    retiring_id: Option<String>,
     operations: Vec<GrantOperation>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     constraints: Option<GrantConstraints>,
@@ -58,7 +63,12 @@ pub(crate) fn encode(grant: &Grant) -> serde_json::Result<Vec<u8>> {
         issuer: grant.issuer.to_string(),
         name: name.as_deref().map(str::to_owned),
         grantee: grantee.into(),
+        grantee_id: grantee.who().id().map(str::to_owned),
         retiring: retiring.as_ref().map(Into::into),
+        retiring_id: retiring
+            .as_ref()
+            .and_then(|party| party.who().id())
+            .map(str::to_owned),
         operations: operations.iter().collect(),
         constraints: (!constraints.is_empty()).then(|| constraints.into()),
     })
@@ -73,7 +83,10 @@ pub(crate) fn decode(key: &KeyArn, id: GrantId, bytes: &[u8]) -> Result<Grant, U
     if record.format != FORMAT || record.account != key.account.to_string() {
         return Err(Unreadable);
     }
-    let retiring = record.retiring.as_ref().map(Party::try_from).transpose();
+    let retiring = record
+        .retiring
+        .map(|party| party.read(record.retiring_id))
+        .transpose();
     let constraints = record.constraints.as_ref();
     Ok(Grant {
         key: key.clone(),
@@ -82,7 +95,7 @@ pub(crate) fn decode(key: &KeyArn, id: GrantId, bytes: &[u8]) -> Result<Grant, U
         issuer: FromStr::from_str(&record.issuer).map_err(|_| Unreadable)?,
         terms: Terms {
             name: record.name.map(Into::into),
-            grantee: Party::try_from(&record.grantee)?,
+            grantee: record.grantee.read(record.grantee_id)?,
             retiring: retiring?,
             operations: record.operations.into_iter().collect(),
             constraints: constraints.map(Constraints::from).unwrap_or_default(),
@@ -99,14 +112,13 @@ impl From<&Party> for PartyRecord {
     }
 }
 
-impl TryFrom<&PartyRecord> for Party {
-    type Error = Unreadable;
-
-    fn try_from(record: &PartyRecord) -> Result<Self, Unreadable> {
+impl PartyRecord {
+    /// Whom it names, bound to the unique id.
+    fn read(self, id: Option<String>) -> Result<Party, Unreadable> {
         let who = |text: &str| Grantee::parse(text).ok_or(Unreadable);
-        Ok(match record {
-            PartyRecord::Principal(text) => Self::Principal(who(text)?),
-            PartyRecord::Service(text) => Self::Service(who(text)?),
+        Ok(match self {
+            Self::Principal(text) => Party::Principal(who(&text)?.bound_to(id)),
+            Self::Service(text) => Party::Service(who(&text)?),
         })
     }
 }

@@ -64,7 +64,7 @@ impl Grants {
             .filter_map(|(_, (grant, _))| grant.as_ref())
     }
 
-    /// The grants that name `who` to retire them, after `after`, in the order of their keys' ids and their own.
+    /// The grants that name whoever has this handle to retire them, after `after`, in the order of their keys' ids and their own.
     pub(crate) fn retirable_after(
         &self,
         who: &str,
@@ -97,7 +97,7 @@ impl Grants {
     ) -> Option<&Arc<Grant>> {
         let own = self.of_keys.get(&key)?;
         own.finder
-            .candidates(&Grantee::names_of(caller), operation, request)
+            .candidates(&Grantee::handles_of(caller), operation, request)
             .filter_map(|id| own.get(id))
             .find(|grant| {
                 grant.fits(operation, request) && grant.terms.grantee.who().includes(caller)
@@ -109,7 +109,7 @@ impl Grants {
         let (key, id) = (grant.key.id, grant.id);
         self.remove(key, id);
         if let Some(retiring) = &grant.terms.retiring {
-            let who = retiring.who().to_string().into();
+            let who = retiring.who().handle().into();
             self.retirable.entry(who).or_default().insert((key, id));
         }
         let own = self.of_keys.entry(key).or_default();
@@ -138,7 +138,7 @@ impl Grants {
                 remove_from(&mut own.names, name, &id);
             }
             if let Some(retiring) = &grant.terms.retiring {
-                let who = retiring.who().to_string();
+                let who = retiring.who().handle();
                 remove_from(&mut self.retirable, &who, &(key, id));
             }
         }

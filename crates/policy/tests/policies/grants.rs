@@ -1,6 +1,8 @@
 //! Grants in the order of evaluation: they only ever allow, and only whom they name.
 
-use policy::{Ask, GrantLayer, Grantee, Layer, Layers, PolicyKind, Principal, ResourcePolicy};
+use policy::{
+    Ask, GrantLayer, Grantee, Layer, Layers, PolicyKind, Principal, PrincipalIds, ResourcePolicy,
+};
 use serde_json::{Value, json};
 
 use crate::words::*;
@@ -190,21 +192,55 @@ fn a_grantee_is_one_principal_with_one_text() {
     }
 }
 
+/// One role and one user, who may be gone.
+struct Known(Option<&'static str>);
+
+impl PrincipalIds for Known {
+    fn id_of(&self, _: &str) -> Option<String> {
+        self.0.map(str::to_owned)
+    }
+}
+
 #[test]
-fn a_caller_is_found_under_every_name_that_includes_them() {
-    for caller in [
-        alice(),
-        machine_session(),
-        Principal::root(ACCOUNT),
-        Principal::service("ec2.amazonaws.com"),
+fn a_caller_is_found_under_every_handle_that_means_them() {
+    for (caller, id) in [
+        (alice(), "AIDAALICE"),
+        (machine_session(), "AROAMACHINE"),
+        (Principal::root(ACCOUNT), "none"),
+        (Principal::service("ec2.amazonaws.com"), "none"),
     ] {
-        let names = Grantee::names_of(&caller);
-        assert!(!names.is_empty());
-        for name in names {
+        let handles = Grantee::handles_of(&caller);
+        let names = [Some(caller.arn.clone()), caller.role_arn.clone()];
+        for name in names.into_iter().flatten() {
             let grantee = Grantee::parse(&name).unwrap();
-            assert!(grantee.includes(&caller), "{name}");
-            assert_eq!(grantee.to_string(), name);
+            assert!(handles.contains(&grantee.handle()), "{name}");
+            let bound = grantee.bind(&Known(Some(id))).unwrap();
+            assert!(bound.includes(&caller), "{name}");
+            assert!(handles.contains(&bound.handle()), "{}", bound.handle());
         }
     }
-    assert!(Grantee::names_of(&Principal::anonymous()).is_empty());
+    assert!(Grantee::handles_of(&Principal::anonymous()).is_empty());
+}
+
+#[test]
+fn a_grantee_that_is_bound_is_nobody_who_came_later() {
+    for (caller, id, stand_in) in [
+        (alice(), "AIDAALICE", "AIDAALICE"),
+        (machine_session(), "AROAMACHINE", "AROAMACHINE:i-0abc"),
+    ] {
+        let bind = |known: &Known| Grantee::parse(&caller.arn).unwrap().bind(known);
+        let bound = bind(&Known(Some(id))).unwrap();
+        assert!(bound.includes(&caller));
+        assert_eq!(bound.shown(&Known(Some(id))), caller.arn);
+        for later in [Known(None), Known(Some("AIDALATER"))] {
+            assert_eq!(bound.shown(&later), stand_in);
+        }
+        let earlier = bind(&Known(Some("AIDAEARLIER"))).unwrap();
+        assert!(!earlier.includes(&caller));
+        assert!(bind(&Known(None)).is_err());
+        let again = Grantee::parse(&caller.arn).unwrap();
+        assert_eq!(again.bound_to(bound.id().map(str::to_owned)), bound);
+    }
+    let account = Grantee::parse(ACCOUNT).unwrap().bind(&Known(None)).unwrap();
+    assert_eq!(account.id(), None, "an account is nobody in particular");
 }

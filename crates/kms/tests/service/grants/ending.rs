@@ -362,3 +362,42 @@ async fn grants_are_recorded_in_cloudtrails_spelling_and_tokens_never() {
     assert_eq!(record["responseElements"], json!({ "keyId": key.arn }));
     assert_eq!(record.get("additionalEventData"), None);
 }
+
+#[tokio::test]
+async fn a_grant_does_not_go_to_who_is_made_later_under_the_name() {
+    let service = Service::start().await;
+    let key = service.key().await;
+    let bob = Caller::nobody("bob");
+    let request = with(
+        to(&bob),
+        json!({ "Operations": ["DescribeKey"], "RetiringPrincipal": bob.arn(), "Name": "n" }),
+    );
+    let first = service.grant(&key, request.clone()).await;
+    let of_key = json!({ "KeyId": key.id });
+    assert!(may(&service, &bob, "DescribeKey", of_key.clone()).await);
+
+    service.people.set(&bob.arn(), None);
+    let missing = refused(&service, &key, request.clone()).await;
+    assert_eq!(missing.code, "InvalidArnException");
+    service.people.set(&bob.arn(), Some("AIDALATER"));
+    let service = service.restarted().await;
+    let later = bob.with_id("AIDALATER");
+    assert!(!may(&service, &later, "DescribeKey", of_key.clone()).await);
+    let retire = json!({ "GrantToken": first.token });
+    assert!(!may(&service, &later, "RetireGrant", retire).await);
+    let listed = service.call("ListGrants", of_key.clone()).await.unwrap();
+    assert_eq!(listed["Grants"][0]["GranteePrincipal"], "AIDABOB");
+    assert_eq!(listed["Grants"][0]["RetiringPrincipal"], "AIDABOB");
+
+    let second = service.grant(&key, request).await;
+    assert_ne!(first.id, second.id, "the name means somebody else now");
+    assert!(may(&service, &later, "DescribeKey", of_key).await);
+    let retirable = json!({ "RetiringPrincipal": bob.arn() });
+    let listed = service
+        .call("ListRetirableGrants", retirable)
+        .await
+        .unwrap();
+    assert_eq!(listed["Grants"].as_array().unwrap().len(), 1);
+    assert_eq!(listed["Grants"][0]["GrantId"], second.id);
+    assert_eq!(listed["Grants"][0]["RetiringPrincipal"], bob.arn());
+}
