@@ -7,7 +7,7 @@
 # machine does falls on all targets alike. Needs root, /dev/fuse, loop devices, and fio, qemu-utils, cryptsetup-bin, jq.
 set -euo pipefail
 
-rounds=3 seconds=3 size=1024 program= file_systems=(ext4 xfs)
+rounds=3 seconds=3 size=1024 program='' file_systems=(ext4 xfs)
 while (($#)); do
     case $1 in
         --quick) rounds=1 seconds=1 size=512 ;;
