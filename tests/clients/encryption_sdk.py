@@ -1,4 +1,4 @@
-"""The AWS Encryption SDK under keyrings: one key, and several; and what must not open."""
+"""The AWS Encryption SDK under keyrings: one key, several, a multi-Region key in both of its regions; and what must not open."""
 
 import logging
 
@@ -7,6 +7,7 @@ from aws_cryptographic_material_providers.mpl import AwsCryptographicMaterialPro
 from aws_cryptographic_material_providers.mpl.config import MaterialProvidersConfig
 from aws_cryptographic_material_providers.mpl.models import (
     CreateAwsKmsKeyringInput,
+    CreateAwsKmsMrkKeyringInput,
     CreateMultiKeyringInput,
 )
 from aws_encryption_sdk import CommitmentPolicy, EncryptionSDKClient
@@ -28,6 +29,10 @@ def kms(region="us-east-1"):
 
 def keyring(key, client=None):
     return providers.create_aws_kms_keyring(input=CreateAwsKmsKeyringInput(kms_key_id=key, kms_client=client or kms()))
+
+
+def mrk_keyring(key, region):
+    return providers.create_aws_kms_mrk_keyring(input=CreateAwsKmsMrkKeyringInput(kms_key_id=key, kms_client=kms(region)))
 
 
 def encrypt(ring):
@@ -75,3 +80,13 @@ does_not_open(keyring(key), sealed)
 equal(last_decrypt()["errorCode"], "DisabledException")
 equal(decrypt(keyring(other), sealed), MESSAGE)
 kms().enable_key(KeyId=key)
+
+# A multi-Region key: sealed in one region, opened in the other, with the related key there.
+primary = kms().create_key(MultiRegion=True)["KeyMetadata"]["Arn"]
+replica = kms().replicate_key(KeyId=primary, ReplicaRegion="eu-west-1")["ReplicaKeyMetadata"]["Arn"]
+equal(replica, primary.replace("us-east-1", "eu-west-1"))
+sealed = encrypt(mrk_keyring(primary, "us-east-1"))
+equal(decrypt(mrk_keyring(replica, "eu-west-1"), sealed), MESSAGE)
+sealed = encrypt(mrk_keyring(replica, "eu-west-1"))
+equal(decrypt(mrk_keyring(primary, "us-east-1"), sealed), MESSAGE)
+does_not_open(mrk_keyring(key, "us-east-1"), sealed)
