@@ -11,6 +11,7 @@ use trail::{Attribute, Draft, Entry, Executed, Found, LookupError, Query};
 use wire::cloudtrail::{
     self, LookupAttribute, LookupAttributeKey, LookupEventsRequest, LookupEventsResponse,
 };
+use wire::protocol::Dialect;
 use wire::{Answer, ApiError, EpochSeconds, Scope, iam, sts};
 
 use super::Auditor;
@@ -50,8 +51,12 @@ impl Room for Kms {
         self.execute(operation, scope, draft).await
     }
 
-    fn encode(response: &Self::Response, request_id: &str) -> Result<Answer, ApiError> {
-        response.encode(request_id)
+    fn encode(
+        response: &Self::Response,
+        dialect: Dialect,
+        request_id: &str,
+    ) -> Result<Answer, ApiError> {
+        response.encode_in(dialect, request_id)
     }
 }
 
@@ -95,8 +100,12 @@ macro_rules! identity_room {
                 self.0.execute(operation, scope, draft).await
             }
 
-            fn encode(response: &Self::Response, request_id: &str) -> Result<Answer, ApiError> {
-                response.encode(request_id)
+            fn encode(
+                response: &Self::Response,
+                dialect: Dialect,
+                request_id: &str,
+            ) -> Result<Answer, ApiError> {
+                response.encode_in(dialect, request_id)
             }
         }
     };
@@ -176,8 +185,12 @@ impl Room for LookUp {
         }
     }
 
-    fn encode(response: &Self::Response, request_id: &str) -> Result<Answer, ApiError> {
-        response.encode(request_id)
+    fn encode(
+        response: &Self::Response,
+        dialect: Dialect,
+        request_id: &str,
+    ) -> Result<Answer, ApiError> {
+        response.encode_in(dialect, request_id)
     }
 }
 
