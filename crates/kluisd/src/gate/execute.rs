@@ -28,6 +28,15 @@ pub(super) trait Room {
     fn is_read_only(operation: &Self::Operation) -> bool;
     /// What was asked, for the trail; nothing secret.
     fn parameters(operation: &Self::Operation) -> Value;
+    /// The request quota that it counts to, by its name in AWS/Usage.
+    fn usage(
+        &self,
+        _operation: &Self::Operation,
+        _caller: &Principal,
+        _scope: &Scope,
+    ) -> Option<&'static str> {
+        None
+    }
     /// What leave `caller` needs for it.
     fn asks(
         &self,
@@ -86,12 +95,15 @@ impl Gate {
                     .unwrap_or_else(|error| error.encode(protocol.dialect(), request_id));
             }
         };
-        let service = request.service;
+        let (service, operation) = (request.service, request.operation.name);
         let dialect = request.dialect(protocol);
         let outcome = match call.for_service(service.name) {
             Ok(()) => self.answer(&call, request).await,
             Err(error) => self.undecoded(&call, error).await,
         };
+        let outcome = self
+            .gauges
+            .answered((service.name, operation), arrived, outcome);
         outcome.unwrap_or_else(|error| service.refuse(&error, dialect, request_id))
     }
 
@@ -105,6 +117,8 @@ impl Gate {
             "iam" => self.run(&self.iam, call, request).await,
             "sts" => self.run(&self.sts, call, request).await,
             "cloudtrail" => self.run(&self.look_up, call, request).await,
+            "monitoring" => self.run(&self.cloudwatch, call, request).await,
+            "servicequotas" => self.run(&self.service_quotas, call, request).await,
             // A service whose shapes are generated and whose room is not at this gate.
             _ => {
                 let unknown = ApiError::sender("UnknownOperationException", 400, String::new());
@@ -138,6 +152,14 @@ impl Gate {
         facts.read_only = R::is_read_only(&operation);
         facts.request_parameters = Some(R::parameters(&operation)).filter(|value| !value.is_null());
         let draft = Draft::new(facts);
+        // Which account's quota: of whoever calls, not of whose key it is.
+        if let Some(resource) = room.usage(&operation, &caller.principal, scope)
+            && let Err(error) = self
+                .monitor
+                .admit(&caller.principal.account, scope, resource)
+        {
+            return self.auditor.refused(draft, error).await;
+        }
         let leave = room
             .asks(&operation, &caller.principal, scope)
             .and_then(|asks| {
