@@ -31,10 +31,16 @@ iam.attach_user_policy(UserName="somebody", PolicyArn=managed)
 s3.create_bucket(Bucket="there")
 s3.put_object(Bucket="there", Key="object", Body=b"bytes")
 tags = [{"Key": "a", "Value": "b"}]
+cloudwatch, quotas = client("cloudwatch"), client("service-quotas")
+a_rule = {"Namespace": "Test", "MetricName": "there", "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1, "Threshold": 1.0, "ComparisonOperator": "GreaterThanThreshold", "TreatMissingData": "ignore"}
+cloudwatch.put_metric_alarm(AlarmName="there", **a_rule)
+cloudwatch.put_metric_data(Namespace="Test", MetricData=[{"MetricName": "there", "Value": 1.0}])
 
 a_key, a_store = {"KeyId": key}, {"CustomKeyStoreId": "cks-1234567890abcdef0"}
 user, a_role = {"UserName": "somebody"}, {"RoleName": "there"}
 a_policy, a_version = {"PolicyArn": managed}, {"PolicyArn": managed, "VersionId": "v2"}
+an_alarm, a_quota = {"AlarmNames": ["there"]}, {"ServiceCode": "kms", "QuotaCode": "L-6E3AF000"}
+an_hour = {"StartTime": "2026-01-01T00:00:00Z", "EndTime": "2026-01-01T01:00:00Z"}
 bucket, an_object = {"Bucket": "there"}, {"Bucket": "there", "Key": "object"}
 CASES = {
     "kms": {
@@ -148,6 +154,31 @@ CASES = {
         "GetCallerIdentity": {},
     },
     "cloudtrail": {"LookupEvents": {}},
+    "monitoring": {
+        "DeleteAlarms": an_alarm,
+        "DescribeAlarmHistory": {},
+        "DescribeAlarms": {},
+        "DescribeAlarmsForMetric": {"Namespace": "Test", "MetricName": "there"},
+        "DisableAlarmActions": an_alarm,
+        "EnableAlarmActions": an_alarm,
+        "GetMetricData": {"MetricDataQueries": [{"Id": "e1", "Expression": "1"}], **an_hour},
+        "GetMetricStatistics": {"Namespace": "Test", "MetricName": "there", "Period": 60, "Statistics": ["Sum"], **an_hour},
+        "ListMetrics": {},
+        "PutMetricAlarm": {"AlarmName": "new", **a_rule},
+        "PutMetricData": {"Namespace": "Test", "MetricData": [{"MetricName": "new", "Value": 1.0}]},
+        "SetAlarmState": {"AlarmName": "there", "StateValue": "ALARM", "StateReason": "mine"},
+    },
+    "servicequotas": {
+        "GetAWSDefaultServiceQuota": a_quota,
+        "GetRequestedServiceQuotaChange": {"RequestId": "0123456789"},
+        "GetServiceQuota": a_quota,
+        "ListAWSDefaultServiceQuotas": {"ServiceCode": "kms"},
+        "ListRequestedServiceQuotaChangeHistory": {},
+        "ListRequestedServiceQuotaChangeHistoryByQuota": a_quota,
+        "ListServiceQuotas": {"ServiceCode": "kms"},
+        "ListServices": {},
+        "RequestServiceQuotaIncrease": {**a_quota, "DesiredValue": 20_000.0},
+    },
     "s3": {
         "ListBuckets": {},
         "CreateBucket": {"Bucket": "new-bucket"},
@@ -166,8 +197,11 @@ CASES = {
 # The one that needs no leave: who am I?
 FREE = ("sts", "GetCallerIdentity")
 # What a stranger is told, and a user without leave: by protocol, and where there is no body, by status.
-UNSIGNED = {"kms": ("MissingAuthenticationTokenException", 400), "cloudtrail": ("MissingAuthenticationTokenException", 400), "iam": ("MissingAuthenticationToken", 403), "sts": ("MissingAuthenticationToken", 403), "s3": ("AccessDenied", 403)}
-DENIED = {"kms": ("AccessDeniedException", 400), "cloudtrail": ("AccessDeniedException", 400), "iam": ("AccessDenied", 403), "sts": ("AccessDenied", 403), "s3": ("AccessDenied", 403)}
+UNSIGNED = {"kms": ("MissingAuthenticationTokenException", 400), "cloudtrail": ("MissingAuthenticationTokenException", 400), "monitoring": ("MissingAuthenticationTokenException", 400), "servicequotas": ("MissingAuthenticationTokenException", 400), "iam": ("MissingAuthenticationToken", 403), "sts": ("MissingAuthenticationToken", 403), "s3": ("AccessDenied", 403)}
+DENIED = {"kms": ("AccessDeniedException", 400), "cloudtrail": ("AccessDeniedException", 400), "monitoring": ("AccessDenied", 403), "servicequotas": ("AccessDeniedException", 400), "iam": ("AccessDenied", 403), "sts": ("AccessDenied", 403), "s3": ("AccessDenied", 403)}
+
+# Where botocore has another name for a service than credential scopes and the trail.
+BOTOCORES = {"monitoring": "cloudwatch", "servicequotas": "service-quotas"}
 
 for service, names in operations.items():
     equal((service, set(CASES[service])), (service, names))
@@ -194,6 +228,9 @@ def state():
         iam.list_policy_versions(PolicyArn=managed)["Versions"],
         iam.list_attached_role_policies(RoleName="there")["AttachedPolicies"],
         [iam.list_attached_user_policies(UserName=n)["AttachedPolicies"] for n in ("nobody", "somebody")],
+        [{k: v for k, v in a.items() if not k.startswith("State")} for a in cloudwatch.describe_alarms()["MetricAlarms"]],
+        cloudwatch.list_metrics(Namespace="Test")["Metrics"],
+        quotas.list_requested_service_quota_change_history()["RequestedQuotas"],
         [b["Name"] for b in s3.list_buckets()["Buckets"]],
         [(o["Key"], o["ETag"], str(o["LastModified"])) for o in s3.list_objects_v2(Bucket="there")["Contents"]],
     ]
@@ -213,7 +250,7 @@ before = state()
 # Unsigned.
 count = 0
 for service, cases in CASES.items():
-    stranger = client(service, STRANGER)
+    stranger = client(BOTOCORES.get(service, service), STRANGER)
     for name, parameters in cases.items():
         told(service, name, attempt(method(stranger, name), **parameters), UNSIGNED[service])
         count += 1
@@ -230,7 +267,7 @@ assert not any(s["event"]["requestID"] in named for s in strangers()), "a strang
 # Signed, without leave.
 outcomes = []
 for service, cases in CASES.items():
-    denied = client(service, login)
+    denied = client(BOTOCORES.get(service, service), login)
     for name, parameters in cases.items():
         outcome = attempt(method(denied, name), **parameters)
         if (service, name) == FREE:

@@ -68,7 +68,7 @@ fn generate() -> Result<Vec<(PathBuf, String)>> {
         let text = emit::module(service, &model)
             .and_then(|text| emit::formatted(&text))
             .with_context(|| format!("the module of {}", service.name))?;
-        files.push((folder.join(format!("{}.rs", service.name)), text));
+        files.push((folder.join(format!("{}.rs", service.module())), text));
     }
     files.push((folder.join("mod.rs"), emit::formatted(&emit::root())?));
     Ok(files)

@@ -1,5 +1,6 @@
 //! The operations of both services that this room answers, and their answers.
 
+use wire::protocol::Dialect;
 use wire::{Answer, ApiError, iam, sts};
 
 /// An operation of IAM or of STS.
@@ -69,14 +70,14 @@ impl Response {
         }
     }
 
-    /// The answer in bytes.
+    /// The answer in bytes, in the caller's protocol.
     ///
     /// # Errors
     /// `InternalFailure` when the value cannot be written, which no value of these types is known to cause.
-    pub fn encode(&self, request_id: &str) -> Result<Answer, ApiError> {
+    pub fn encode_in(&self, dialect: Dialect, request_id: &str) -> Result<Answer, ApiError> {
         match self {
-            Self::Iam(response) => response.encode(request_id),
-            Self::Sts(response) => response.encode(request_id),
+            Self::Iam(response) => response.encode_in(dialect, request_id),
+            Self::Sts(response) => response.encode_in(dialect, request_id),
         }
     }
 }

@@ -65,6 +65,12 @@ pub(crate) struct ServeArgs {
     /// one [default at the first start: 111122223333]
     #[arg(long = "account", value_name = "ID", value_parser = account)]
     pub(crate) accounts: Vec<String>,
+    /// The configuration: quotas, and where alarms are heard (TOML)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// An address on loopback for the service's own metrics, in OpenMetrics under /metrics; without it there are none
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) metrics: Option<SocketAddr>,
     /// A second folder for the trail's signed checkpoints, best on another disk
     #[arg(long, value_name = "DIR")]
     pub(crate) checkpoints: Option<PathBuf>,

@@ -2,10 +2,14 @@
 //! [`gate`].
 
 mod cli;
+mod config;
 mod files;
 mod gate;
+mod gauges;
 mod roots;
+mod scrape;
 mod serve;
+mod sinks;
 mod tls;
 
 use std::process::ExitCode;

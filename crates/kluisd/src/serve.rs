@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use identity::{Identity, RootKey};
 use jiff::Timestamp;
 use kms::Kms;
+use monitor::Monitor;
 use objects::Objects;
 
 use store::{Sqlite, Store};
@@ -20,12 +21,17 @@ use tokio::sync::watch;
 use trail::{CheckpointOptions, Node, PublicKey, Trail};
 
 use crate::cli::{DEFAULT_ACCOUNT, ServeArgs};
+use crate::config::Config;
 use crate::gate::{Auditor, Gate, accept};
+use crate::gauges::Gauges;
 use crate::roots::Roots;
+use crate::scrape::{self, Scrape};
 use crate::{files, tls};
 
 /// Where the address stands that clients use, for `kluisd env`.
 pub(crate) const ENDPOINT_FILE: &str = "endpoint";
+/// Where the service's own metrics are.
+const METRICS_FILE: &str = "metrics";
 /// The root users' access keys, a profile each, in the format of AWS's shared credentials.
 pub(crate) const CREDENTIALS_FILE: &str = "credentials";
 /// The public half of the key that signs the trail's checkpoints.
@@ -40,6 +46,8 @@ const HOME_REGION: &str = "us-east-1";
 const EARLIER_FILE: &str = "account";
 /// The profile of the first account's root user; those of the others have the account's name.
 const FIRST_PROFILE: &str = "default";
+/// How often alarms are looked at: a minute is told of so long after its end, at most.
+const TICK_INTERVAL: Duration = Duration::from_secs(3);
 /// How often keys whose waiting time is over are looked for.
 const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
 
@@ -50,6 +58,12 @@ pub(crate) fn run(args: &ServeArgs) -> Result<()> {
             args.listen.ip().is_loopback(),
             "--plain-http is for loopback only; {} can be reached from elsewhere",
             args.listen
+        );
+    }
+    if let Some(metrics) = args.metrics {
+        ensure!(
+            metrics.ip().is_loopback(),
+            "--metrics asks for no login and is for loopback only; {metrics} can be reached from elsewhere"
         );
     }
     crypto::harden().context("cannot keep this process's memory out of core dumps")?;
@@ -79,6 +93,8 @@ fn log_to_stderr() {
 }
 
 async fn serve(args: &ServeArgs) -> Result<()> {
+    let config = args.config.as_deref().map(Config::read);
+    let config = config.transpose()?.unwrap_or_default();
     let dir = std::path::absolute(&args.data_dir)?;
     files::private_dir(&dir)?;
     let _lock = lock(&dir)?;
@@ -108,7 +124,9 @@ async fn serve(args: &ServeArgs) -> Result<()> {
         &dir.join(CHECKPOINT_KEY_FILE),
         hex::encode(public).as_bytes(),
     )?;
-    let auditor = Arc::new(Auditor::start(trail, Arc::clone(&store), &dir).await?);
+    let gauges = Arc::new(Gauges::new(&dir));
+    let auditor = Auditor::start(trail, Arc::clone(&store), &dir, Arc::clone(&gauges)).await?;
+    let auditor = Arc::new(auditor);
 
     let kms = Arc::new(
         Kms::open(Arc::clone(&store), roots.keys, Arc::clone(&identity) as _)
@@ -126,6 +144,7 @@ async fn serve(args: &ServeArgs) -> Result<()> {
             .await
             .context("cannot open objects")?,
     );
+    let monitor = open_monitor(&store, config).await?;
     credentials(&dir, &identity, &accounts)?;
 
     let tls = if args.plain_http {
@@ -146,10 +165,21 @@ async fn serve(args: &ServeArgs) -> Result<()> {
         identity,
         Arc::clone(&kms),
         objects,
+        monitor.clone(),
+        Arc::clone(&gauges),
         Arc::clone(&auditor),
     ));
     let stop = stop_signal()?;
+    if let Some(address) = args.metrics {
+        let scrape = Scrape {
+            gauges,
+            kms: Arc::clone(&kms),
+            monitor: monitor.clone(),
+        };
+        offer_metrics(address, &dir, scrape, stop.clone()).await?;
+    }
     let sweeper = tokio::spawn(sweep(kms, Arc::clone(&auditor), stop.clone()));
+    let watcher = tokio::spawn(watch_alarms(monitor, stop.clone()));
     {
         let mut out = std::io::stdout().lock();
         writeln!(out, "kluisd: listening on {endpoint}")?;
@@ -160,12 +190,40 @@ async fn serve(args: &ServeArgs) -> Result<()> {
     accept::serve(listener, tls, gate, stop).await?;
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
     sweeper.await.context("the sweeper ended badly")?;
+    watcher.await.context("the watch over alarms ended badly")?;
     if let Some(auditor) = Arc::into_inner(auditor) {
         auditor.close().await;
     } else {
         // A request that was cut off still holds it; what is recorded is durable, and the next start clears the outbox.
         tracing::warn!("requests were cut off; the trail has no last checkpoint");
     }
+    Ok(())
+}
+
+async fn open_monitor(store: &Arc<dyn Store>, config: Config) -> Result<Monitor> {
+    let Config { quotas, sinks } = config;
+    let monitor = Monitor::open(Arc::clone(store), quotas, Arc::new(sinks))
+        .await
+        .context("cannot open metrics and alarms")?;
+    for record in monitor.damaged() {
+        tracing::error!(record, "this record of a metric or an alarm cannot be read");
+    }
+    Ok(monitor)
+}
+
+/// Listens for the operator's monitoring, and leaves the address in the data folder: port 0 takes a free one.
+async fn offer_metrics(
+    address: SocketAddr,
+    dir: &Path,
+    scrape: Scrape,
+    stop: watch::Receiver<bool>,
+) -> Result<()> {
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address} for metrics"))?;
+    let text = format!("http://{}/metrics\n", listener.local_addr()?);
+    files::write_public(&dir.join(METRICS_FILE), text.as_bytes())?;
+    tokio::spawn(scrape::serve(listener, scrape, stop));
     Ok(())
 }
 
@@ -290,6 +348,21 @@ async fn sweep(kms: Arc<Kms>, auditor: Arc<Auditor>, mut stop: watch::Receiver<b
                 tracing::error!(%error, "the record of what was done to a key waits in the store until the next start");
             }
         }
+    }
+}
+
+/// Looks at alarms every few seconds, and writes the last points when the service stops.
+async fn watch_alarms(monitor: Monitor, mut stop: watch::Receiver<bool>) {
+    let mut every = tokio::time::interval(TICK_INTERVAL);
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! { _ = stop.changed() => break, _ = every.tick() => () }
+        if let Err(error) = monitor.tick(Timestamp::now()).await {
+            tracing::error!(%error, "metrics or alarms were not written; trying again in {} s", TICK_INTERVAL.as_secs());
+        }
+    }
+    if let Err(error) = monitor.flush(Timestamp::now()).await {
+        tracing::error!(%error, "the last minute's metrics were not written");
     }
 }
 

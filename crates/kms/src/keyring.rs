@@ -211,6 +211,15 @@ impl Keyring {
         aliases.into_iter().flatten().map(|(_, (alias, _))| alias)
     }
 
+    /// The keys of every account and region that can be read.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &Arc<Key>> {
+        let slots = self.shelves.values().flat_map(|shelf| shelf.keys.values());
+        slots.filter_map(|(slot, _)| match slot {
+            Slot::Known(key) => Some(key),
+            Slot::Unreadable => None,
+        })
+    }
+
     /// The keys of every account and region to which something is to be done by now.
     pub(crate) fn due(&self, now: Timestamp) -> Vec<Arc<Key>> {
         let known = |shelf: &Shelf, id: &KeyId| match shelf.keys.get(id) {

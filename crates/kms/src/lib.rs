@@ -15,6 +15,7 @@
 //! | `rotation`, `rotations`, `import_parameters`, `import`, `multi_region`, `tags`, `description`, `last_usage` | and those of a key's life |
 //! | `import_token`, `place` | imported material on its way: what proves where it is from, where it belongs |
 //! | `unserved` | the operations that are not served, and the answer to them |
+//! | `usage` | which request quota a request counts to |
 //! | `states` | the table of key states |
 //! | `specs` | the table of key specs, usages and algorithms |
 //! | `desk` | what one request sees |
@@ -78,6 +79,7 @@ mod states;
 mod sweep;
 mod tags;
 mod unserved;
+mod usage;
 mod uses;
 
 pub use load::OpenError;

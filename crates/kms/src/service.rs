@@ -30,7 +30,7 @@ const ALIAS_RESOURCE: &str = "AWS::KMS::Alias";
 /// Everything that requests are answered from is in memory; what changes it is first made durable, together with the
 /// record of who changed it. Cheap to clone: clones are one service.
 #[derive(Clone)]
-pub struct Kms(Arc<Shared>);
+pub struct Kms(pub(crate) Arc<Shared>);
 
 pub(crate) struct Shared {
     pub(crate) store: Arc<dyn Store>,
@@ -143,7 +143,7 @@ impl Kms {
 }
 
 impl Shared {
-    fn desk<'a>(
+    pub(crate) fn desk<'a>(
         &'a self,
         scope: &Scope,
         caller: &'a Principal,

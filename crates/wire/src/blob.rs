@@ -1,4 +1,4 @@
-//! Bytes in a request or an answer: base64 on both wires.
+//! Bytes in a request or an answer: base64 in JSON and XML.
 
 use std::fmt;
 

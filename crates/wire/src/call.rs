@@ -5,9 +5,11 @@ use serde_json::Value;
 
 use crate::{
     answer::Answer,
+    cbor,
     error::ApiError,
+    protocol::{Dialect, JsonVersion},
     sensitive,
-    shape::{Kind, OperationShape, Service, ServiceProtocol, Shape},
+    shape::{Kind, OperationShape, Service, ServiceProtocol, Shape, Words},
     time, validate, xml,
 };
 
@@ -23,56 +25,83 @@ pub(crate) fn typed<T: DeserializeOwned>(
     }
     let outcome = validate::check(service, shape, &value).and_then(|()| {
         // serde's message could quote a sensitive value. After validation this arm is not known to be reachable.
-        T::deserialize(&value).map_err(|_| match service.protocol {
-            ServiceProtocol::Json { .. } => ApiError::serialization("Unexpected field type"),
-            ServiceProtocol::Query { .. } => ApiError::malformed_input(""),
+        T::deserialize(&value).map_err(|_| match service.protocol.words() {
+            Words::Json => ApiError::serialization("Unexpected field type"),
+            Words::Query => ApiError::malformed_input(""),
         })
     });
     wipe_sensitive(shape, &mut value);
     outcome
 }
 
+/// How a service's answers are written when nobody says otherwise.
+pub(crate) fn own_dialect(service: &Service) -> Dialect {
+    match service.protocol {
+        ServiceProtocol::Json { version: "1.0", .. } => Dialect::Json(JsonVersion::V1_0),
+        ServiceProtocol::Json { .. } => Dialect::Json(JsonVersion::V1_1),
+        ServiceProtocol::Query { xml_namespace } => Dialect::Query(xml_namespace),
+        ServiceProtocol::QueryCompatible { .. } => Dialect::Cbor,
+    }
+}
+
 /// The answer to an operation that succeeded.
 pub(crate) fn answer(
-    service: &Service,
     operation: &OperationShape,
     response: &impl Serialize,
+    dialect: Dialect,
     request_id: &str,
 ) -> Result<Answer, ApiError> {
-    match service.protocol {
-        ServiceProtocol::Json { version, .. } => {
-            let body = match operation.output {
-                Some(_) => {
-                    serde_json::to_vec(response).map_err(|_| ApiError::internal_failure())?
-                }
-                None => Vec::new(),
-            };
-            Ok(Answer {
-                status: 200,
-                headers: vec![
-                    ("content-type", format!("application/x-amz-json-{version}")),
-                    ("x-amzn-requestid", request_id.to_owned()),
-                ],
-                body,
-            })
-        }
-        ServiceProtocol::Query { xml_namespace } => {
-            let mut value =
-                serde_json::to_value(response).map_err(|_| ApiError::internal_failure())?;
-            let body = xml::response(operation, xml_namespace, &value, request_id);
-            if let Some(output) = operation.output {
-                wipe_sensitive(output, &mut value);
-            }
-            Ok(Answer {
-                status: 200,
-                headers: vec![
-                    ("content-type", "text/xml".to_owned()),
-                    ("x-amzn-requestid", request_id.to_owned()),
-                ],
-                body: body.into_bytes(),
-            })
-        }
+    match dialect {
+        Dialect::Json(version) => json_answer(operation, response, version, request_id),
+        Dialect::Query(namespace) => value_answer(operation, response, |value| Answer {
+            status: 200,
+            headers: vec![
+                ("content-type", "text/xml".to_owned()),
+                ("x-amzn-requestid", request_id.to_owned()),
+            ],
+            body: xml::response(operation, namespace, value, request_id).into_bytes(),
+        }),
+        Dialect::Cbor => value_answer(operation, response, |value| {
+            cbor::answer(operation, value, request_id)
+        }),
+        // S3's documents are not of these shapes.
+        Dialect::S3 => Err(ApiError::internal_failure()),
     }
+}
+
+fn json_answer(
+    operation: &OperationShape,
+    response: &impl Serialize,
+    version: JsonVersion,
+    request_id: &str,
+) -> Result<Answer, ApiError> {
+    let body = match operation.output {
+        Some(_) => serde_json::to_vec(response).map_err(|_| ApiError::internal_failure())?,
+        None => Vec::new(),
+    };
+    let content_type = format!("application/x-amz-json-{}", version.as_str());
+    Ok(Answer {
+        status: 200,
+        headers: vec![
+            ("content-type", content_type),
+            ("x-amzn-requestid", request_id.to_owned()),
+        ],
+        body,
+    })
+}
+
+/// An answer that is written from a value under its shape; the value's secrets are wiped.
+fn value_answer(
+    operation: &OperationShape,
+    response: &impl Serialize,
+    write: impl FnOnce(&Value) -> Answer,
+) -> Result<Answer, ApiError> {
+    let mut value = serde_json::to_value(response).map_err(|_| ApiError::internal_failure())?;
+    let answer = write(&value);
+    if let Some(output) = operation.output {
+        wipe_sensitive(output, &mut value);
+    }
+    Ok(answer)
 }
 
 /// A request's members as the trail shows them.
@@ -118,11 +147,9 @@ fn shown(shape: &Shape, value: &Value) -> Option<Value> {
 
 /// The error for an operation that this build does not know.
 pub(crate) fn unknown_operation(service: &Service, name: &str) -> ApiError {
-    match service.protocol {
-        ServiceProtocol::Json { .. } => {
-            ApiError::sender("UnknownOperationException", 400, String::new())
-        }
-        ServiceProtocol::Query { .. } => ApiError::sender(
+    match service.protocol.words() {
+        Words::Json => ApiError::sender("UnknownOperationException", 400, String::new()),
+        Words::Query => ApiError::sender(
             "InvalidAction",
             400,
             format!(

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{answer::Answer, protocol::Dialect, xml};
+use crate::{answer::Answer, cbor, protocol::Dialect, xml};
 
 /// Whose fault an error is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -11,6 +11,16 @@ pub enum Fault {
     Sender,
     /// The service's: the same request may succeed later.
     Receiver,
+}
+
+impl Fault {
+    /// The word that AWS has for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sender => "Sender",
+            Self::Receiver => "Receiver",
+        }
+    }
 }
 
 /// An error that goes back to a caller.
@@ -102,6 +112,7 @@ impl ApiError {
     /// The error in the caller's protocol.
     pub fn encode(&self, dialect: Dialect, request_id: &str) -> Answer {
         let (content_type, id_header, body) = match dialect {
+            Dialect::Cbor => return cbor::error(self, request_id),
             Dialect::Json(version) => (
                 format!("application/x-amz-json-{}", version.as_str()),
                 "x-amzn-requestid",

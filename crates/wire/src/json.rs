@@ -191,7 +191,7 @@ pub(crate) fn blob(text: String) -> Result<Value, ApiError> {
     Ok(Value::String(text))
 }
 
-fn whole(number: &Number, min: i64, max: i64) -> Result<Value, ApiError> {
+pub(crate) fn whole(number: &Number, min: i64, max: i64) -> Result<Value, ApiError> {
     let exact = number.as_i64().or_else(|| {
         let float = number.as_f64()?;
         // 2^53: beyond it a float is not one integer.
@@ -209,7 +209,7 @@ fn whole(number: &Number, min: i64, max: i64) -> Result<Value, ApiError> {
 }
 
 /// AWS's words for a member of the wrong type.
-fn mismatch(kind: &Kind, value: &Value) -> ApiError {
+pub(crate) fn mismatch(kind: &Kind, value: &Value) -> ApiError {
     let found = match value {
         Value::Array(_) => {
             return ApiError::serialization("Start of list found where not expected");

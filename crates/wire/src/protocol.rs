@@ -3,12 +3,13 @@
 use serde_json::Value;
 
 use crate::{
-    call,
+    call, cbor,
     error::ApiError,
     generated::SERVICES,
     head::Head,
+    inflate::inflated,
     json, query,
-    shape::{OperationShape, Service, ServiceProtocol},
+    shape::{OperationShape, Service},
 };
 
 /// The name space of an error whose service is not known.
@@ -23,6 +24,13 @@ pub enum Protocol {
         version: JsonVersion,
         /// The value of `X-Amz-Target`: a service's prefix, a dot, and an operation.
         target: String,
+    },
+    /// Smithy RPC v2 over CBOR.
+    Cbor {
+        /// The service's name in the path.
+        service: String,
+        /// The operation's name in the path.
+        operation: String,
     },
     /// AWS Query.
     Query,
@@ -56,6 +64,8 @@ pub enum Dialect {
     Json(JsonVersion),
     /// AWS Query, with the service's name space.
     Query(&'static str),
+    /// Smithy RPC v2 over CBOR.
+    Cbor,
     /// S3.
     S3,
 }
@@ -74,6 +84,9 @@ pub struct Request {
 
 /// The protocol that a request's head says. No byte of the body is needed, so that S3's bodies can be streamed.
 pub fn detect(head: &Head) -> Protocol {
+    if head.header("smithy-protocol") == Some(cbor::PROTOCOL) {
+        return cbor_protocol(&head.path);
+    }
     let content_type = head.header("content-type").unwrap_or_default();
     if let Some(target) = head.header("x-amz-target") {
         let version = if content_type.contains("json-1.0") {
@@ -103,11 +116,28 @@ pub fn detect(head: &Head) -> Protocol {
     }
 }
 
+/// `/service/NAME/operation/NAME`, perhaps behind a prefix; any other path leads to no operation.
+fn cbor_protocol(path: &str) -> Protocol {
+    let mut parts = path.rsplit('/');
+    let place = (parts.next(), parts.next(), parts.next(), parts.next());
+    let (service, operation) = match place {
+        (Some(operation), Some("operation"), Some(service), Some("service")) => {
+            (service, operation)
+        }
+        _ => ("", ""),
+    };
+    Protocol::Cbor {
+        service: service.to_owned(),
+        operation: operation.to_owned(),
+    }
+}
+
 impl Protocol {
     /// How errors are written before the operation is known.
     pub fn dialect(&self) -> Dialect {
         match self {
             Self::Json { version, .. } => Dialect::Json(*version),
+            Self::Cbor { .. } => Dialect::Cbor,
             Self::Query => Dialect::Query(FAULT_NAMESPACE),
             Self::S3 => Dialect::S3,
         }
@@ -119,10 +149,12 @@ impl Protocol {
     ///
     /// An unknown operation or action, `MissingAction`, and the codecs' errors. S3 is not decoded here: `InternalFailure`.
     pub fn decode(&self, head: &Head, body: &[u8]) -> Result<Request, ApiError> {
+        let body = inflated(head, body)?;
         match self {
-            Self::Json { target, .. } => json_request(target, body),
+            Self::Json { target, .. } => json_request(target, &body),
+            Self::Cbor { service, operation } => cbor_request(service, operation, &body),
             Self::Query if head.method == "GET" => query_request(head.query.as_bytes()),
-            Self::Query => query_request(body),
+            Self::Query => query_request(&body),
             Self::S3 => Err(ApiError::internal_failure()),
         }
     }
@@ -131,21 +163,43 @@ impl Protocol {
 impl Request {
     /// How the operation's errors are written.
     pub fn dialect(&self, protocol: &Protocol) -> Dialect {
-        match self.service.protocol {
-            ServiceProtocol::Query { xml_namespace } => Dialect::Query(xml_namespace),
-            ServiceProtocol::Json { .. } => protocol.dialect(),
+        match (protocol, self.service.protocol.xml_namespace()) {
+            (Protocol::Query, Some(namespace)) => Dialect::Query(namespace),
+            _ => protocol.dialect(),
         }
     }
 }
 
+fn unknown() -> ApiError {
+    ApiError::sender("UnknownOperationException", 400, String::new())
+}
+
+/// The service's name in a path: what stands after the last dot, for a name may come with its name space.
+fn last_name(name: &str) -> &str {
+    name.rsplit('.').next().unwrap_or_default()
+}
+
+fn cbor_request(service: &str, operation: &str, body: &[u8]) -> Result<Request, ApiError> {
+    let service = SERVICES
+        .iter()
+        .find(|each| {
+            let prefix = each.protocol.target_prefix();
+            prefix.is_some_and(|prefix| last_name(prefix) == last_name(service))
+        })
+        .ok_or_else(unknown)?;
+    let operation = service.operation(operation).ok_or_else(unknown)?;
+    Ok(Request {
+        service,
+        operation,
+        value: cbor::decode(body, operation.input)?,
+    })
+}
+
 fn json_request(target: &str, body: &[u8]) -> Result<Request, ApiError> {
-    let unknown = || ApiError::sender("UnknownOperationException", 400, String::new());
     let (prefix, name) = target.rsplit_once('.').ok_or_else(unknown)?;
     let service = SERVICES
         .iter()
-        .find(|service| {
-            matches!(service.protocol, ServiceProtocol::Json { target_prefix, .. } if target_prefix == prefix)
-        })
+        .find(|service| service.protocol.target_prefix() == Some(prefix))
         .ok_or_else(unknown)?;
     let operation = service.operation(name).ok_or_else(unknown)?;
     Ok(Request {
@@ -167,9 +221,7 @@ fn query_request(form: &[u8]) -> Result<Request, ApiError> {
     let version = form.get("Version").unwrap_or_default();
     let service = SERVICES
         .iter()
-        .find(|service| {
-            matches!(service.protocol, ServiceProtocol::Query { .. }) && service.version == version
-        })
+        .find(|service| service.protocol.xml_namespace().is_some() && service.version == version)
         .ok_or_else(|| {
             ApiError::sender(
                 "InvalidAction",

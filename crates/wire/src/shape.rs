@@ -6,27 +6,32 @@ use std::sync::OnceLock;
 
 use regex::Regex;
 
+use crate::answer::Answer;
 use crate::error::{ApiError, Fault};
+use crate::protocol::Dialect;
+
+/// The header with the code that a service had when it spoke Query alone.
+const QUERY_ERROR: &str = "x-amzn-query-error";
 
 /// A service: its protocol and its operations.
 #[derive(Debug)]
 pub struct Service {
-    /// The short name of the product, as in `kms:Decrypt` and in the credential scope.
+    /// The name in the credential scope, such as `kms` or `monitoring`.
     pub name: &'static str,
     /// The event source of the trail, such as `kms.amazonaws.com`.
     pub event_source: &'static str,
     /// The version of the service's interface, such as `2014-11-01`.
     pub version: &'static str,
-    /// The protocol that the service speaks.
+    /// The protocols that the service speaks.
     pub protocol: ServiceProtocol,
     /// The operations that this build knows, sorted by name.
     pub operations: &'static [&'static OperationShape],
 }
 
-/// The protocol of a service, with what its documents need.
+/// The protocols of a service, with what their documents need. Every service that speaks AWS JSON speaks CBOR as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ServiceProtocol {
-    /// AWS JSON: the operation is in `X-Amz-Target`.
+    /// AWS JSON: the operation is in `X-Amz-Target`; CBOR: it is in the path.
     Json {
         /// What stands before the dot in `X-Amz-Target`.
         target_prefix: &'static str,
@@ -38,6 +43,54 @@ pub enum ServiceProtocol {
         /// The name space of the answers.
         xml_namespace: &'static str,
     },
+    /// Once Query alone, now JSON and CBOR too, with the error codes of Query (Smithy's `awsQueryCompatible`).
+    QueryCompatible {
+        /// As of JSON.
+        target_prefix: &'static str,
+        /// As of JSON.
+        version: &'static str,
+        /// As of Query.
+        xml_namespace: &'static str,
+    },
+}
+
+/// Which family of error codes a service has, whatever protocol it speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Words {
+    /// `ValidationException`, `AccessDeniedException`.
+    Json,
+    /// `ValidationError`, `AccessDenied`.
+    Query,
+}
+
+impl ServiceProtocol {
+    /// What stands before the dot in `X-Amz-Target`, of a service that speaks JSON.
+    pub fn target_prefix(self) -> Option<&'static str> {
+        match self {
+            Self::Json { target_prefix, .. } | Self::QueryCompatible { target_prefix, .. } => {
+                Some(target_prefix)
+            }
+            Self::Query { .. } => None,
+        }
+    }
+
+    /// The name space of XML answers, of a service that speaks Query.
+    pub fn xml_namespace(self) -> Option<&'static str> {
+        match self {
+            Self::Query { xml_namespace } | Self::QueryCompatible { xml_namespace, .. } => {
+                Some(xml_namespace)
+            }
+            Self::Json { .. } => None,
+        }
+    }
+
+    /// The service's error codes.
+    pub fn words(self) -> Words {
+        match self {
+            Self::Json { .. } => Words::Json,
+            Self::Query { .. } | Self::QueryCompatible { .. } => Words::Query,
+        }
+    }
 }
 
 /// An operation: its name and the shapes of what goes in and out.
@@ -102,7 +155,7 @@ pub enum Kind {
         /// The values of an enumeration; empty for free text.
         allowed: &'static [&'static str],
     },
-    /// Bytes; base64 on both wires.
+    /// Bytes; base64 in JSON and Query, themselves in CBOR.
     Blob {
         /// How many bytes.
         length: Bounds,
@@ -121,7 +174,7 @@ pub enum Kind {
     Double,
     /// True or false.
     Boolean,
-    /// An instant: seconds since 1970 in JSON, ISO 8601 in Query.
+    /// An instant: seconds since 1970 in JSON and CBOR, ISO 8601 in Query.
     Timestamp,
 }
 
@@ -199,6 +252,8 @@ impl Pattern {
 /// An error that a model declares.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ErrorShape {
+    /// The model's name, which JSON and CBOR answers of a service once of Query show.
+    pub name: &'static str,
     /// The code on the wire.
     pub code: &'static str,
     /// The HTTP status.
@@ -222,6 +277,29 @@ impl Service {
             .binary_search_by(|operation| operation.name.cmp(name))
             .ok()?;
         self.operations.get(at).copied()
+    }
+
+    /// The declared error of that code.
+    fn error(&self, code: &str) -> Option<&'static ErrorShape> {
+        let mut declared = self.operations.iter().flat_map(|each| each.errors);
+        declared.find(|error| error.code == code).copied()
+    }
+
+    /// An error of this service in the caller's protocol. A service once of Query names the code of old in a header
+    /// beside the model's name, as Smithy's `awsQueryCompatible` has it.
+    pub fn refuse(&self, error: &ApiError, dialect: Dialect, request_id: &str) -> Answer {
+        let is_compatible = matches!(self.protocol, ServiceProtocol::QueryCompatible { .. });
+        if !is_compatible || matches!(dialect, Dialect::Query(_)) {
+            return error.encode(dialect, request_id);
+        }
+        let mut named = error.clone();
+        named.code = self
+            .error(error.code)
+            .map_or(error.code, |shape| shape.name);
+        let mut answer = named.encode(dialect, request_id);
+        let old = format!("{};{}", error.code, error.fault.as_str());
+        answer.headers.push((QUERY_ERROR, old));
+        answer
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     error::ApiError,
-    shape::{Bounds, Kind, Pattern, Service, ServiceProtocol, Shape},
+    shape::{Bounds, Kind, Pattern, Service, Shape, Words},
 };
 
 /// How many failures one answer names.
@@ -27,9 +27,9 @@ pub fn check(service: &Service, shape: &Shape, value: &Value) -> Result<(), ApiE
     if failures.is_empty() {
         return Ok(());
     }
-    let code = match service.protocol {
-        ServiceProtocol::Json { .. } => "ValidationException",
-        ServiceProtocol::Query { .. } => "ValidationError",
+    let code = match service.protocol.words() {
+        Words::Json => "ValidationException",
+        Words::Query => "ValidationError",
     };
     let plural = if failures.len() == 1 { "" } else { "s" };
     Err(ApiError::sender(

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::{
-    error::{ApiError, Fault},
+    error::ApiError,
     shape::{Kind, OperationShape, Shape},
     time,
 };
@@ -40,13 +40,7 @@ pub fn query_error(error: &ApiError, namespace: &str, request_id: &str) -> Strin
     let mut out = Writer::default();
     out.open_with_namespace("ErrorResponse", namespace);
     out.open("Error");
-    out.text(
-        "Type",
-        match error.fault {
-            Fault::Sender => "Sender",
-            Fault::Receiver => "Receiver",
-        },
-    );
+    out.text("Type", error.fault.as_str());
     out.text("Code", error.code);
     out.text("Message", &error.message);
     out.close("Error");

@@ -6,11 +6,13 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "support/samples.rs"]
+mod samples;
 mod support;
 
 use proptest::prelude::*;
 use wire::{
-    Head, SERVICES, chunked::ChunkDecoder, json, kms, payload::PayloadDecoder, protocol,
+    Head, SERVICES, cbor, chunked::ChunkDecoder, json, kms, payload::PayloadDecoder, protocol,
     query::Form, sigv4, validate,
 };
 
@@ -25,6 +27,33 @@ proptest! {
         for operation in SERVICES.iter().flat_map(|service| service.operations) {
             if let Ok(value) = json::decode(body.as_bytes(), operation.input) {
                 // What was decoded has the types of the shape: the validator finds no other fault.
+                for failure in validate::failures(operation.input, &value) {
+                    prop_assert!(!failure.contains("of its type"), "{failure}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn cbor_of_any_bytes(body in proptest::collection::vec(any::<u8>(), 0..512)) {
+        for operation in SERVICES.iter().flat_map(|service| service.operations) {
+            if let Ok(value) = cbor::decode(&body, operation.input) {
+                for failure in validate::failures(operation.input, &value) {
+                    prop_assert!(!failure.contains("of its type"), "{failure}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn cbor_of_a_request_with_changed_bytes(at in any::<prop::sample::Index>(), with in any::<[u8; 3]>()) {
+        for operation in SERVICES.iter().flat_map(|service| service.operations) {
+            let mut body = cbor::encode(operation.input, &samples::sample(operation.input, true));
+            let place = at.index(body.len());
+            for (place, byte) in (place..body.len()).zip(with) {
+                body[place] = byte;
+            }
+            if let Ok(value) = cbor::decode(&body, operation.input) {
                 for failure in validate::failures(operation.input, &value) {
                     prop_assert!(!failure.contains("of its type"), "{failure}");
                 }

@@ -15,9 +15,10 @@ use quick_xml::events::Event;
 use samples::sample;
 use serde_json::{Map, Value};
 use wire::{
-    ApiError, SERVICES, cloudtrail, iam, json, kms,
+    ApiError, SERVICES, cloudtrail, cloudwatch, iam, json, kms,
     query::Form,
-    shape::{Kind, OperationShape, Service, ServiceProtocol, Shape},
+    service_quotas,
+    shape::{Kind, OperationShape, Service, Shape},
     sts, validate, xml,
 };
 
@@ -39,6 +40,12 @@ fn decode(service: &Service, name: &str, value: Value) -> Result<(&'static str, 
         "cloudtrail" => {
             cloudtrail::Operation::decode(name, value).map(|op| (op.name(), op.parameters()))
         }
+        "monitoring" => {
+            cloudwatch::Operation::decode(name, value).map(|op| (op.name(), op.parameters()))
+        }
+        "servicequotas" => {
+            service_quotas::Operation::decode(name, value).map(|op| (op.name(), op.parameters()))
+        }
         other => panic!("teach this test the service {other}"),
     }
 }
@@ -50,6 +57,10 @@ fn through_types(service: &Service, name: &str, value: Value) -> Value {
         "sts" => serde_json::to_value(sts::Response::decode(name, value).unwrap()),
         "iam" => serde_json::to_value(iam::Response::decode(name, value).unwrap()),
         "cloudtrail" => serde_json::to_value(cloudtrail::Response::decode(name, value).unwrap()),
+        "monitoring" => serde_json::to_value(cloudwatch::Response::decode(name, value).unwrap()),
+        "servicequotas" => {
+            serde_json::to_value(service_quotas::Response::decode(name, value).unwrap())
+        }
         other => panic!("teach this test the service {other}"),
     };
     typed.unwrap()
@@ -187,6 +198,7 @@ fn form(shape: &Shape, value: &Value, prefix: &str, out: &mut Vec<(String, Strin
         }
     };
     match (&shape.kind, value) {
+        (Kind::Structure([]), _) => out.push((prefix.to_owned(), String::new())),
         (Kind::Structure(members), Value::Object(values)) => {
             for member in *members {
                 if let Some(value) = values.get(member.name) {
@@ -227,7 +239,7 @@ fn percent(text: &str) -> String {
 #[test]
 fn a_form_is_read_back_as_the_value_it_was_made_from() {
     for (service, operation) in operations() {
-        if matches!(service.protocol, ServiceProtocol::Query { .. }) {
+        if service.protocol.xml_namespace().is_some() {
             let value = sample(operation.input, true);
             let mut pairs = vec![("Action".to_owned(), operation.name.to_owned())];
             form(operation.input, &value, "", &mut pairs);
@@ -326,7 +338,21 @@ impl Element {
                     .map(|(_, child)| child.value(member))
                     .collect()
             }
-            Kind::Integer { .. } | Kind::Boolean => self.text.parse().unwrap(),
+            Kind::Map {
+                value,
+                flattened: false,
+                ..
+            } => {
+                let entries = self.children.iter().map(|(name, entry)| {
+                    assert_eq!(name, "entry");
+                    let key = entry.child("key").unwrap().text.clone();
+                    (key, entry.child("value").unwrap().value(value))
+                });
+                Value::Object(entries.collect())
+            }
+            Kind::Integer { .. } | Kind::Long { .. } | Kind::Double | Kind::Boolean => {
+                self.text.parse().unwrap()
+            }
             Kind::Timestamp => {
                 assert_eq!(self.text, "2026-01-02T03:04:05Z");
                 1_767_323_045.into()
@@ -340,7 +366,7 @@ impl Element {
 #[test]
 fn a_query_answer_is_read_back_as_the_value_it_was_made_from() {
     for (service, operation) in operations() {
-        let ServiceProtocol::Query { xml_namespace } = service.protocol else {
+        let Some(xml_namespace) = service.protocol.xml_namespace() else {
             continue;
         };
         let value = operation

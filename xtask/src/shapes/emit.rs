@@ -40,7 +40,7 @@ pub(super) fn module(service: &Selection, model: &Model) -> Result<String> {
     }
     let mut out = header(service, model)?;
     imports(&mut out, &types)?;
-    table(&mut out, service, model, &operations)?;
+    table(&mut out, model, &operations)?;
     operation_enum(&mut out, service, &operations)?;
     response_enum(&mut out, &operations)?;
     out.push_str(&types);
@@ -56,8 +56,8 @@ pub(super) fn root() -> String {
     );
     let mut all = String::new();
     for service in SERVICES {
-        writeln!(out, "pub mod {};", service.name).unwrap_or_default();
-        write!(all, "&{}::SERVICE, ", service.name).unwrap_or_default();
+        writeln!(out, "pub mod {};", service.module()).unwrap_or_default();
+        write!(all, "&{}::SERVICE, ", service.module()).unwrap_or_default();
     }
     out.push_str("\n/// Every service of this build.\n");
     writeln!(out, "pub static SERVICES: &[&Service] = &[{all}];").unwrap_or_default();
@@ -118,6 +118,7 @@ fn imports(out: &mut String, types: &str) -> Result<()> {
         (uses(": Blob") || uses("<Blob"), "blob::Blob"),
         (true, "call"),
         (true, "error::ApiError"),
+        (true, "protocol::Dialect"),
         (uses("SensitiveBlob"), "sensitive::SensitiveBlob"),
         (uses("SensitiveString"), "sensitive::SensitiveString"),
         (true, "shape::{OperationShape, Service, ServiceProtocol}"),
@@ -130,33 +131,36 @@ fn imports(out: &mut String, types: &str) -> Result<()> {
     Ok(())
 }
 
-fn table(
-    out: &mut String,
-    service: &Selection,
-    model: &Model,
-    operations: &[Operation<'_>],
-) -> Result<()> {
+fn table(out: &mut String, model: &Model, operations: &[Operation<'_>]) -> Result<()> {
     let metadata = |name: &str| {
         model
             .metadata(name)
             .with_context(|| format!("the model has no {name}"))
     };
-    let protocol = match metadata("protocol")? {
-        "json" => format!(
-            "ServiceProtocol::Json {{ target_prefix: {:?}, version: {:?} }}",
+    let speaks = |protocol: &str| model.protocols().contains(&protocol);
+    let json = || -> Result<String> {
+        Ok(format!(
+            "target_prefix: {:?}, version: {:?}",
             metadata("targetPrefix")?,
             metadata("jsonVersion")?
-        ),
-        "query" => format!(
-            "ServiceProtocol::Query {{ xml_namespace: {:?} }}",
-            metadata("xmlNamespace")?
-        ),
-        other => bail!("the service speaks {other}, which the generator does not know"),
+        ))
+    };
+    let query =
+        || Ok::<_, anyhow::Error>(format!("xml_namespace: {:?}", metadata("xmlNamespace")?));
+    let protocol = match (speaks("json"), speaks("query")) {
+        (true, true) if model.is_query_compatible() => {
+            format!("QueryCompatible {{ {}, {} }}", json()?, query()?)
+        }
+        (true, false) => format!("Json {{ {} }}", json()?),
+        (false, true) => format!("Query {{ {} }}", query()?),
+        _ => bail!("the service speaks protocols that the generator does not know"),
     };
     writeln!(
         out,
-        "/// The service's table.\npub static SERVICE: Service = Service {{ name: {:?}, event_source: \"{}.amazonaws.com\", version: {:?}, protocol: {protocol}, operations: &[{}] }};\n",
-        model.metadata("signingName").unwrap_or(service.name),
+        "/// The service's table.\npub static SERVICE: Service = Service {{ name: {:?}, event_source: \"{}.amazonaws.com\", version: {:?}, protocol: ServiceProtocol::{protocol}, operations: &[{}] }};\n",
+        model
+            .metadata("signingName")
+            .map_or_else(|| metadata("endpointPrefix"), Ok)?,
         metadata("endpointPrefix")?,
         metadata("apiVersion")?,
         each(operations, |operation| format!(
@@ -262,13 +266,22 @@ match self {{
 {}}}
 }}
 
-/// The answer in the service's protocol.
+/// The answer in the service's own protocol.
 ///
 /// # Errors
 ///
 /// `InternalFailure` when the value cannot be written, which no value of these types is known to cause.
 pub fn encode(&self, request_id: &str) -> Result<crate::Answer, ApiError> {{
-call::answer(&SERVICE, self.shape(), self, request_id)
+self.encode_in(call::own_dialect(&SERVICE), request_id)
+}}
+
+/// The answer in the caller's protocol.
+///
+/// # Errors
+///
+/// As [`Self::encode`].
+pub fn encode_in(&self, dialect: Dialect, request_id: &str) -> Result<crate::Answer, ApiError> {{
+call::answer(self.shape(), self, dialect, request_id)
 }}
 }}
 ",

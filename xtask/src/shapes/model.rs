@@ -47,6 +47,20 @@ impl Model {
         self.root["metadata"][name].as_str()
     }
 
+    /// The protocols that the service speaks, by botocore's names.
+    pub(super) fn protocols(&self) -> Vec<&str> {
+        let all = self.root["metadata"]["protocols"].as_array();
+        all.into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect()
+    }
+
+    /// Whether the service spoke Query alone once, and keeps its error codes.
+    pub(super) fn is_query_compatible(&self) -> bool {
+        self.root["metadata"].get("awsQueryCompatible").is_some()
+    }
+
     pub(super) fn operation(&self, name: &str) -> Result<Operation<'_>> {
         let operation = self.root["operations"]
             .get(name)

@@ -162,7 +162,7 @@ fn errors(out: &mut String, model: &Model, operations: &[Operation<'_>]) -> Resu
         let fault = if receiver { "Receiver" } else { "Sender" };
         writeln!(
             out,
-            "/// `{name}`.\npub static {}: ErrorShape = ErrorShape {{ code: {code:?}, status: {status}, fault: Fault::{fault} }};\n",
+            "/// `{name}`.\npub static {}: ErrorShape = ErrorShape {{ name: {name:?}, code: {code:?}, status: {status}, fault: Fault::{fault} }};\n",
             names::constant(name)
         )?;
     }

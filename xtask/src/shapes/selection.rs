@@ -9,10 +9,17 @@ pub(super) const BOTOCORE_SHA256: &str =
 
 /// A service and the operations of it that Kluis speaks.
 pub(super) struct Selection {
-    /// botocore's name of the service, and the module's.
+    /// botocore's name of the service.
     pub(super) name: &'static str,
     /// The names of the operations, as in the API reference.
     pub(super) operations: &'static [&'static str],
+}
+
+impl Selection {
+    /// The module's name.
+    pub(super) fn module(&self) -> String {
+        self.name.replace('-', "_")
+    }
 }
 
 /// All services, each a module of `wire::generated`.
@@ -20,6 +27,23 @@ pub(super) const SERVICES: &[Selection] = &[
     Selection {
         name: "cloudtrail",
         operations: &["LookupEvents"],
+    },
+    Selection {
+        name: "cloudwatch",
+        operations: &[
+            "DeleteAlarms",
+            "DescribeAlarmHistory",
+            "DescribeAlarms",
+            "DescribeAlarmsForMetric",
+            "DisableAlarmActions",
+            "EnableAlarmActions",
+            "GetMetricData",
+            "GetMetricStatistics",
+            "ListMetrics",
+            "PutMetricAlarm",
+            "PutMetricData",
+            "SetAlarmState",
+        ],
     },
     Selection {
         name: "iam",
@@ -129,6 +153,20 @@ pub(super) const SERVICES: &[Selection] = &[
             "UpdatePrimaryRegion",
             "Verify",
             "VerifyMac",
+        ],
+    },
+    Selection {
+        name: "service-quotas",
+        operations: &[
+            "GetAWSDefaultServiceQuota",
+            "GetRequestedServiceQuotaChange",
+            "GetServiceQuota",
+            "ListAWSDefaultServiceQuotas",
+            "ListRequestedServiceQuotaChangeHistory",
+            "ListRequestedServiceQuotaChangeHistoryByQuota",
+            "ListServiceQuotas",
+            "ListServices",
+            "RequestServiceQuotaIncrease",
         ],
     },
     Selection {

@@ -25,6 +25,12 @@ impl Server {
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(folder)
+            // What is measured is the service, not its quotas.
+            .arg("--config")
+            .arg(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/../../tests/clients/kluisd.toml"
+            ))
             .env("KLUISD_LOG", "error,s3s=off");
         Self::start(&mut command)
     }

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use bytes::Bytes;
@@ -75,6 +75,8 @@ pub(crate) struct Arrived {
     pub(crate) request_id: String,
     /// When it came in.
     pub(crate) at: Timestamp,
+    /// The same on a clock that only goes forward.
+    pub(crate) started: Instant,
     /// Whence.
     pub(crate) connection: Arc<Connection>,
 }
@@ -193,6 +195,7 @@ impl Arrived {
         Self {
             request_id: uuid::Uuid::new_v4().to_string(),
             at: Timestamp::now(),
+            started: Instant::now(),
             connection,
         }
     }

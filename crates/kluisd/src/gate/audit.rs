@@ -12,6 +12,8 @@ use trail::{
 };
 use wire::ApiError;
 
+use crate::gauges::Gauges;
+
 /// How many appended records may wait to be removed from the outbox. More only means a longer outbox, which a start drains.
 const OUTBOX_BACKLOG: usize = 4096;
 /// How many outbox rows one transaction removes or one scan reads.
@@ -25,6 +27,7 @@ pub(crate) struct Auditor {
     appended: mpsc::Sender<String>,
     sweeper: JoinHandle<()>,
     strangers: Unauthenticated,
+    gauges: Arc<Gauges>,
 }
 
 impl Auditor {
@@ -36,6 +39,7 @@ impl Auditor {
         trail: Trail,
         store: Arc<dyn Store>,
         folder: &Path,
+        gauges: Arc<Gauges>,
     ) -> anyhow::Result<Self> {
         drain(&trail, store.as_ref()).await?;
         let (appended, waiting) = mpsc::channel(OUTBOX_BACKLOG);
@@ -45,6 +49,7 @@ impl Auditor {
             appended,
             sweeper,
             strangers: Unauthenticated::new(folder, STRANGERS_BYTES),
+            gauges,
         })
     }
 
@@ -77,7 +82,10 @@ impl Auditor {
 
     /// Appends an entry, and returns once it is durable.
     pub(crate) async fn record(&self, entry: Entry) -> Result<(), TrailError> {
-        let appended = self.trail.append(entry).await?;
+        let appended = {
+            let _waiting = self.gauges.appending();
+            self.trail.append(entry).await?
+        };
         if let Some(key) = appended.outbox_key {
             // A full backlog leaves the row for the next start: appending twice is harmless, waiting here is not.
             let _ = self.appended.try_send(key);
@@ -92,6 +100,7 @@ impl Auditor {
             appended,
             sweeper,
             strangers: _,
+            gauges: _,
         } = self;
         drop(appended);
         if let Err(error) = sweeper.await {

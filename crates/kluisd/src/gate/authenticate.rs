@@ -96,7 +96,7 @@ impl Authenticator {
 
 fn rejection(rejected: Rejected, dialect: Dialect) -> ApiError {
     match dialect {
-        Dialect::Json(_) => rejected.for_json(),
+        Dialect::Json(_) | Dialect::Cbor => rejected.for_json(),
         Dialect::Query(_) => rejected.for_query(),
         Dialect::S3 => rejected.for_s3(),
     }

@@ -5,6 +5,7 @@ use policy::{Ask, Authorized, Denied, Principal};
 use serde_json::Value;
 use trail::{Draft, Executed};
 use wire::protocol::{self, Dialect, Protocol};
+use wire::shape::Words;
 use wire::{Answer, ApiError, Scope};
 
 use super::Gate;
@@ -27,6 +28,15 @@ pub(super) trait Room {
     fn is_read_only(operation: &Self::Operation) -> bool;
     /// What was asked, for the trail; nothing secret.
     fn parameters(operation: &Self::Operation) -> Value;
+    /// The request quota that it counts to, by its name in AWS/Usage.
+    fn usage(
+        &self,
+        _operation: &Self::Operation,
+        _caller: &Principal,
+        _scope: &Scope,
+    ) -> Option<&'static str> {
+        None
+    }
     /// What leave `caller` needs for it.
     fn asks(
         &self,
@@ -41,8 +51,12 @@ pub(super) trait Room {
         scope: &Scope,
         draft: Draft,
     ) -> impl Future<Output = Executed<Result<Self::Response, ApiError>>> + Send;
-    /// The answer in bytes.
-    fn encode(response: &Self::Response, request_id: &str) -> Result<Answer, ApiError>;
+    /// The answer in bytes, in the caller's protocol.
+    fn encode(
+        response: &Self::Response,
+        dialect: Dialect,
+        request_id: &str,
+    ) -> Result<Answer, ApiError>;
 }
 
 impl Gate {
@@ -67,37 +81,50 @@ impl Gate {
 
     async fn dispatch(&self, call: Authenticated<Bytes>) -> Answer {
         let Request {
+            arrived,
             protocol,
             head,
             body,
-            ..
         } = &call.request;
-        let dialect = protocol.dialect();
-        let decoded = protocol
-            .decode(head, body)
-            .and_then(|request| call.for_service(request.service.name).map(|()| request));
-        let (outcome, dialect) = match decoded {
-            Err(error) => (self.undecoded(&call, error).await, dialect),
-            Ok(request) => {
-                let dialect = request.dialect(protocol);
-                let outcome = match request.service.name {
-                    "kms" => self.run(self.kms.as_ref(), &call, request).await,
-                    "iam" => self.run(&self.iam, &call, request).await,
-                    "sts" => self.run(&self.sts, &call, request).await,
-                    "cloudtrail" => self.run(&self.look_up, &call, request).await,
-                    // A service whose shapes are generated and whose room is not at this gate.
-                    _ => {
-                        self.undecoded(
-                            &call,
-                            ApiError::sender("UnknownOperationException", 400, String::new()),
-                        )
-                        .await
-                    }
-                };
-                (outcome, dialect)
+        let request_id = &*arrived.request_id;
+        let request = match protocol.decode(head, body) {
+            Ok(request) => request,
+            Err(error) => {
+                let outcome = self.undecoded(&call, error).await;
+                return outcome
+                    .unwrap_or_else(|error| error.encode(protocol.dialect(), request_id));
             }
         };
-        outcome.unwrap_or_else(|error| error.encode(dialect, &call.request.arrived.request_id))
+        let (service, operation) = (request.service, request.operation.name);
+        let dialect = request.dialect(protocol);
+        let outcome = match call.for_service(service.name) {
+            Ok(()) => self.answer(&call, request).await,
+            Err(error) => self.undecoded(&call, error).await,
+        };
+        let outcome = self
+            .gauges
+            .answered((service.name, operation), arrived, outcome);
+        outcome.unwrap_or_else(|error| service.refuse(&error, dialect, request_id))
+    }
+
+    async fn answer(
+        &self,
+        call: &Authenticated<Bytes>,
+        request: protocol::Request,
+    ) -> Result<Answer, ApiError> {
+        match request.service.name {
+            "kms" => self.run(self.kms.as_ref(), call, request).await,
+            "iam" => self.run(&self.iam, call, request).await,
+            "sts" => self.run(&self.sts, call, request).await,
+            "cloudtrail" => self.run(&self.look_up, call, request).await,
+            "monitoring" => self.run(&self.cloudwatch, call, request).await,
+            "servicequotas" => self.run(&self.service_quotas, call, request).await,
+            // A service whose shapes are generated and whose room is not at this gate.
+            _ => {
+                let unknown = ApiError::sender("UnknownOperationException", 400, String::new());
+                self.undecoded(call, unknown).await
+            }
+        }
     }
 
     async fn run<R: Room>(
@@ -116,6 +143,7 @@ impl Gate {
         } = call;
         let name = request.operation.name;
         let dialect = request.dialect(protocol);
+        let words = request.service.protocol.words();
         let mut facts = call.facts(request.service.event_source, name);
         let operation = match R::decode(name, request.value) {
             Ok(operation) => operation,
@@ -124,6 +152,14 @@ impl Gate {
         facts.read_only = R::is_read_only(&operation);
         facts.request_parameters = Some(R::parameters(&operation)).filter(|value| !value.is_null());
         let draft = Draft::new(facts);
+        // Which account's quota: of whoever calls, not of whose key it is.
+        if let Some(resource) = room.usage(&operation, &caller.principal, scope)
+            && let Err(error) = self
+                .monitor
+                .admit(&caller.principal.account, scope, resource)
+        {
+            return self.auditor.refused(draft, error).await;
+        }
         let leave = room
             .asks(&operation, &caller.principal, scope)
             .and_then(|asks| {
@@ -135,7 +171,7 @@ impl Gate {
                     &caller.layers,
                     &ambient,
                 )
-                .map_err(|denied| refusal(&denied, dialect))
+                .map_err(|denied| refusal(&denied, words))
             });
         let authorized = match leave {
             Ok(authorized) => authorized,
@@ -143,7 +179,7 @@ impl Gate {
         };
         let executed = room.execute(authorized, scope, draft).await;
         let response = self.auditor.settle(executed).await??;
-        R::encode(&response, &arrived.request_id)
+        R::encode(&response, dialect, &arrived.request_id)
     }
 
     /// Records a signed request that is no operation of a room's.
@@ -157,6 +193,7 @@ impl Gate {
             Protocol::Json { target, .. } => {
                 target.rsplit('.').next().unwrap_or_default().to_owned()
             }
+            Protocol::Cbor { operation, .. } => operation.clone(),
             Protocol::Query | Protocol::S3 => String::from_utf8_lossy(&call.request.body)
                 .split('&')
                 .find_map(|pair| pair.strip_prefix("Action="))
@@ -171,12 +208,10 @@ impl Gate {
     }
 }
 
-/// AWS's refusal, with the code and status of the protocol.
-pub(super) fn refusal(denied: &Denied, dialect: Dialect) -> ApiError {
-    match dialect {
-        Dialect::Json(_) => ApiError::sender("AccessDeniedException", 400, denied.to_string()),
-        Dialect::Query(_) | Dialect::S3 => {
-            ApiError::sender("AccessDenied", 403, denied.to_string())
-        }
+/// AWS's refusal, with the service's code and status.
+pub(super) fn refusal(denied: &Denied, words: Words) -> ApiError {
+    match words {
+        Words::Json => ApiError::sender("AccessDeniedException", 400, denied.to_string()),
+        Words::Query => ApiError::sender("AccessDenied", 403, denied.to_string()),
     }
 }

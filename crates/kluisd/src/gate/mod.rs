@@ -27,14 +27,17 @@ use hyper::body::Incoming;
 use hyper::{Request as HttpRequest, Response};
 use identity::Identity;
 use kms::Kms;
+use monitor::Monitor;
 use objects::Objects;
 
 use accept::{Arrived, Body};
 use authenticate::Authenticator;
-use rooms::{Iam, LookUp, Sts};
+use rooms::{CloudWatch, Iam, LookUp, ServiceQuotas, Sts};
 use route::Routed;
 
 pub(crate) use audit::Auditor;
+
+use crate::gauges::Gauges;
 
 /// Everything that a request may reach.
 pub(crate) struct Gate {
@@ -44,6 +47,10 @@ pub(crate) struct Gate {
     iam: Iam,
     sts: Sts,
     look_up: LookUp,
+    monitor: Monitor,
+    cloudwatch: CloudWatch,
+    service_quotas: ServiceQuotas,
+    gauges: Arc<Gauges>,
     s3: s3::Service,
 }
 
@@ -53,6 +60,8 @@ impl Gate {
         identity: Arc<Identity>,
         kms: Arc<Kms>,
         objects: Arc<Objects>,
+        monitor: Monitor,
+        gauges: Arc<Gauges>,
         auditor: Arc<Auditor>,
     ) -> Self {
         Self {
@@ -61,6 +70,10 @@ impl Gate {
             iam: Iam(Arc::clone(&identity)),
             sts: Sts(identity),
             look_up: LookUp(Arc::clone(&auditor)),
+            cloudwatch: CloudWatch(monitor.clone()),
+            service_quotas: ServiceQuotas(monitor.clone()),
+            monitor,
+            gauges,
             s3: s3::Service::new(objects, Arc::clone(&auditor)),
             auditor,
         }

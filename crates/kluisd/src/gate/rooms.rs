@@ -5,13 +5,15 @@ use std::sync::Arc;
 use identity::Identity;
 use jiff::Timestamp;
 use kms::Kms;
+use monitor::Monitor;
 use policy::{Ask, Authorized, Principal};
 use serde_json::{Map, Value, json};
 use trail::{Attribute, Draft, Entry, Executed, Found, LookupError, Query};
 use wire::cloudtrail::{
     self, LookupAttribute, LookupAttributeKey, LookupEventsRequest, LookupEventsResponse,
 };
-use wire::{Answer, ApiError, EpochSeconds, Scope, iam, sts};
+use wire::protocol::Dialect;
+use wire::{Answer, ApiError, EpochSeconds, Scope, cloudwatch, iam, service_quotas, sts};
 
 use super::Auditor;
 use super::execute::Room;
@@ -32,6 +34,15 @@ impl Room for Kms {
         Self::request_parameters(operation)
     }
 
+    fn usage(
+        &self,
+        operation: &Self::Operation,
+        caller: &Principal,
+        scope: &Scope,
+    ) -> Option<&'static str> {
+        Some(self.usage(operation, caller, scope))
+    }
+
     fn asks(
         &self,
         operation: &Self::Operation,
@@ -50,8 +61,12 @@ impl Room for Kms {
         self.execute(operation, scope, draft).await
     }
 
-    fn encode(response: &Self::Response, request_id: &str) -> Result<Answer, ApiError> {
-        response.encode(request_id)
+    fn encode(
+        response: &Self::Response,
+        dialect: Dialect,
+        request_id: &str,
+    ) -> Result<Answer, ApiError> {
+        response.encode_in(dialect, request_id)
     }
 }
 
@@ -95,8 +110,12 @@ macro_rules! identity_room {
                 self.0.execute(operation, scope, draft).await
             }
 
-            fn encode(response: &Self::Response, request_id: &str) -> Result<Answer, ApiError> {
-                response.encode(request_id)
+            fn encode(
+                response: &Self::Response,
+                dialect: Dialect,
+                request_id: &str,
+            ) -> Result<Answer, ApiError> {
+                response.encode_in(dialect, request_id)
             }
         }
     };
@@ -104,6 +123,64 @@ macro_rules! identity_room {
 
 identity_room!(Iam, iam, "IAM, over `identity`.");
 identity_room!(Sts, sts, "STS, over `identity`.");
+
+/// `monitor` answers two services, likewise.
+macro_rules! monitor_room {
+    ($room:ident, $service:ident, $doc:literal) => {
+        #[doc = $doc]
+        pub(super) struct $room(pub(super) Monitor);
+
+        impl Room for $room {
+            type Operation = monitor::Operation;
+            type Response = monitor::Response;
+
+            fn decode(name: &str, value: Value) -> Result<Self::Operation, ApiError> {
+                $service::Operation::decode(name, value).map(Into::into)
+            }
+
+            fn is_read_only(operation: &Self::Operation) -> bool {
+                operation.is_read_only()
+            }
+
+            fn parameters(operation: &Self::Operation) -> Value {
+                Monitor::request_parameters(operation)
+            }
+
+            fn asks(
+                &self,
+                operation: &Self::Operation,
+                _: &Principal,
+                scope: &Scope,
+            ) -> Result<Vec<Ask>, ApiError> {
+                Ok(Monitor::asks(operation, scope))
+            }
+
+            async fn execute(
+                &self,
+                operation: Authorized<Self::Operation>,
+                scope: &Scope,
+                draft: Draft,
+            ) -> Executed<Result<Self::Response, ApiError>> {
+                self.0.execute(operation, scope, draft).await
+            }
+
+            fn encode(
+                response: &Self::Response,
+                dialect: Dialect,
+                request_id: &str,
+            ) -> Result<Answer, ApiError> {
+                response.encode_in(dialect, request_id)
+            }
+        }
+    };
+}
+
+monitor_room!(CloudWatch, cloudwatch, "CloudWatch, over `monitor`.");
+monitor_room!(
+    ServiceQuotas,
+    service_quotas,
+    "Service Quotas, over `monitor`."
+);
 
 /// CloudTrail's look-up, over the trail.
 pub(super) struct LookUp(pub(super) Arc<Auditor>);
@@ -176,8 +253,12 @@ impl Room for LookUp {
         }
     }
 
-    fn encode(response: &Self::Response, request_id: &str) -> Result<Answer, ApiError> {
-        response.encode(request_id)
+    fn encode(
+        response: &Self::Response,
+        dialect: Dialect,
+        request_id: &str,
+    ) -> Result<Answer, ApiError> {
+        response.encode_in(dialect, request_id)
     }
 }
 

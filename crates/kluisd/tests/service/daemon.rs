@@ -58,6 +58,8 @@ pub(crate) fn serve(data: &Path) -> Command {
     command
         .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
         .arg(data)
+        .arg("--config")
+        .arg(workspace().join("tests/clients/kluisd.toml"))
         .env("KLUISD_LOG", "warn,s3s=off")
         .env("NO_COLOR", "1")
         .stdin(Stdio::null());

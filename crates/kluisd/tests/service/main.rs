@@ -14,6 +14,7 @@ mod durability;
 mod full;
 mod malformed;
 mod objects;
+mod quotas;
 mod seeds;
 mod start;
 mod story;

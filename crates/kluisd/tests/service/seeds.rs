@@ -30,3 +30,8 @@ fn roles_that_only_encrypt_and_only_decrypt_are_isolated_as_seed_003_has_it() {
 fn a_post_quantum_client_is_served_as_seed_003_has_it() {
     play("003/post-quantum-tls");
 }
+
+#[test]
+fn a_quota_that_is_nearly_used_up_is_heard_of_as_seed_003_has_it() {
+    play("003/quota-alarm");
+}

@@ -18,6 +18,7 @@ use serde_json::Value;
 use crate::{
     call,
     error::ApiError,
+    protocol::Dialect,
     shape::{OperationShape, Service, ServiceProtocol},
     time::EpochSeconds,
 };
@@ -108,13 +109,22 @@ impl Response {
         }
     }
 
-    /// The answer in the service's protocol.
+    /// The answer in the service's own protocol.
     ///
     /// # Errors
     ///
     /// `InternalFailure` when the value cannot be written, which no value of these types is known to cause.
     pub fn encode(&self, request_id: &str) -> Result<crate::Answer, ApiError> {
-        call::answer(&SERVICE, self.shape(), self, request_id)
+        self.encode_in(call::own_dialect(&SERVICE), request_id)
+    }
+
+    /// The answer in the caller's protocol.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::encode`].
+    pub fn encode_in(&self, dialect: Dialect, request_id: &str) -> Result<crate::Answer, ApiError> {
+        call::answer(self.shape(), self, dialect, request_id)
     }
 }
 
@@ -614,6 +624,7 @@ pub mod errors {
 
     /// `InvalidEventCategoryException`.
     pub static INVALID_EVENT_CATEGORY_EXCEPTION: ErrorShape = ErrorShape {
+        name: "InvalidEventCategoryException",
         code: "InvalidEventCategoryException",
         status: 400,
         fault: Fault::Sender,
@@ -621,6 +632,7 @@ pub mod errors {
 
     /// `InvalidLookupAttributesException`.
     pub static INVALID_LOOKUP_ATTRIBUTES_EXCEPTION: ErrorShape = ErrorShape {
+        name: "InvalidLookupAttributesException",
         code: "InvalidLookupAttributesException",
         status: 400,
         fault: Fault::Sender,
@@ -628,6 +640,7 @@ pub mod errors {
 
     /// `InvalidMaxResultsException`.
     pub static INVALID_MAX_RESULTS_EXCEPTION: ErrorShape = ErrorShape {
+        name: "InvalidMaxResultsException",
         code: "InvalidMaxResultsException",
         status: 400,
         fault: Fault::Sender,
@@ -635,6 +648,7 @@ pub mod errors {
 
     /// `InvalidNextTokenException`.
     pub static INVALID_NEXT_TOKEN_EXCEPTION: ErrorShape = ErrorShape {
+        name: "InvalidNextTokenException",
         code: "InvalidNextTokenException",
         status: 400,
         fault: Fault::Sender,
@@ -642,6 +656,7 @@ pub mod errors {
 
     /// `InvalidTimeRangeException`.
     pub static INVALID_TIME_RANGE_EXCEPTION: ErrorShape = ErrorShape {
+        name: "InvalidTimeRangeException",
         code: "InvalidTimeRangeException",
         status: 400,
         fault: Fault::Sender,
@@ -649,6 +664,7 @@ pub mod errors {
 
     /// `OperationNotPermittedException`.
     pub static OPERATION_NOT_PERMITTED_EXCEPTION: ErrorShape = ErrorShape {
+        name: "OperationNotPermittedException",
         code: "OperationNotPermittedException",
         status: 400,
         fault: Fault::Sender,
@@ -656,6 +672,7 @@ pub mod errors {
 
     /// `UnsupportedOperationException`.
     pub static UNSUPPORTED_OPERATION_EXCEPTION: ErrorShape = ErrorShape {
+        name: "UnsupportedOperationException",
         code: "UnsupportedOperationException",
         status: 400,
         fault: Fault::Sender,

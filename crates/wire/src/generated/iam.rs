@@ -18,6 +18,7 @@ use serde_json::Value;
 use crate::{
     call,
     error::ApiError,
+    protocol::Dialect,
     sensitive::SensitiveString,
     shape::{OperationShape, Service, ServiceProtocol},
     time::EpochSeconds,
@@ -645,13 +646,22 @@ impl Response {
         }
     }
 
-    /// The answer in the service's protocol.
+    /// The answer in the service's own protocol.
     ///
     /// # Errors
     ///
     /// `InternalFailure` when the value cannot be written, which no value of these types is known to cause.
     pub fn encode(&self, request_id: &str) -> Result<crate::Answer, ApiError> {
-        call::answer(&SERVICE, self.shape(), self, request_id)
+        self.encode_in(call::own_dialect(&SERVICE), request_id)
+    }
+
+    /// The answer in the caller's protocol.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::encode`].
+    pub fn encode_in(&self, dialect: Dialect, request_id: &str) -> Result<crate::Answer, ApiError> {
+        call::answer(self.shape(), self, dialect, request_id)
     }
 }
 
@@ -4751,6 +4761,7 @@ pub mod errors {
 
     /// `ConcurrentModificationException`.
     pub static CONCURRENT_MODIFICATION_EXCEPTION: ErrorShape = ErrorShape {
+        name: "ConcurrentModificationException",
         code: "ConcurrentModification",
         status: 409,
         fault: Fault::Sender,
@@ -4758,6 +4769,7 @@ pub mod errors {
 
     /// `DeleteConflictException`.
     pub static DELETE_CONFLICT_EXCEPTION: ErrorShape = ErrorShape {
+        name: "DeleteConflictException",
         code: "DeleteConflict",
         status: 409,
         fault: Fault::Sender,
@@ -4765,6 +4777,7 @@ pub mod errors {
 
     /// `EntityAlreadyExistsException`.
     pub static ENTITY_ALREADY_EXISTS_EXCEPTION: ErrorShape = ErrorShape {
+        name: "EntityAlreadyExistsException",
         code: "EntityAlreadyExists",
         status: 409,
         fault: Fault::Sender,
@@ -4772,6 +4785,7 @@ pub mod errors {
 
     /// `InvalidInputException`.
     pub static INVALID_INPUT_EXCEPTION: ErrorShape = ErrorShape {
+        name: "InvalidInputException",
         code: "InvalidInput",
         status: 400,
         fault: Fault::Sender,
@@ -4779,6 +4793,7 @@ pub mod errors {
 
     /// `LimitExceededException`.
     pub static LIMIT_EXCEEDED_EXCEPTION: ErrorShape = ErrorShape {
+        name: "LimitExceededException",
         code: "LimitExceeded",
         status: 409,
         fault: Fault::Sender,
@@ -4786,6 +4801,7 @@ pub mod errors {
 
     /// `MalformedPolicyDocumentException`.
     pub static MALFORMED_POLICY_DOCUMENT_EXCEPTION: ErrorShape = ErrorShape {
+        name: "MalformedPolicyDocumentException",
         code: "MalformedPolicyDocument",
         status: 400,
         fault: Fault::Sender,
@@ -4793,6 +4809,7 @@ pub mod errors {
 
     /// `NoSuchEntityException`.
     pub static NO_SUCH_ENTITY_EXCEPTION: ErrorShape = ErrorShape {
+        name: "NoSuchEntityException",
         code: "NoSuchEntity",
         status: 404,
         fault: Fault::Sender,
@@ -4800,6 +4817,7 @@ pub mod errors {
 
     /// `PolicyNotAttachableException`.
     pub static POLICY_NOT_ATTACHABLE_EXCEPTION: ErrorShape = ErrorShape {
+        name: "PolicyNotAttachableException",
         code: "PolicyNotAttachable",
         status: 400,
         fault: Fault::Sender,
@@ -4807,6 +4825,7 @@ pub mod errors {
 
     /// `ServiceFailureException`.
     pub static SERVICE_FAILURE_EXCEPTION: ErrorShape = ErrorShape {
+        name: "ServiceFailureException",
         code: "ServiceFailure",
         status: 500,
         fault: Fault::Receiver,
@@ -4814,6 +4833,7 @@ pub mod errors {
 
     /// `UnmodifiableEntityException`.
     pub static UNMODIFIABLE_ENTITY_EXCEPTION: ErrorShape = ErrorShape {
+        name: "UnmodifiableEntityException",
         code: "UnmodifiableEntity",
         status: 400,
         fault: Fault::Sender,

@@ -21,6 +21,7 @@ use crate::{
     blob::Blob,
     call,
     error::ApiError,
+    protocol::Dialect,
     sensitive::SensitiveBlob,
     sensitive::SensitiveString,
     shape::{OperationShape, Service, ServiceProtocol},
@@ -842,13 +843,22 @@ impl Response {
         }
     }
 
-    /// The answer in the service's protocol.
+    /// The answer in the service's own protocol.
     ///
     /// # Errors
     ///
     /// `InternalFailure` when the value cannot be written, which no value of these types is known to cause.
     pub fn encode(&self, request_id: &str) -> Result<crate::Answer, ApiError> {
-        call::answer(&SERVICE, self.shape(), self, request_id)
+        self.encode_in(call::own_dialect(&SERVICE), request_id)
+    }
+
+    /// The answer in the caller's protocol.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::encode`].
+    pub fn encode_in(&self, dialect: Dialect, request_id: &str) -> Result<crate::Answer, ApiError> {
+        call::answer(self.shape(), self, dialect, request_id)
     }
 }
 
@@ -9915,6 +9925,7 @@ pub mod errors {
 
     /// `AlreadyExistsException`.
     pub static ALREADY_EXISTS_EXCEPTION: ErrorShape = ErrorShape {
+        name: "AlreadyExistsException",
         code: "AlreadyExistsException",
         status: 400,
         fault: Fault::Sender,
@@ -9922,6 +9933,7 @@ pub mod errors {
 
     /// `CloudHsmClusterInUseException`.
     pub static CLOUD_HSM_CLUSTER_IN_USE_EXCEPTION: ErrorShape = ErrorShape {
+        name: "CloudHsmClusterInUseException",
         code: "CloudHsmClusterInUseException",
         status: 400,
         fault: Fault::Sender,
@@ -9929,6 +9941,7 @@ pub mod errors {
 
     /// `CloudHsmClusterInvalidConfigurationException`.
     pub static CLOUD_HSM_CLUSTER_INVALID_CONFIGURATION_EXCEPTION: ErrorShape = ErrorShape {
+        name: "CloudHsmClusterInvalidConfigurationException",
         code: "CloudHsmClusterInvalidConfigurationException",
         status: 400,
         fault: Fault::Sender,
@@ -9936,6 +9949,7 @@ pub mod errors {
 
     /// `CloudHsmClusterNotActiveException`.
     pub static CLOUD_HSM_CLUSTER_NOT_ACTIVE_EXCEPTION: ErrorShape = ErrorShape {
+        name: "CloudHsmClusterNotActiveException",
         code: "CloudHsmClusterNotActiveException",
         status: 400,
         fault: Fault::Sender,
@@ -9943,6 +9957,7 @@ pub mod errors {
 
     /// `CloudHsmClusterNotFoundException`.
     pub static CLOUD_HSM_CLUSTER_NOT_FOUND_EXCEPTION: ErrorShape = ErrorShape {
+        name: "CloudHsmClusterNotFoundException",
         code: "CloudHsmClusterNotFoundException",
         status: 400,
         fault: Fault::Sender,
@@ -9950,6 +9965,7 @@ pub mod errors {
 
     /// `CloudHsmClusterNotRelatedException`.
     pub static CLOUD_HSM_CLUSTER_NOT_RELATED_EXCEPTION: ErrorShape = ErrorShape {
+        name: "CloudHsmClusterNotRelatedException",
         code: "CloudHsmClusterNotRelatedException",
         status: 400,
         fault: Fault::Sender,
@@ -9957,6 +9973,7 @@ pub mod errors {
 
     /// `ConflictException`.
     pub static CONFLICT_EXCEPTION: ErrorShape = ErrorShape {
+        name: "ConflictException",
         code: "ConflictException",
         status: 400,
         fault: Fault::Sender,
@@ -9964,6 +9981,7 @@ pub mod errors {
 
     /// `CustomKeyStoreHasCMKsException`.
     pub static CUSTOM_KEY_STORE_HAS_CM_KS_EXCEPTION: ErrorShape = ErrorShape {
+        name: "CustomKeyStoreHasCMKsException",
         code: "CustomKeyStoreHasCMKsException",
         status: 400,
         fault: Fault::Sender,
@@ -9971,6 +9989,7 @@ pub mod errors {
 
     /// `CustomKeyStoreInvalidStateException`.
     pub static CUSTOM_KEY_STORE_INVALID_STATE_EXCEPTION: ErrorShape = ErrorShape {
+        name: "CustomKeyStoreInvalidStateException",
         code: "CustomKeyStoreInvalidStateException",
         status: 400,
         fault: Fault::Sender,
@@ -9978,6 +9997,7 @@ pub mod errors {
 
     /// `CustomKeyStoreNameInUseException`.
     pub static CUSTOM_KEY_STORE_NAME_IN_USE_EXCEPTION: ErrorShape = ErrorShape {
+        name: "CustomKeyStoreNameInUseException",
         code: "CustomKeyStoreNameInUseException",
         status: 400,
         fault: Fault::Sender,
@@ -9985,6 +10005,7 @@ pub mod errors {
 
     /// `CustomKeyStoreNotFoundException`.
     pub static CUSTOM_KEY_STORE_NOT_FOUND_EXCEPTION: ErrorShape = ErrorShape {
+        name: "CustomKeyStoreNotFoundException",
         code: "CustomKeyStoreNotFoundException",
         status: 400,
         fault: Fault::Sender,
@@ -9992,6 +10013,7 @@ pub mod errors {
 
     /// `DependencyTimeoutException`.
     pub static DEPENDENCY_TIMEOUT_EXCEPTION: ErrorShape = ErrorShape {
+        name: "DependencyTimeoutException",
         code: "DependencyTimeoutException",
         status: 500,
         fault: Fault::Receiver,
@@ -9999,6 +10021,7 @@ pub mod errors {
 
     /// `DisabledException`.
     pub static DISABLED_EXCEPTION: ErrorShape = ErrorShape {
+        name: "DisabledException",
         code: "DisabledException",
         status: 400,
         fault: Fault::Sender,
@@ -10006,6 +10029,7 @@ pub mod errors {
 
     /// `DryRunOperationException`.
     pub static DRY_RUN_OPERATION_EXCEPTION: ErrorShape = ErrorShape {
+        name: "DryRunOperationException",
         code: "DryRunOperationException",
         status: 400,
         fault: Fault::Sender,
@@ -10013,6 +10037,7 @@ pub mod errors {
 
     /// `ExpiredImportTokenException`.
     pub static EXPIRED_IMPORT_TOKEN_EXCEPTION: ErrorShape = ErrorShape {
+        name: "ExpiredImportTokenException",
         code: "ExpiredImportTokenException",
         status: 400,
         fault: Fault::Sender,
@@ -10020,6 +10045,7 @@ pub mod errors {
 
     /// `IncorrectKeyException`.
     pub static INCORRECT_KEY_EXCEPTION: ErrorShape = ErrorShape {
+        name: "IncorrectKeyException",
         code: "IncorrectKeyException",
         status: 400,
         fault: Fault::Sender,
@@ -10027,6 +10053,7 @@ pub mod errors {
 
     /// `IncorrectKeyMaterialException`.
     pub static INCORRECT_KEY_MATERIAL_EXCEPTION: ErrorShape = ErrorShape {
+        name: "IncorrectKeyMaterialException",
         code: "IncorrectKeyMaterialException",
         status: 400,
         fault: Fault::Sender,
@@ -10034,6 +10061,7 @@ pub mod errors {
 
     /// `IncorrectTrustAnchorException`.
     pub static INCORRECT_TRUST_ANCHOR_EXCEPTION: ErrorShape = ErrorShape {
+        name: "IncorrectTrustAnchorException",
         code: "IncorrectTrustAnchorException",
         status: 400,
         fault: Fault::Sender,
@@ -10041,6 +10069,7 @@ pub mod errors {
 
     /// `InvalidAliasNameException`.
     pub static INVALID_ALIAS_NAME_EXCEPTION: ErrorShape = ErrorShape {
+        name: "InvalidAliasNameException",
         code: "InvalidAliasNameException",
         status: 400,
         fault: Fault::Sender,
@@ -10048,6 +10077,7 @@ pub mod errors {
 
     /// `InvalidArnException`.
     pub static INVALID_ARN_EXCEPTION: ErrorShape = ErrorShape {
+        name: "InvalidArnException",
         code: "InvalidArnException",
         status: 400,
         fault: Fault::Sender,
@@ -10055,6 +10085,7 @@ pub mod errors {
 
     /// `InvalidCiphertextException`.
     pub static INVALID_CIPHERTEXT_EXCEPTION: ErrorShape = ErrorShape {
+        name: "InvalidCiphertextException",
         code: "InvalidCiphertextException",
         status: 400,
         fault: Fault::Sender,
@@ -10062,6 +10093,7 @@ pub mod errors {
 
     /// `InvalidGrantIdException`.
     pub static INVALID_GRANT_ID_EXCEPTION: ErrorShape = ErrorShape {
+        name: "InvalidGrantIdException",
         code: "InvalidGrantIdException",
         status: 400,
         fault: Fault::Sender,
@@ -10069,6 +10101,7 @@ pub mod errors {
 
     /// `InvalidGrantTokenException`.
     pub static INVALID_GRANT_TOKEN_EXCEPTION: ErrorShape = ErrorShape {
+        name: "InvalidGrantTokenException",
         code: "InvalidGrantTokenException",
         status: 400,
         fault: Fault::Sender,
@@ -10076,6 +10109,7 @@ pub mod errors {
 
     /// `InvalidImportTokenException`.
     pub static INVALID_IMPORT_TOKEN_EXCEPTION: ErrorShape = ErrorShape {
+        name: "InvalidImportTokenException",
         code: "InvalidImportTokenException",
         status: 400,
         fault: Fault::Sender,
@@ -10083,6 +10117,7 @@ pub mod errors {
 
     /// `InvalidKeyUsageException`.
     pub static INVALID_KEY_USAGE_EXCEPTION: ErrorShape = ErrorShape {
+        name: "InvalidKeyUsageException",
         code: "InvalidKeyUsageException",
         status: 400,
         fault: Fault::Sender,
@@ -10090,6 +10125,7 @@ pub mod errors {
 
     /// `InvalidMarkerException`.
     pub static INVALID_MARKER_EXCEPTION: ErrorShape = ErrorShape {
+        name: "InvalidMarkerException",
         code: "InvalidMarkerException",
         status: 400,
         fault: Fault::Sender,
@@ -10097,6 +10133,7 @@ pub mod errors {
 
     /// `KMSInternalException`.
     pub static KMS_INTERNAL_EXCEPTION: ErrorShape = ErrorShape {
+        name: "KMSInternalException",
         code: "KMSInternalException",
         status: 500,
         fault: Fault::Receiver,
@@ -10104,6 +10141,7 @@ pub mod errors {
 
     /// `KMSInvalidMacException`.
     pub static KMS_INVALID_MAC_EXCEPTION: ErrorShape = ErrorShape {
+        name: "KMSInvalidMacException",
         code: "KMSInvalidMacException",
         status: 400,
         fault: Fault::Sender,
@@ -10111,6 +10149,7 @@ pub mod errors {
 
     /// `KMSInvalidSignatureException`.
     pub static KMS_INVALID_SIGNATURE_EXCEPTION: ErrorShape = ErrorShape {
+        name: "KMSInvalidSignatureException",
         code: "KMSInvalidSignatureException",
         status: 400,
         fault: Fault::Sender,
@@ -10118,6 +10157,7 @@ pub mod errors {
 
     /// `KMSInvalidStateException`.
     pub static KMS_INVALID_STATE_EXCEPTION: ErrorShape = ErrorShape {
+        name: "KMSInvalidStateException",
         code: "KMSInvalidStateException",
         status: 400,
         fault: Fault::Sender,
@@ -10125,6 +10165,7 @@ pub mod errors {
 
     /// `KeyUnavailableException`.
     pub static KEY_UNAVAILABLE_EXCEPTION: ErrorShape = ErrorShape {
+        name: "KeyUnavailableException",
         code: "KeyUnavailableException",
         status: 500,
         fault: Fault::Receiver,
@@ -10132,6 +10173,7 @@ pub mod errors {
 
     /// `LimitExceededException`.
     pub static LIMIT_EXCEEDED_EXCEPTION: ErrorShape = ErrorShape {
+        name: "LimitExceededException",
         code: "LimitExceededException",
         status: 400,
         fault: Fault::Sender,
@@ -10139,6 +10181,7 @@ pub mod errors {
 
     /// `MalformedPolicyDocumentException`.
     pub static MALFORMED_POLICY_DOCUMENT_EXCEPTION: ErrorShape = ErrorShape {
+        name: "MalformedPolicyDocumentException",
         code: "MalformedPolicyDocumentException",
         status: 400,
         fault: Fault::Sender,
@@ -10146,6 +10189,7 @@ pub mod errors {
 
     /// `NotFoundException`.
     pub static NOT_FOUND_EXCEPTION: ErrorShape = ErrorShape {
+        name: "NotFoundException",
         code: "NotFoundException",
         status: 400,
         fault: Fault::Sender,
@@ -10153,6 +10197,7 @@ pub mod errors {
 
     /// `TagException`.
     pub static TAG_EXCEPTION: ErrorShape = ErrorShape {
+        name: "TagException",
         code: "TagException",
         status: 400,
         fault: Fault::Sender,
@@ -10160,6 +10205,7 @@ pub mod errors {
 
     /// `UnsupportedOperationException`.
     pub static UNSUPPORTED_OPERATION_EXCEPTION: ErrorShape = ErrorShape {
+        name: "UnsupportedOperationException",
         code: "UnsupportedOperationException",
         status: 400,
         fault: Fault::Sender,
@@ -10167,6 +10213,7 @@ pub mod errors {
 
     /// `XksKeyAlreadyInUseException`.
     pub static XKS_KEY_ALREADY_IN_USE_EXCEPTION: ErrorShape = ErrorShape {
+        name: "XksKeyAlreadyInUseException",
         code: "XksKeyAlreadyInUseException",
         status: 400,
         fault: Fault::Sender,
@@ -10174,6 +10221,7 @@ pub mod errors {
 
     /// `XksKeyInvalidConfigurationException`.
     pub static XKS_KEY_INVALID_CONFIGURATION_EXCEPTION: ErrorShape = ErrorShape {
+        name: "XksKeyInvalidConfigurationException",
         code: "XksKeyInvalidConfigurationException",
         status: 400,
         fault: Fault::Sender,
@@ -10181,6 +10229,7 @@ pub mod errors {
 
     /// `XksKeyNotFoundException`.
     pub static XKS_KEY_NOT_FOUND_EXCEPTION: ErrorShape = ErrorShape {
+        name: "XksKeyNotFoundException",
         code: "XksKeyNotFoundException",
         status: 400,
         fault: Fault::Sender,
@@ -10188,6 +10237,7 @@ pub mod errors {
 
     /// `XksProxyIncorrectAuthenticationCredentialException`.
     pub static XKS_PROXY_INCORRECT_AUTHENTICATION_CREDENTIAL_EXCEPTION: ErrorShape = ErrorShape {
+        name: "XksProxyIncorrectAuthenticationCredentialException",
         code: "XksProxyIncorrectAuthenticationCredentialException",
         status: 400,
         fault: Fault::Sender,
@@ -10195,6 +10245,7 @@ pub mod errors {
 
     /// `XksProxyInvalidConfigurationException`.
     pub static XKS_PROXY_INVALID_CONFIGURATION_EXCEPTION: ErrorShape = ErrorShape {
+        name: "XksProxyInvalidConfigurationException",
         code: "XksProxyInvalidConfigurationException",
         status: 400,
         fault: Fault::Sender,
@@ -10202,6 +10253,7 @@ pub mod errors {
 
     /// `XksProxyInvalidResponseException`.
     pub static XKS_PROXY_INVALID_RESPONSE_EXCEPTION: ErrorShape = ErrorShape {
+        name: "XksProxyInvalidResponseException",
         code: "XksProxyInvalidResponseException",
         status: 400,
         fault: Fault::Sender,
@@ -10209,6 +10261,7 @@ pub mod errors {
 
     /// `XksProxyUriEndpointInUseException`.
     pub static XKS_PROXY_URI_ENDPOINT_IN_USE_EXCEPTION: ErrorShape = ErrorShape {
+        name: "XksProxyUriEndpointInUseException",
         code: "XksProxyUriEndpointInUseException",
         status: 400,
         fault: Fault::Sender,
@@ -10216,6 +10269,7 @@ pub mod errors {
 
     /// `XksProxyUriInUseException`.
     pub static XKS_PROXY_URI_IN_USE_EXCEPTION: ErrorShape = ErrorShape {
+        name: "XksProxyUriInUseException",
         code: "XksProxyUriInUseException",
         status: 400,
         fault: Fault::Sender,
@@ -10223,6 +10277,7 @@ pub mod errors {
 
     /// `XksProxyUriUnreachableException`.
     pub static XKS_PROXY_URI_UNREACHABLE_EXCEPTION: ErrorShape = ErrorShape {
+        name: "XksProxyUriUnreachableException",
         code: "XksProxyUriUnreachableException",
         status: 400,
         fault: Fault::Sender,
@@ -10230,6 +10285,7 @@ pub mod errors {
 
     /// `XksProxyVpcEndpointServiceInUseException`.
     pub static XKS_PROXY_VPC_ENDPOINT_SERVICE_IN_USE_EXCEPTION: ErrorShape = ErrorShape {
+        name: "XksProxyVpcEndpointServiceInUseException",
         code: "XksProxyVpcEndpointServiceInUseException",
         status: 400,
         fault: Fault::Sender,
@@ -10238,6 +10294,7 @@ pub mod errors {
     /// `XksProxyVpcEndpointServiceInvalidConfigurationException`.
     pub static XKS_PROXY_VPC_ENDPOINT_SERVICE_INVALID_CONFIGURATION_EXCEPTION: ErrorShape =
         ErrorShape {
+            name: "XksProxyVpcEndpointServiceInvalidConfigurationException",
             code: "XksProxyVpcEndpointServiceInvalidConfigurationException",
             status: 400,
             fault: Fault::Sender,
@@ -10245,6 +10302,7 @@ pub mod errors {
 
     /// `XksProxyVpcEndpointServiceNotFoundException`.
     pub static XKS_PROXY_VPC_ENDPOINT_SERVICE_NOT_FOUND_EXCEPTION: ErrorShape = ErrorShape {
+        name: "XksProxyVpcEndpointServiceNotFoundException",
         code: "XksProxyVpcEndpointServiceNotFoundException",
         status: 400,
         fault: Fault::Sender,

@@ -3,14 +3,18 @@
 use crate::shape::Service;
 
 pub mod cloudtrail;
+pub mod cloudwatch;
 pub mod iam;
 pub mod kms;
+pub mod service_quotas;
 pub mod sts;
 
 /// Every service of this build.
 pub static SERVICES: &[&Service] = &[
     &cloudtrail::SERVICE,
+    &cloudwatch::SERVICE,
     &iam::SERVICE,
     &kms::SERVICE,
+    &service_quotas::SERVICE,
     &sts::SERVICE,
 ];

@@ -18,6 +18,7 @@ use serde_json::Value;
 use crate::{
     call,
     error::ApiError,
+    protocol::Dialect,
     sensitive::SensitiveString,
     shape::{OperationShape, Service, ServiceProtocol},
     time::EpochSeconds,
@@ -124,13 +125,22 @@ impl Response {
         }
     }
 
-    /// The answer in the service's protocol.
+    /// The answer in the service's own protocol.
     ///
     /// # Errors
     ///
     /// `InternalFailure` when the value cannot be written, which no value of these types is known to cause.
     pub fn encode(&self, request_id: &str) -> Result<crate::Answer, ApiError> {
-        call::answer(&SERVICE, self.shape(), self, request_id)
+        self.encode_in(call::own_dialect(&SERVICE), request_id)
+    }
+
+    /// The answer in the caller's protocol.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::encode`].
+    pub fn encode_in(&self, dialect: Dialect, request_id: &str) -> Result<crate::Answer, ApiError> {
+        call::answer(self.shape(), self, dialect, request_id)
     }
 }
 
@@ -987,6 +997,7 @@ pub mod errors {
 
     /// `ExpiredTokenException`.
     pub static EXPIRED_TOKEN_EXCEPTION: ErrorShape = ErrorShape {
+        name: "ExpiredTokenException",
         code: "ExpiredTokenException",
         status: 400,
         fault: Fault::Sender,
@@ -994,6 +1005,7 @@ pub mod errors {
 
     /// `MalformedPolicyDocumentException`.
     pub static MALFORMED_POLICY_DOCUMENT_EXCEPTION: ErrorShape = ErrorShape {
+        name: "MalformedPolicyDocumentException",
         code: "MalformedPolicyDocument",
         status: 400,
         fault: Fault::Sender,
@@ -1001,6 +1013,7 @@ pub mod errors {
 
     /// `PackedPolicyTooLargeException`.
     pub static PACKED_POLICY_TOO_LARGE_EXCEPTION: ErrorShape = ErrorShape {
+        name: "PackedPolicyTooLargeException",
         code: "PackedPolicyTooLarge",
         status: 400,
         fault: Fault::Sender,
@@ -1008,6 +1021,7 @@ pub mod errors {
 
     /// `RegionDisabledException`.
     pub static REGION_DISABLED_EXCEPTION: ErrorShape = ErrorShape {
+        name: "RegionDisabledException",
         code: "RegionDisabledException",
         status: 403,
         fault: Fault::Sender,

@@ -97,7 +97,7 @@ impl SigError {
     /// The error as the services of that protocol answer it.
     pub fn to_api_error(&self, dialect: Dialect) -> ApiError {
         match dialect {
-            Dialect::Json(_) => self.json(),
+            Dialect::Json(_) | Dialect::Cbor => self.json(),
             Dialect::Query(_) => self.query(),
             Dialect::S3 => self.s3(),
         }

@@ -16,6 +16,7 @@ const TEXTS: &[&str] = &[
     "/kms/xks/v1",
     "ABCDEFGHIJKLMNOPQRST",
     "com.amazonaws.vpce.us-east-1.vpce-svc-0123456789abcdef0",
+    "Sum",
     "ab<&>\"'\r\n\u{e9}\u{1F512}",
 ];
 

@@ -9,7 +9,7 @@ use policy::{Decision, evaluate};
 use s3s::{S3Error, S3ErrorCode, S3Result};
 use trail::Draft;
 use wire::ApiError;
-use wire::protocol::Dialect;
+use wire::shape::Words;
 
 use super::payload::Payload;
 use super::{Auditor, Authenticated, EVENT_SOURCE, is_signature_parameter, parameters};
@@ -157,7 +157,7 @@ impl Call {
             Err(denied) => {
                 return self
                     .auditor
-                    .refused(draft, refusal(&denied, Dialect::S3))
+                    .refused(draft, refusal(&denied, Words::Query))
                     .await;
             }
         };
