@@ -137,3 +137,37 @@ async fn a_deny_beats_a_grant() {
         .await
     );
 }
+
+#[tokio::test]
+async fn a_re_encryption_needs_a_grant_on_either_key_each_with_its_own_context() {
+    let (service, from) = ready().await;
+    let onto = service.key_of(json!([delegates()])).await;
+    let bob = Caller::nobody("bob");
+    let (it, hr) = (json!({ "Department": "IT" }), json!({ "Department": "HR" }));
+    let request = |blob: &str, source: &Value, destination: &Value| {
+        json!({
+            "CiphertextBlob": blob, "SourceEncryptionContext": source,
+            "DestinationKeyId": onto.id, "DestinationEncryptionContext": destination,
+        })
+    };
+    let of_it = service.encrypt(&from.id, b"x", it.clone()).await;
+    let of_hr = service.encrypt(&from.id, b"x", hr.clone()).await;
+    let wanted = request(&of_it, &it, &hr);
+    let constraint = |context: &Value| json!({ "EncryptionContextSubset": context });
+    let out = grant(&bob.arn(), json!(["ReEncryptFrom"]), constraint(&it));
+    let into = grant(&bob.arn(), json!(["ReEncryptTo"]), constraint(&hr));
+
+    let first = service.grant(&from, out).await;
+    assert!(!may(&service, &bob, "ReEncrypt", wanted.clone()).await);
+    let second = service.grant(&onto, into).await;
+    assert!(may(&service, &bob, "ReEncrypt", wanted.clone()).await);
+    assert!(!may(&service, &bob, "ReEncrypt", request(&of_hr, &hr, &hr)).await);
+    assert!(!may(&service, &bob, "ReEncrypt", request(&of_it, &it, &it)).await);
+
+    let tokens = |tokens: Value| with(wanted.clone(), json!({ "GrantTokens": tokens }));
+    let both = tokens(json!([first.token, second.token]));
+    assert!(may(&service, &bob, "ReEncrypt", both).await);
+    let foreign = tokens(json!([first.token, "nonsense"]));
+    let refused = service.call_as(&bob, "ReEncrypt", foreign).await;
+    assert_eq!(refused.unwrap_err().code, "InvalidGrantTokenException");
+}
