@@ -1,7 +1,6 @@
 //! CloudWatch and Service Quotas as callers meet them, over a store in memory and a clock that is turned by hand.
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
     reason = "a test stops at what it does not expect"
 )]
 
