@@ -114,6 +114,34 @@ async fn every_attribute_finds_its_records_newest_first() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_finds_what_it_did_and_what_was_done_to_what_it_owns() {
+    let folder = tempfile::tempdir().unwrap();
+    let trail = Trail::open(folder.path(), options()).unwrap();
+    let (one, other, third) = ("111122223333", "444455556666", "000000000001");
+    for (caller, owner) in [(one, one), (other, other), (other, one)] {
+        let facts = DraftFacts {
+            recipient_account: caller.to_owned(),
+            ..DraftFacts::example()
+        };
+        let key = Resource::new(KEY_ARN, owner, "AWS::KMS::Key");
+        let record = Draft::new(facts).succeeded(None, vec![key]);
+        assert!(trail.append(Entry::Unwritten(record)).await.unwrap().is_new);
+    }
+    let of = |account: &str| Query {
+        account: Some(account.to_owned()),
+        limit: 1,
+        ..Query::default()
+    };
+    assert_eq!(all(&trail, of(one)).await, [3, 1]);
+    assert_eq!(all(&trail, of(other)).await, [3, 2]);
+    assert!(all(&trail, of(third)).await.is_empty());
+    // Nor does a token of one look-up serve another account's.
+    let token = trail.lookup(of(one)).await.unwrap().next;
+    let borrowed = Query { token, ..of(other) };
+    assert_eq!(trail.lookup(borrowed).await, Err(LookupError::Token));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn times_are_inclusive() {
     let folder = tempfile::tempdir().unwrap();
     let trail = filled(folder.path(), 20).await;
