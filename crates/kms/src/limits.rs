@@ -38,7 +38,7 @@ pub const REGION_BYTES: usize = 32;
 pub const ROTATION_DAYS: RangeInclusive<u16> = 90..=2560;
 /// The same, when the caller names none.
 pub const ROTATION_DAYS_DEFAULT: i32 = 365;
-/// Rotations on demand that one key may have.
+/// Rotations on demand that one key may have. AWS began with ten; its current model speaks of 25.
 pub const ROTATIONS_ON_DEMAND: usize = 10;
 /// Days that imported material may be kept before it expires, if it expires at all.
 pub const IMPORT_DAYS_MAX: u16 = 365;

@@ -21,6 +21,12 @@ fn request(operation: &str, key: &TestKey, blob: &str) -> Value {
         }
         "CreateAlias" => json!({ "AliasName": "alias/new", "TargetKeyId": key.id }),
         "UpdateAlias" => json!({ "AliasName": "alias/there", "TargetKeyId": key.id }),
+        "ReEncrypt" => json!({ "CiphertextBlob": blob, "DestinationKeyId": key.id }),
+        "TagResource" => {
+            json!({ "KeyId": key.id, "Tags": [{ "TagKey": "a", "TagValue": "b" }] })
+        }
+        "UntagResource" => json!({ "KeyId": key.id, "TagKeys": ["a"] }),
+        "UpdateKeyDescription" => json!({ "KeyId": key.id, "Description": "other" }),
         "PutKeyPolicy" => {
             let policy = json!({ "Version": "2012-10-17", "Statement": [delegates()] }).to_string();
             json!({ "KeyId": key.id, "Policy": policy })
@@ -73,6 +79,13 @@ async fn a_disabled_key_is_not_used_and_everything_else_works() {
         "ListKeyPolicies",
         "CreateAlias",
         "UpdateAlias",
+        "TagResource",
+        "UntagResource",
+        "UpdateKeyDescription",
+        "ListResourceTags",
+        "ListKeyRotations",
+        "GetKeyRotationStatus",
+        "GetKeyLastUsage",
         "ScheduleKeyDeletion",
     ] {
         let (service, key, blob) = ready().await;
@@ -107,6 +120,13 @@ async fn a_key_that_is_pending_deletion_can_be_looked_at_governed_and_saved() {
         "CreateAlias",
         "UpdateAlias",
         "ScheduleKeyDeletion",
+        "EnableKeyRotation",
+        "DisableKeyRotation",
+        "RotateKeyOnDemand",
+        "TagResource",
+        "UntagResource",
+        "UpdateKeyDescription",
+        "ReEncrypt",
     ]) {
         let refused = service
             .call(operation, request(operation, &key, &blob))
@@ -118,6 +138,11 @@ async fn a_key_that_is_pending_deletion_can_be_looked_at_governed_and_saved() {
         "GetKeyPolicy",
         "PutKeyPolicy",
         "ListKeyPolicies",
+        "ListResourceTags",
+        "ListKeyRotations",
+        "GetKeyRotationStatus",
+        "GetKeyLastUsage",
+        "ListGrants",
         "CancelKeyDeletion",
     ] {
         assert!(
