@@ -224,6 +224,21 @@ fn form(shape: &Shape, value: &Value, prefix: &str, out: &mut Vec<(String, Strin
                 form(member, item, &under(&place), out);
             }
         }
+        (
+            Kind::Map {
+                value: item,
+                flattened,
+                ..
+            },
+            Value::Object(entries),
+        ) => {
+            let wrapper = if *flattened { "" } else { ".entry" };
+            for (at, (name, entry)) in entries.iter().enumerate() {
+                let entry_prefix = format!("{prefix}{wrapper}.{}", at + 1);
+                out.push((format!("{entry_prefix}.key"), name.clone()));
+                form(item, entry, &format!("{entry_prefix}.value"), out);
+            }
+        }
         (Kind::Timestamp, _) => out.push((prefix.to_owned(), "2026-01-02T03:04:05Z".to_owned())),
         (_, Value::String(text)) => out.push((prefix.to_owned(), text.clone())),
         (_, other) => out.push((prefix.to_owned(), other.to_string())),

@@ -17,6 +17,7 @@ const TEXTS: &[&str] = &[
     "ABCDEFGHIJKLMNOPQRST",
     "com.amazonaws.vpce.us-east-1.vpce-svc-0123456789abcdef0",
     "Sum",
+    "v2",
     "ab<&>\"'\r\n\u{e9}\u{1F512}",
 ];
 
