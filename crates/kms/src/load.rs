@@ -109,22 +109,25 @@ async fn read_all(store: &dyn Store, root: &WrappingKey) -> Result<All, OpenErro
         damaged: Vec::new(),
         tally: Tally::default(),
     };
-    let mut after = None;
-    loop {
-        let page = store
-            .scan(record::FOLDER, after.as_ref(), limits::LOAD_PAGE)
-            .await?;
-        for (name, found) in &page {
-            let taken = take_in(&mut all.ring, name.as_str(), Some(found), root);
-            all.tally.keys += usize::from(matches!(taken, Taken::Key { .. }));
-            all.tally.available += usize::from(taken == Taken::Key { available: true });
+    let scan = |after| store.scan(record::FOLDER, after, limits::LOAD_PAGE);
+    let mut page = scan(None).await?;
+    while let Some((last, _)) = page.last() {
+        // The store reads the next page on a thread of its own while this one is taken in.
+        let (next, ()) = tokio::join!(scan(Some(last)), async { all.take(&page, root) });
+        page = next?;
+    }
+    Ok(all)
+}
+
+impl All {
+    fn take(&mut self, page: &[(Name, Versioned)], root: &WrappingKey) {
+        for (name, found) in page {
+            let taken = take_in(&mut self.ring, name.as_str(), Some(found), root);
+            self.tally.keys += usize::from(matches!(taken, Taken::Key { .. }));
+            self.tally.available += usize::from(taken == Taken::Key { available: true });
             if matches!(taken, Taken::Damaged | Taken::Key { available: false }) {
-                all.damaged.push(name.to_string());
+                self.damaged.push(name.to_string());
             }
-        }
-        match page.into_iter().last() {
-            Some((last, _)) => after = Some(last),
-            None => return Ok(all),
         }
     }
 }
