@@ -109,14 +109,20 @@ async fn read_all(store: &dyn Store, root: &WrappingKey) -> Result<All, OpenErro
         damaged: Vec::new(),
         tally: Tally::default(),
     };
-    let scan = |after| store.scan(record::FOLDER, after, limits::LOAD_PAGE);
-    let mut page = scan(None).await?;
+    let mut page = scan(store, None).await?;
     while let Some((last, _)) = page.last() {
         // The store reads the next page on a thread of its own while this one is taken in.
-        let (next, ()) = tokio::join!(scan(Some(last)), async { all.take(&page, root) });
+        let (next, ()) = tokio::join!(scan(store, Some(last)), async { all.take(&page, root) });
         page = next?;
     }
     Ok(all)
+}
+
+async fn scan(
+    store: &dyn Store,
+    after: Option<&Name>,
+) -> Result<Vec<(Name, Versioned)>, StoreError> {
+    store.scan(record::FOLDER, after, limits::LOAD_PAGE).await
 }
 
 impl All {
