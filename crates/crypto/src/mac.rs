@@ -43,7 +43,7 @@ pub fn hmac_verify(algorithm: MacAlgorithm, key: &[u8], parts: &[&[u8]], tag: &[
     algorithm.tag(key, parts).as_ref().ct_eq(tag).into()
 }
 
-/// [`hmac`] with SHA-256, whose length the type tells.
+/// [`hmac()`] with SHA-256, whose length the type tells.
 pub fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     let mut out = [0; 32];
     out.copy_from_slice(MacAlgorithm::HmacSha256.tag(key, parts).as_ref());

@@ -93,11 +93,9 @@ fn what_is_written_another_codec_reads() {
 fn datum(member: &str, hex: &str) -> Result<Value, ApiError> {
     let mut body = bytes(&Cbor::Map(Vec::new()));
     body[0] = 0xa2;
-    for (name, item) in [("Namespace", bytes(&Cbor::Text("N".to_owned())))] {
-        body.extend(bytes(&Cbor::Text(name.to_owned())));
-        body.extend(item);
+    for text in ["Namespace", "N", "MetricData"] {
+        body.extend(bytes(&Cbor::Text(text.to_owned())));
     }
-    body.extend(bytes(&Cbor::Text("MetricData".to_owned())));
     body.extend([0x81, 0xa1]);
     body.extend(bytes(&Cbor::Text(member.to_owned())));
     body.extend(
