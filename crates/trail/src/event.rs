@@ -81,7 +81,7 @@ impl Resource {
 #[derive(Debug, Clone)]
 pub struct DraftFacts {
     /// CloudTrail's `userIdentity`.
-    pub identity: Value,
+    pub identity: Arc<Value>,
     /// When the request came in.
     pub event_time: Timestamp,
     /// The service, such as `kms.amazonaws.com`.
@@ -118,7 +118,8 @@ impl DraftFacts {
             identity: json!({
                 "type": "IAMUser", "principalId": "AIDAEXAMPLE", "arn": "arn:aws:iam::111122223333:user/alice",
                 "accountId": "111122223333", "accessKeyId": "AKIAEXAMPLE", "userName": "alice",
-            }),
+            })
+            .into(),
             event_time: Timestamp::UNIX_EPOCH,
             event_source: "kms.amazonaws.com".into(),
             event_name: "Decrypt".into(),

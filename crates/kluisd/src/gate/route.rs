@@ -143,7 +143,7 @@ impl<B> Request<B> {
     /// What the trail is told of a request before anybody is believed to have sent it.
     pub(crate) fn facts(&self, event_source: &str, event_name: &str) -> DraftFacts {
         DraftFacts {
-            identity: json!({ "type": "Unknown" }),
+            identity: json!({ "type": "Unknown" }).into(),
             event_time: self.arrived.at,
             event_source: event_source.to_owned(),
             event_name: event_name.to_owned(),
