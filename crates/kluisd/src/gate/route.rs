@@ -1,5 +1,6 @@
 //! Step 2, route: which protocol a request speaks. Control requests are small and read whole here; S3's bodies stay streams.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -161,7 +162,7 @@ impl<B> Request<B> {
     }
 
     /// CloudTrail's `tlsDetails`.
-    pub(crate) fn tls_details(&self) -> Option<Value> {
+    pub(crate) fn tls_details(&self) -> Option<Arc<Value>> {
         self.arrived
             .connection
             .tls
