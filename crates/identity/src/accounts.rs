@@ -8,6 +8,7 @@ use wire::ApiError;
 
 use crate::{
     directory::{Change, Directory},
+    known::Known,
     records::AccessKey,
 };
 
@@ -17,6 +18,8 @@ pub(crate) struct Accounts {
     directories: BTreeMap<String, Directory>,
     /// The account of each access key: their ids are one name space.
     holders: HashMap<String, String>,
+    /// What was found in all this of those who asked last.
+    pub(crate) known: Known,
 }
 
 impl Accounts {
@@ -56,6 +59,7 @@ impl Accounts {
 
     /// Takes over a change in an account that the store has made durable as `revision`.
     pub(crate) fn apply(&mut self, account: &str, change: Change, revision: Revision) {
+        self.known.forget();
         match &change {
             Change::PutAccessKey(AccessKey { id, .. }) => {
                 self.holders.insert(id.clone(), account.to_owned());

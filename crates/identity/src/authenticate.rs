@@ -18,11 +18,11 @@ use crate::{
 };
 
 /// An access key that is known, with its secret: whoever signed with that secret is the caller.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 #[must_use = "nobody is authenticated before the signature is verified with the secret"]
 pub struct Credential {
     /// The secret access key, 40 ASCII characters.
-    pub secret: SecretBytes,
+    pub secret: Arc<SecretBytes>,
     /// Whose it is.
     pub caller: Caller,
 }
@@ -35,7 +35,7 @@ pub struct Caller {
     /// The caller's own policies.
     pub layers: Layers,
     /// CloudTrail's `userIdentity`.
-    pub user_identity: Value,
+    pub user_identity: Arc<Value>,
 }
 
 /// Why an access key stands for nobody. Each protocol has its own code for it.
@@ -141,21 +141,27 @@ impl Identity {
     }
 
     fn authenticate_lasting(&self, access_key_id: &str) -> Result<Credential, Rejected> {
-        let (key, caller) = self.look(|accounts| {
+        self.look(|accounts| {
+            if let Some(known) = accounts.known.find(access_key_id) {
+                return Ok(known);
+            }
             let (account, directory) = accounts
                 .of_access_key(access_key_id)
                 .ok_or(Rejected::UnknownKey)?;
-            let found = directory
+            let key = directory
                 .access_key(access_key_id)
-                .filter(|key| key.status == StatusType::Active);
-            let key = Arc::clone(found.ok_or(Rejected::UnknownKey)?);
-            let caller = owner_of(account, directory, &key)?;
-            Ok((key, caller))
-        })?;
-        let secret = key
-            .secret(self.sealing(), &caller.principal.account)
-            .map_err(|_| Rejected::Unreadable)?;
-        Ok(Credential { secret, caller })
+                .filter(|key| key.status == StatusType::Active)
+                .ok_or(Rejected::UnknownKey)?;
+            let caller = owner_of(account, directory, key)?;
+            let secret = key
+                .secret(self.sealing(), account)
+                .map_err(|_| Rejected::Unreadable)?;
+            let secret = Arc::new(secret);
+            let found = Credential { secret, caller };
+            // Before the look is over: what changes an account, and forgets, comes after it.
+            accounts.known.keep(access_key_id, &found);
+            Ok(found)
+        })
     }
 
     fn authenticate_session(
@@ -177,6 +183,7 @@ impl Identity {
         });
         let (role, identity) = found.ok_or(Rejected::InvalidToken)?;
         let caller = of_session(access_key_id, &role, identity, &session)?;
+        let secret = Arc::new(secret);
         Ok(Credential { secret, caller })
     }
 }
@@ -214,7 +221,7 @@ fn owner_of(account: &str, directory: &Directory, key: &AccessKey) -> Result<Cal
     Ok(Caller {
         principal: Arc::new(principal),
         layers,
-        user_identity,
+        user_identity: Arc::new(user_identity),
     })
 }
 
@@ -229,7 +236,7 @@ fn root(account: &str, access_key_id: &str) -> Caller {
     Caller {
         principal: Arc::new(Principal::root(account)),
         layers: Layers::default(),
-        user_identity,
+        user_identity: Arc::new(user_identity),
     }
 }
 
@@ -273,7 +280,7 @@ fn of_session(
     Ok(Caller {
         principal: Arc::new(principal),
         layers,
-        user_identity,
+        user_identity: Arc::new(user_identity),
     })
 }
 

@@ -8,7 +8,8 @@
 //! who its caller is. What changes state is decided by pure functions over that memory (a file for each noun), committed
 //! together with its audit record, and only then seen by others.
 //!
-//! Secrets of access keys rest wrapped under the sealing key. A session rests nowhere: its token *is* the session, sealed.
+//! Secrets of access keys rest wrapped under the sealing key; those that are in use are kept unwrapped, in locked memory,
+//! until anything changes. A session rests nowhere: its token *is* the session, sealed.
 //! The role behind it is looked up at each use, so that taking a permission or a role away acts at once.
 //!
 //! This crate never knows keys of the key service, nor objects.
@@ -26,6 +27,7 @@ mod execute;
 mod faults;
 mod identity;
 mod ids;
+mod known;
 mod limits;
 mod managed;
 mod managed_policies;

@@ -40,3 +40,6 @@ pub(crate) const SESSION_TOKEN_LEN: usize = 16_384;
 
 /// Records that are read from the store at a time.
 pub(crate) const SCAN: usize = 512;
+
+/// Credentials of lasting access keys that are kept as they were found, each with its secret in locked memory.
+pub(crate) const KNOWN_CREDENTIALS: usize = 1_024;

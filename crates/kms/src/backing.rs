@@ -15,6 +15,8 @@ use crate::specs::{self, Shape};
 const WRAP_LABEL: &[u8] = b"kluis/kms/backing-key/v1";
 /// The public name of a backing key is derived from it under this label.
 const MATERIAL_ID_LABEL: &[u8] = b"kluis/kms/material-id/v1";
+/// What the fields of a symmetric key's header take together, about.
+const FRAMED_LEN: usize = 256;
 
 /// What a key is for, fixed when it is made: bound into every wrapping, so that a changed record unwraps nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -219,12 +221,10 @@ fn header(
 
 /// Each field with its length before it, so that no two lists share one form.
 fn framed<'a>(fields: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
-    fields
-        .flat_map(|field| {
-            (field.len() as u64)
-                .to_be_bytes()
-                .into_iter()
-                .chain(field.iter().copied())
-        })
-        .collect()
+    let mut all = Vec::with_capacity(FRAMED_LEN);
+    for field in fields {
+        all.extend_from_slice(&(field.len() as u64).to_be_bytes());
+        all.extend_from_slice(field);
+    }
+    all
 }

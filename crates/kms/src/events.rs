@@ -63,7 +63,7 @@ fn of_service(name: &str, arn: &KeyArn, now: Timestamp, mut details: Value) -> R
         members.insert("keyId".to_owned(), arn.id.to_string().into());
     }
     let draft = Draft::of_service(DraftFacts {
-        identity: json!({ "accountId": account, "invokedBy": INTERNAL }),
+        identity: json!({ "accountId": account, "invokedBy": INTERNAL }).into(),
         event_time: now,
         event_source: wire::kms::SERVICE.event_source.to_owned(),
         event_name: name.to_owned(),

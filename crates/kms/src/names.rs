@@ -174,14 +174,13 @@ impl FromStr for KeyId {
             None if text.len() == 36 => (false, text),
             _ => return Err(BadName),
         };
-        let uuid = Uuid::try_parse(digits).map_err(|_| BadName)?;
-        let id = Self { multi_region, uuid };
-        // Only the canonical spelling names a key: "A" and "a" must not be two ways to one resource.
-        if id.to_string() == text {
-            Ok(id)
-        } else {
-            Err(BadName)
+        // Only the canonical spelling names a key: "A" and "a" must not be two ways to one resource. Of the spellings of
+        // a UUID, each has a length of its own.
+        if digits.bytes().any(|digit| digit.is_ascii_uppercase()) {
+            return Err(BadName);
         }
+        let uuid = Uuid::try_parse(digits).map_err(|_| BadName)?;
+        Ok(Self { multi_region, uuid })
     }
 }
 

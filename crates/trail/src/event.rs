@@ -3,7 +3,7 @@
 //! The schema is CloudTrail's "record contents", event version 1.11. Members are in CloudTrail's own order, and those
 //! that do not apply are left out, but for `requestParameters` and `responseElements`, which are then `null`.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -81,7 +81,7 @@ impl Resource {
 #[derive(Debug, Clone)]
 pub struct DraftFacts {
     /// CloudTrail's `userIdentity`.
-    pub identity: Value,
+    pub identity: Arc<Value>,
     /// When the request came in.
     pub event_time: Timestamp,
     /// The service, such as `kms.amazonaws.com`.
@@ -107,7 +107,7 @@ pub struct DraftFacts {
     /// CloudTrail's `additionalEventData`.
     pub additional_event_data: Option<Value>,
     /// CloudTrail's `tlsDetails`: `tlsVersion`, `cipherSuite`, `clientProvidedHostHeader`, and our `keyExchange`.
-    pub tls: Option<Value>,
+    pub tls: Option<Arc<Value>>,
 }
 
 impl DraftFacts {
@@ -118,7 +118,7 @@ impl DraftFacts {
             identity: json!({
                 "type": "IAMUser", "principalId": "AIDAEXAMPLE", "arn": "arn:aws:iam::111122223333:user/alice",
                 "accountId": "111122223333", "accessKeyId": "AKIAEXAMPLE", "userName": "alice",
-            }),
+            }).into(),
             event_time: Timestamp::UNIX_EPOCH,
             event_source: "kms.amazonaws.com".into(),
             event_name: "Decrypt".into(),
@@ -207,19 +207,19 @@ impl Draft {
         reason = "whoever calls has made the elements for this alone"
     )]
     pub fn succeeded(self, response_elements: Option<Value>, resources: Vec<Resource>) -> Record {
-        self.finish(None, response_elements.as_ref(), resources)
+        self.finish(None, response_elements.as_ref(), &resources)
     }
 
     /// The record of failure, with the error's code and message as the caller is told them.
     pub fn failed(self, code: &str, message: &str, resources: Vec<Resource>) -> Record {
-        self.finish(Some((code, message)), None, resources)
+        self.finish(Some((code, message)), None, &resources)
     }
 
     fn finish(
         self,
         error: Option<(&str, &str)>,
         response: Option<&Value>,
-        resources: Vec<Resource>,
+        resources: &[Resource],
     ) -> Record {
         let Self {
             facts,
@@ -228,35 +228,35 @@ impl Draft {
             service_details,
         } = self;
         let mut event = Members::new();
-        event.set("eventVersion", &Value::from(EVENT_VERSION));
-        event.set("userIdentity", &facts.identity);
-        event.set("eventTime", &Value::from(event_time(facts.event_time)));
-        event.set("eventSource", &Value::from(facts.event_source));
-        event.set("eventName", &Value::from(facts.event_name));
-        event.set("awsRegion", &Value::from(facts.region));
-        event.set("sourceIPAddress", &Value::from(facts.source_ip));
+        event.set("eventVersion", EVENT_VERSION);
+        event.set("userIdentity", &*facts.identity);
+        event.set("eventTime", &event_time(facts.event_time));
+        event.set("eventSource", &facts.event_source);
+        event.set("eventName", &facts.event_name);
+        event.set("awsRegion", &facts.region);
+        event.set("sourceIPAddress", &facts.source_ip);
         if let Some(user_agent) = facts.user_agent {
-            event.set("userAgent", &Value::from(shortened(&user_agent)));
+            event.set("userAgent", shortened(&user_agent));
         }
         if let Some((code, message)) = error {
-            event.set("errorCode", &Value::from(code));
-            event.set("errorMessage", &Value::from(shortened(message)));
+            event.set("errorCode", code);
+            event.set("errorMessage", shortened(message));
         }
         event.set_bounded("requestParameters", facts.request_parameters.as_ref());
         event.set_bounded("responseElements", response);
         if let Some(data) = facts.additional_event_data {
             event.set_bounded("additionalEventData", Some(&data));
         }
-        event.set("requestID", &Value::from(facts.request_id));
-        event.set("eventID", &Value::from(event_id.to_string()));
-        event.set("readOnly", &Value::from(facts.read_only));
+        event.set("requestID", &facts.request_id);
+        event.set("eventID", &event_id.0);
+        event.set("readOnly", &facts.read_only);
         if !resources.is_empty() {
-            let all: Value = resources.into_iter().map(resource_json).collect();
+            let all: Vec<Listed<'_>> = resources.iter().map(Listed::from).collect();
             event.set("resources", &all);
         }
-        event.set("eventType", &Value::from(event_type));
-        event.set("managementEvent", &Value::from(facts.management));
-        event.set("recipientAccountId", &Value::from(facts.recipient_account));
+        event.set("eventType", event_type);
+        event.set("managementEvent", &facts.management);
+        event.set("recipientAccountId", &facts.recipient_account);
         if let Some(details) = service_details {
             event.set_bounded("serviceEventDetails", Some(&details));
         }
@@ -265,30 +265,30 @@ impl Draft {
         } else {
             "Data"
         };
-        event.set("eventCategory", &Value::from(category));
+        event.set("eventCategory", category);
         if let Some(tls) = facts.tls {
-            event.set("tlsDetails", &tls);
+            event.set("tlsDetails", &*tls);
         }
         Record {
             event_id,
-            bytes: event.into_text().into_bytes().into(),
+            bytes: event.into_bytes().into(),
         }
     }
 }
 
 /// A JSON object written member by member, with no tree of it: one is made for each request.
-struct Members(String);
+struct Members(Vec<u8>);
 
 impl Members {
     /// About what an event takes.
     const EXPECTED_LEN: usize = 1536;
 
     fn new() -> Self {
-        Self(String::with_capacity(Self::EXPECTED_LEN))
+        Self(Vec::with_capacity(Self::EXPECTED_LEN))
     }
 
     /// Adds a member. `name` is one of CloudTrail's, which need no escapes.
-    fn set(&mut self, name: &str, value: &Value) {
+    fn set<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) {
         self.name(name);
         self.write(value);
     }
@@ -297,7 +297,7 @@ impl Members {
     fn set_bounded(&mut self, name: &str, value: Option<&Value>) {
         self.name(name);
         let begin = self.0.len();
-        self.write(value.unwrap_or(&Value::Null));
+        self.write(&value);
         let length = self.0.len() - begin;
         if length > MAX_JSON_LEN {
             self.0.truncate(begin);
@@ -306,36 +306,47 @@ impl Members {
     }
 
     fn name(&mut self, name: &str) {
-        self.0.push(if self.0.is_empty() { '{' } else { ',' });
-        self.0.extend(["\"", name, "\":"]);
+        self.0.push(if self.0.is_empty() { b'{' } else { b',' });
+        for part in ["\"", name, "\":"] {
+            self.0.extend_from_slice(part.as_bytes());
+        }
     }
 
-    fn write(&mut self, value: &Value) {
-        // Writing to a `String` does not fail, nor does a `Value` refuse to be written.
-        let _ = write!(self.0, "{value}");
+    fn write<T: Serialize + ?Sized>(&mut self, value: &T) {
+        // Writing to memory does not fail, nor does anything here refuse to be written.
+        let _ = serde_json::to_writer(&mut self.0, value);
     }
 
-    fn into_text(mut self) -> String {
-        self.0.push('}');
+    fn into_bytes(mut self) -> Vec<u8> {
+        self.0.push(b'}');
         self.0
+    }
+}
+
+/// A resource as an event lists it.
+#[derive(Serialize)]
+struct Listed<'a> {
+    #[serde(rename = "accountId", skip_serializing_if = "Option::is_none")]
+    account: Option<&'a str>,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    kind: Option<&'a str>,
+    #[serde(rename = "ARN")]
+    arn: &'a str,
+}
+
+impl<'a> From<&'a Resource> for Listed<'a> {
+    fn from(resource: &'a Resource) -> Self {
+        Self {
+            account: resource.account_id.as_deref(),
+            kind: resource.kind.as_deref(),
+            arn: &resource.arn,
+        }
     }
 }
 
 /// Text of at most [`MAX_TEXT_LEN`] bytes.
 fn shortened(text: &str) -> &str {
     &text[..text.floor_char_boundary(MAX_TEXT_LEN)]
-}
-
-fn resource_json(resource: Resource) -> Value {
-    let mut members = Map::new();
-    if let Some(account) = resource.account_id {
-        members.insert("accountId".into(), account.into());
-    }
-    if let Some(kind) = resource.kind {
-        members.insert("type".into(), kind.into());
-    }
-    members.insert("ARN".into(), resource.arn.into());
-    Value::Object(members)
 }
 
 /// CloudTrail's times have whole seconds.

@@ -290,7 +290,7 @@ impl Writer {
     /// A record of what the trail itself did.
     fn notice(&self, name: &str, refused: u64) -> Record {
         Draft::of_service(DraftFacts {
-            identity: json!({ "type": "AWSService", "invokedBy": "trail.kluis.internal" }),
+            identity: json!({ "type": "AWSService", "invokedBy": "trail.kluis.internal" }).into(),
             event_time: Timestamp::now(),
             event_source: "trail.kluis.internal".into(),
             event_name: name.into(),

@@ -11,7 +11,7 @@ fn parsed(record: &Record) -> Value {
 #[test]
 fn success_has_cloudtrails_members_in_its_order() {
     let mut draft = Draft::new(DraftFacts {
-        tls: Some(json!({ "tlsVersion": "TLSv1.3" })),
+        tls: Some(json!({ "tlsVersion": "TLSv1.3" }).into()),
         ..DraftFacts::example()
     });
     draft.add_request_parameter("keyId", "k".into());

@@ -26,11 +26,11 @@ fn nth(n: i64) -> Record {
     let mut facts = DraftFacts::example();
     facts.event_time = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(n);
     if n % 10 == 0 {
-        facts.identity = session;
+        facts.identity = session.into();
         facts.event_name = "GenerateDataKey".into();
     }
     if n % 25 == 0 {
-        facts.identity = json!({ "type": "Root", "arn": "arn:aws:iam::111122223333:root" });
+        facts.identity = json!({ "type": "Root", "arn": "arn:aws:iam::111122223333:root" }).into();
         facts.event_source = "s3.amazonaws.com".into();
         facts.read_only = false;
         let bucket = Resource::new("arn:aws:s3:::bucket", "111122223333", "AWS::S3::Bucket");

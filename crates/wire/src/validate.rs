@@ -100,13 +100,14 @@ impl Findings {
 
     fn members(&mut self, shape: &Shape, values: &Map<String, Value>, path: &str) {
         for member in shape.members() {
-            let path = join(path, &lower_first(member.name));
+            let path = || join(path, &lower_first(member.name));
             match values.get(member.name) {
                 None | Some(Value::Null) if member.required => self.0.push(format!(
-                    "Value null at '{path}' failed to satisfy constraint: Member must not be null"
+                    "Value null at '{}' failed to satisfy constraint: Member must not be null",
+                    path()
                 )),
                 None | Some(Value::Null) => {}
-                Some(value) => self.visit(member.shape, value, &path),
+                Some(value) => self.visit(member.shape, value, &path()),
             }
         }
     }

@@ -33,6 +33,31 @@ async fn the_secret_that_is_checked_is_the_secret_that_was_given() {
 }
 
 #[tokio::test]
+async fn who_was_seen_before_is_seen_as_they_are_now() {
+    let world = World::new().await;
+    world
+        .iam("CreateUser", json!({"UserName": "alice"}))
+        .await
+        .unwrap();
+    let keys = world.key_of("alice").await;
+    let seen = || world.identity.authenticate(&keys.id, None, world.now);
+    let before = seen().unwrap();
+    assert!(before.caller.layers.identity.is_empty());
+
+    world.allow_user("alice", json!("kms:*")).await;
+    let tag = json!({"UserName": "alice", "Tags": [{"Key": "team", "Value": "blue"}]});
+    world.iam("TagUser", tag).await.unwrap();
+    let after = seen().unwrap();
+    assert_eq!(after.caller.layers.identity.len(), 1);
+    assert_eq!(after.caller.principal.tags["team"], "blue");
+    assert_eq!(after.secret.danger_expose(), keys.secret.as_bytes());
+
+    let key = json!({"UserName": "alice", "AccessKeyId": keys.id, "Status": "Inactive"});
+    world.iam("UpdateAccessKey", key).await.unwrap();
+    assert_eq!(seen().unwrap_err(), Rejected::UnknownKey);
+}
+
+#[tokio::test]
 async fn the_trail_is_told_who_it_was() {
     let world = World::new().await;
     assert_eq!(world.root.user_identity["type"], "Root");

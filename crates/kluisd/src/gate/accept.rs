@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -54,11 +54,23 @@ pub(crate) struct Tls {
     version: &'static str,
     cipher_suite: String,
     key_exchange: String,
+    /// What the first request was told, for those that name the same host: nearly always all.
+    first: OnceLock<(Option<String>, Arc<Value>)>,
 }
 
 impl Tls {
     /// CloudTrail's `tlsDetails`, with the key exchange group added.
-    pub(crate) fn details(&self, host: Option<&str>) -> Value {
+    pub(crate) fn details(&self, host: Option<&str>) -> Arc<Value> {
+        let make = || Arc::new(self.described(host));
+        let first = self.first.get_or_init(|| (host.map(str::to_owned), make()));
+        if first.0.as_deref() == host {
+            Arc::clone(&first.1)
+        } else {
+            make()
+        }
+    }
+
+    fn described(&self, host: Option<&str>) -> Value {
         json!({
             "tlsVersion": self.version,
             "cipherSuite": self.cipher_suite,
@@ -154,6 +166,7 @@ fn agreed(connection: &rustls::ServerConnection) -> Option<Tls> {
             .unwrap_or("unknown")
             .replacen("TLS13_", "TLS_", 1),
         key_exchange: group.as_str().unwrap_or("unknown").to_owned(),
+        first: OnceLock::new(),
     })
 }
 

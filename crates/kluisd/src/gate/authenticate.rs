@@ -112,7 +112,7 @@ impl<B> Authenticated<B> {
             ..
         } = self;
         DraftFacts {
-            identity: caller.user_identity.clone(),
+            identity: Arc::clone(&caller.user_identity),
             region: scope.region.clone(),
             recipient_account: scope.account.clone(),
             ..request.facts(event_source, event_name)

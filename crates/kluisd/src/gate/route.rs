@@ -1,5 +1,6 @@
 //! Step 2, route: which protocol a request speaks. Control requests are small and read whole here; S3's bodies stay streams.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -143,7 +144,7 @@ impl<B> Request<B> {
     /// What the trail is told of a request before anybody is believed to have sent it.
     pub(crate) fn facts(&self, event_source: &str, event_name: &str) -> DraftFacts {
         DraftFacts {
-            identity: json!({ "type": "Unknown" }),
+            identity: json!({ "type": "Unknown" }).into(),
             event_time: self.arrived.at,
             event_source: event_source.to_owned(),
             event_name: event_name.to_owned(),
@@ -161,7 +162,7 @@ impl<B> Request<B> {
     }
 
     /// CloudTrail's `tlsDetails`.
-    pub(crate) fn tls_details(&self) -> Option<Value> {
+    pub(crate) fn tls_details(&self) -> Option<Arc<Value>> {
         self.arrived
             .connection
             .tls

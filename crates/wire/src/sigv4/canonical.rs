@@ -9,6 +9,9 @@ use crate::{
     uri::{self, Plus},
 };
 
+/// What a canonical request takes, about.
+const EXPECTED_LEN: usize = 1024;
+
 /// How a service has its paths signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PathStyle {
@@ -41,15 +44,15 @@ pub(super) fn request(
         PathStyle::Normalized => path_normalized(&head.path),
     };
     let query = query(&head.query)?;
-    let mut headers = String::new();
+    let mut text = String::with_capacity(EXPECTED_LEN);
+    text.extend([head.method.as_str(), "\n", &path, "\n", &query, "\n"]);
     for name in &presented.signed_headers {
-        headers.push_str(&header(head, name)?);
+        push_header(&mut text, head, name)?;
     }
-    Some(format!(
-        "{}\n{path}\n{query}\n{headers}\n{}\n{payload_hash}",
-        head.method,
-        presented.signed_headers.join(";"),
-    ))
+    text.push('\n');
+    push_joined(&mut text, presented.signed_headers.iter(), ';');
+    text.extend(["\n", payload_hash]);
+    Some(text)
 }
 
 fn path_as_sent(path: &str) -> Option<String> {
@@ -101,14 +104,25 @@ fn query(raw: &str) -> Option<String> {
     Some(pairs.join("&"))
 }
 
-/// A header's line: its values joined by commas, spaces at the ends dropped and within them made single.
-fn header(head: &Head, name: &str) -> Option<String> {
-    let values: Vec<String> = head
-        .headers_named(name)
-        .map(|value| value.split_ascii_whitespace().collect::<Vec<_>>().join(" "))
-        .collect();
-    if values.is_empty() {
-        return None;
+/// Adds a header's line: its values joined by commas, spaces at the ends dropped and within them made single. `None` when there is no
+/// such header.
+fn push_header(text: &mut String, head: &Head, name: &str) -> Option<()> {
+    text.extend([name, ":"]);
+    let mut values = head.headers_named(name);
+    push_joined(text, values.next()?.split_ascii_whitespace(), ' ');
+    for value in values {
+        text.push(',');
+        push_joined(text, value.split_ascii_whitespace(), ' ');
     }
-    Some(format!("{name}:{}\n", values.join(",")))
+    text.push('\n');
+    Some(())
+}
+
+fn push_joined(text: &mut String, parts: impl Iterator<Item = impl AsRef<str>>, between: char) {
+    for (at, part) in parts.enumerate() {
+        if at > 0 {
+            text.push(between);
+        }
+        text.push_str(part.as_ref());
+    }
 }
