@@ -207,19 +207,19 @@ impl Draft {
         reason = "whoever calls has made the elements for this alone"
     )]
     pub fn succeeded(self, response_elements: Option<Value>, resources: Vec<Resource>) -> Record {
-        self.finish(None, response_elements.as_ref(), &resources)
+        self.finish(None, response_elements.as_ref(), resources)
     }
 
     /// The record of failure, with the error's code and message as the caller is told them.
     pub fn failed(self, code: &str, message: &str, resources: Vec<Resource>) -> Record {
-        self.finish(Some((code, message)), None, &resources)
+        self.finish(Some((code, message)), None, resources)
     }
 
     fn finish(
         self,
         error: Option<(&str, &str)>,
         response: Option<&Value>,
-        resources: &[Resource],
+        resources: Vec<Resource>,
     ) -> Record {
         let Self {
             facts,
@@ -251,7 +251,7 @@ impl Draft {
         event.set("eventID", &event_id.0);
         event.set("readOnly", &facts.read_only);
         if !resources.is_empty() {
-            let all: Vec<Listed<'_>> = resources.iter().map(Listed::from).collect();
+            let all: Vec<Listed> = resources.into_iter().map(Listed::from).collect();
             event.set("resources", &all);
         }
         event.set("eventType", event_type);
@@ -325,22 +325,23 @@ impl Members {
 
 /// A resource as an event lists it.
 #[derive(Serialize)]
-struct Listed<'a> {
+struct Listed {
     #[serde(rename = "accountId", skip_serializing_if = "Option::is_none")]
-    account: Option<&'a str>,
+    account: Option<String>,
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
-    kind: Option<&'a str>,
+    kind: Option<String>,
     #[serde(rename = "ARN")]
-    arn: &'a str,
+    arn: String,
 }
 
-impl<'a> From<&'a Resource> for Listed<'a> {
-    fn from(resource: &'a Resource) -> Self {
-        Self {
-            account: resource.account_id.as_deref(),
-            kind: resource.kind.as_deref(),
-            arn: &resource.arn,
-        }
+impl From<Resource> for Listed {
+    fn from(resource: Resource) -> Self {
+        let Resource {
+            arn,
+            account_id: account,
+            kind,
+        } = resource;
+        Self { account, kind, arn }
     }
 }
 
