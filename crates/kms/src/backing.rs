@@ -1,7 +1,7 @@
 //! Backing keys: the secret halves of a key, one for each rotation, wrapped by the service's root key wherever they rest.
 //!
-//! They are unwrapped for the length of one operation and then wiped, so that the memory of a running service holds
-//! one long-lived secret, the root key.
+//! They are unwrapped for the length of one operation and then wiped, so that of this room's secrets the memory of a
+//! running service holds one that lasts, the root key.
 
 use crypto::{KeyPair, SecretBytes, WrappingKey};
 use jiff::Timestamp;
