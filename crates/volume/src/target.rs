@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::{Backing, EngineChoice, KeySource, VolumeConfig};
+use crate::config::{Backing, DISKS_MAX, EngineChoice, KeySource, VolumeConfig};
 use crate::error::Error;
 use crate::header;
 use crate::host::{BackingKind, FileSystem, Host, HostError, Identity};
@@ -149,15 +149,12 @@ fn number(host: &dyn Host, name: &str, disks: &[Identity]) -> Vec<usize> {
     for disk in disks {
         let labelled = header::label_of(host, disk)
             .and_then(|label| label.strip_prefix(name)?.strip_prefix('-')?.parse().ok())
-            .filter(|n| *n < NUMBERS_MAX && !taken.contains(&Some(*n)));
+            .filter(|n| *n < DISKS_MAX && !taken.contains(&Some(*n)));
         taken.push(labelled);
     }
-    let mut free = (0..NUMBERS_MAX).filter(|n| !taken.contains(&Some(*n)));
+    let mut free = (0..DISKS_MAX).filter(|n| !taken.contains(&Some(*n)));
     taken
         .iter()
-        .map(|known| known.or_else(|| free.next()).unwrap_or(NUMBERS_MAX))
+        .map(|known| known.or_else(|| free.next()).unwrap_or(DISKS_MAX))
         .collect()
 }
-
-/// The most disks that one volume of the configuration may stand for: a label has room for two digits.
-const NUMBERS_MAX: usize = 100;

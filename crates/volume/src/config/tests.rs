@@ -192,3 +192,117 @@ proptest::proptest! {
         let _ = Config::parse(&text);
     }
 }
+
+fn agent(lines: &str) -> Result<Agent, ConfigError> {
+    Ok(Config::parse(&format!("[agent]\n{lines}\n"))?.agent)
+}
+
+#[test]
+fn the_agent_is_told_where_the_service_is() {
+    let told = agent(
+        "endpoint = \"https://kms.example.com:7600\"\nca = \"/etc/kluis/ca.pem\"\nregion = \"eu-central-1\"\nboot_deadline = \"1h\"\ncredentials = { profile = \"machine\", file = \"/etc/kluis/credentials\" }",
+    )
+    .unwrap();
+    assert_eq!(told.endpoints, ["https://kms.example.com:7600"]);
+    assert_eq!(told.ca.as_deref(), Some(Path::new("/etc/kluis/ca.pem")));
+    assert_eq!(told.region.as_deref(), Some("eu-central-1"));
+    assert_eq!(told.boot_deadline, Duration::from_hours(1));
+    assert_eq!(
+        told.credentials,
+        Some(Credentials::Shared {
+            file: Some("/etc/kluis/credentials".into()),
+            profile: Some("machine".to_owned())
+        })
+    );
+    let process = agent("credentials = { process = \"/usr/local/bin/creds --json\" }").unwrap();
+    assert_eq!(
+        process.credentials,
+        Some(Credentials::Process(
+            "/usr/local/bin/creds --json".to_owned()
+        ))
+    );
+    let several = agent("endpoints = [\"https://a\", \"https://[fd00::1]:7600\"]").unwrap();
+    assert_eq!(several.endpoints.len(), 2);
+    assert!(agent("endpoint = \"http://127.0.0.1:7600\"").is_ok());
+}
+
+#[test]
+fn each_mistake_about_the_service_says_what_is_right() {
+    for (lines, words) in [
+        ("endpoint = \"kms.example.com\"", "https://HOST:PORT"),
+        (
+            "endpoint = \"https://kms.example.com/path\"",
+            "https://HOST:PORT",
+        ),
+        (
+            "endpoint = \"https://kms.example.com:70000\"",
+            "https://HOST:PORT",
+        ),
+        ("endpoint = \"https://\"", "https://HOST:PORT"),
+        ("endpoint = \"ftp://kms.example.com\"", "https://HOST:PORT"),
+        ("endpoint = \"http://kms.example.com\"", "in the clear"),
+        (
+            "endpoint = \"https://a\"\nendpoints = [\"https://b\"]",
+            "one of the two",
+        ),
+        ("endpoints = []", "no endpoint"),
+        ("ca = \"ca.pem\"", "ca is an absolute path"),
+        ("region = \"Frankfurt am Main\"", "eu-central-1"),
+        ("boot_deadline = \"2d\"", "boot_deadline is a time"),
+        ("credentials = {}", "leave it out"),
+        (
+            "credentials = { process = \"/bin/x\", profile = \"p\" }",
+            "stands alone",
+        ),
+        ("credentials = { process = \" \" }", "a program"),
+        ("credentials = { file = \"creds\" }", "absolute path"),
+        ("credentials = { profile = \"\" }", "name of a profile"),
+    ] {
+        let error = agent(lines).unwrap_err();
+        assert!(error.message.contains(words), "{lines}\n→ {error}");
+        assert!(error.span.is_some(), "{lines}");
+    }
+}
+
+#[test]
+fn a_volume_is_told_how_it_is_mounted() {
+    let told = volume(
+        "file = \"/a\"\nsize = \"1GiB\"\nmount = \"/m\"\nkey = \"k\"\nrequired = true\noptions = [\"noatime\", \"data=ordered\"]\nowner = \"kafka\"\ngroup = \"1000\"\nmode = \"0750\"\ndiscard = \"allow\"",
+    )
+    .unwrap();
+    assert!(told.required && told.discard);
+    assert_eq!(told.root.options, ["noatime", "data=ordered"]);
+    assert_eq!(told.root.owner.as_deref(), Some("kafka"));
+    assert_eq!(told.root.group.as_deref(), Some("1000"));
+    assert_eq!(told.root.mode, Some(0o750));
+    let plain = volume("file = \"/a\"\nsize = \"1GiB\"\nmount = \"/m\"\nkey = \"k\"").unwrap();
+    assert!(!plain.required && !plain.discard);
+    assert_eq!(plain.root, MountRoot::default());
+}
+
+#[test]
+fn a_mount_that_cannot_be_is_refused() {
+    let file = "file = \"/a\"\nsize = \"1GiB\"\nmount = \"/m\"\nkey = \"k\"\n";
+    let disks = "device = \"instance-store\"\nmount = \"/m/{n}\"\nkey = \"k\"\n";
+    for (lines, words) in [
+        (
+            format!("{file}options = [\"noatime,nodev\"]"),
+            "a text of its own",
+        ),
+        (format!("{file}options = [\"\"]"), "a text of its own"),
+        (format!("{file}owner = \"-x\""), "a name or a number"),
+        (format!("{file}group = \"a b\""), "a name or a number"),
+        (format!("{file}mode = \"rwx\""), "in octal"),
+        (format!("{file}mode = \"17777\""), "in octal"),
+        (format!("{file}mode = \"+750\""), "in octal"),
+        (format!("{file}discard = \"always\""), "allow"),
+        (format!("{file}disks = 2"), "put {n} there"),
+        (format!("{disks}disks = 0"), "1 to 100"),
+        (format!("{disks}disks = 101"), "1 to 100"),
+    ] {
+        let error = volume(&lines).unwrap_err();
+        assert!(error.message.contains(words), "{lines}\n→ {error}");
+        assert!(error.span.is_some(), "{lines}");
+    }
+    assert_eq!(volume(&format!("{disks}disks = 4")).unwrap().disks, Some(4));
+}
