@@ -4,6 +4,8 @@ use std::io::{IsTerminal as _, Write as _};
 
 use volume::Error;
 
+use crate::out;
+
 /// Returns when whoever runs this agrees.
 ///
 /// # Errors
@@ -17,7 +19,7 @@ pub(crate) fn consent(yes: bool, what: &str) -> Result<(), Error> {
             "{what}: nobody is here to be asked; say --yes if it is meant"
         )));
     }
-    eprint!("{what}. Type YES to go on: ");
+    out::note(format_args!("{what}. Type YES to go on: "));
     let _ = std::io::stderr().flush();
     let mut answer = String::new();
     match std::io::stdin().read_line(&mut answer) {

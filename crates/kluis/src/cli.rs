@@ -63,9 +63,14 @@ pub(crate) enum Verb {
         output: Output,
     },
     /// Cipher, key size, engine, backing device, size, mount, which key
+    ///
+    /// All volumes in a table; those that are named whole, under cryptsetup's names.
     Status {
         /// The volumes; all of them if none is named
         names: Vec<String>,
+        /// Look every two seconds and print again what has changed, until Ctrl-C
+        #[arg(long)]
+        watch: bool,
         #[command(flatten)]
         output: Output,
     },

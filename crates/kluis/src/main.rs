@@ -2,11 +2,15 @@
 
 mod ask;
 mod cli;
+mod manual;
+mod out;
 mod progress;
 mod run;
 mod services;
 mod settings;
 mod show;
+mod table;
+mod watch;
 
 use std::process::ExitCode;
 

@@ -8,6 +8,8 @@ use volume::Progress;
 use volume::engine::Changed;
 use volume::plan::Step;
 
+use crate::out::tell;
+
 /// How often the spinner turns.
 const TURN: Duration = Duration::from_millis(120);
 
@@ -45,7 +47,7 @@ impl Progress for Steps {
         if let Some(bar) = self.current.take() {
             bar.finish_and_clear();
             let mark = if changed == Changed::Yes { "✓" } else { "·" };
-            eprintln!("{mark} {volume}: {step}");
+            tell!("{mark} {volume}: {step}");
         }
     }
 }

@@ -13,10 +13,11 @@ use volume::ports::{KeyService, ObjectSource};
 use volume::verbs::{Mode, Outcome, UpOptions};
 use volume::{Error, Kluis};
 
-use crate::cli::{Cli, DryRun, HeaderVerb, Verb};
+use crate::cli::{Cli, DryRun, HeaderVerb, Output, Verb};
+use crate::out::{say, tell};
 use crate::progress::Steps;
 use crate::services::NoServices;
-use crate::{ask, settings, show};
+use crate::{ask, manual, out, settings, show, table, watch};
 
 const WRONG_PARAMETERS: u8 = volume::ExitCode::Parameters as u8;
 
@@ -25,8 +26,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
     log_to_stderr();
     match cli.verb {
         Verb::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "kluis", &mut std::io::stdout());
-            return ExitCode::SUCCESS;
+            return completions(shell);
         }
         Verb::Man { dir } => return man(&dir),
         _ => {}
@@ -40,7 +40,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
     let config = match settings::read(&cli.config) {
         Ok(config) => config,
         Err(error) => {
-            eprintln!("kluis: {error}");
+            tell!("kluis: {error}");
             return WRONG_PARAMETERS.into();
         }
     };
@@ -129,9 +129,11 @@ fn verb(
                 *output,
             )
         }),
-        Verb::Status { names, output } => kluis
-            .status(names)
-            .map(|statuses| show::statuses(&statuses, *output)),
+        Verb::Status {
+            names,
+            watch,
+            output,
+        } => status(&kluis, names, *watch, *output),
         Verb::Rekey {
             names,
             from,
@@ -205,6 +207,26 @@ fn up(
     kluis.up(names, &options, steps)
 }
 
+/// A volume that was named is shown whole, all of them in a table.
+fn status(kluis: &Kluis<'_>, names: &[String], watch: bool, output: Output) -> Result<u8, Error> {
+    let look = || {
+        let statuses = kluis.status(names)?;
+        Ok(if output.json {
+            show::statuses_json(&statuses)
+        } else if names.is_empty() {
+            table::of(&statuses, out::width())
+        } else {
+            show::statuses(&statuses)
+        })
+    };
+    if watch {
+        watch::until_unread(look)?;
+    } else {
+        say!("{}", look()?);
+    }
+    Ok(0)
+}
+
 fn erase(
     kluis: &Kluis<'_>,
     name: &str,
@@ -228,7 +250,7 @@ fn header(kluis: &Kluis<'_>, verb: &HeaderVerb, quiet: bool) -> Result<u8, Error
             let file = absolute(file)?;
             let bytes = kluis.header_backup(name, &file)?;
             if !quiet {
-                println!(
+                say!(
                     "{name}: header and keyslots ({}) are in {}",
                     show::bytes(bytes),
                     file.display()
@@ -247,7 +269,7 @@ fn header(kluis: &Kluis<'_>, verb: &HeaderVerb, quiet: bool) -> Result<u8, Error
             )?;
             kluis.header_restore(name, &file)?;
             if !quiet {
-                println!("{name}: header restored from {}", file.display());
+                say!("{name}: header restored from {}", file.display());
             }
             Ok(0)
         }
@@ -258,10 +280,15 @@ fn absolute(file: &std::path::Path) -> Result<std::path::PathBuf, Error> {
     std::path::absolute(file).map_err(|error| Error::Misuse(format!("{}: {error}", file.display())))
 }
 
+fn completions(shell: clap_complete::Shell) -> ExitCode {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "kluis", &mut script);
+    out::data(format_args!("{}", String::from_utf8_lossy(&script)));
+    ExitCode::SUCCESS
+}
+
 fn man(dir: &std::path::Path) -> ExitCode {
-    let written =
-        std::fs::create_dir_all(dir).and_then(|()| clap_mangen::generate_to(Cli::command(), dir));
-    match written {
+    match manual::write(dir) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(
             &anyhow!("cannot write man pages into {}: {error}", dir.display()),
@@ -281,6 +308,6 @@ fn log_to_stderr() {
 }
 
 fn fail(error: &anyhow::Error, code: u8) -> ExitCode {
-    eprintln!("kluis: {error:#}");
+    tell!("kluis: {error:#}");
     code.into()
 }

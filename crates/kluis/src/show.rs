@@ -7,6 +7,7 @@ use volume::ports::Put;
 use volume::verbs::{Binding, Finding, Level, Outcome, Sealed, Shown, Stage, Status};
 
 use crate::cli::Output;
+use crate::out::{say, tell};
 
 /// Which verb's outcomes are shown, for the words.
 #[derive(Clone, Copy)]
@@ -42,14 +43,17 @@ pub(crate) fn sealed(sealed: &Sealed, quiet: bool, output: Output) -> u8 {
         );
     } else if quiet {
     } else if changed {
-        println!(
+        say!(
             "{}: a new secret, wrapped by {}, is at {}",
-            sealed.volume, sealed.key, sealed.uri
+            sealed.volume,
+            sealed.key,
+            sealed.uri
         );
     } else {
-        println!(
+        say!(
             "{}: unchanged; there is a secret at {} already, and it is never overwritten",
-            sealed.volume, sealed.uri
+            sealed.volume,
+            sealed.uri
         );
     }
     0
@@ -72,7 +76,7 @@ pub(crate) fn outcomes(
     }
     for outcome in outcomes {
         if let Err(error) = &outcome.result {
-            eprintln!("kluis: {}: {error}", outcome.volume);
+            tell!("kluis: {}: {error}", outcome.volume);
         }
     }
     let codes = || {
@@ -108,7 +112,7 @@ fn outcome_json(outcome: &Outcome) -> Value {
 fn outcome_text(outcome: &Outcome, verb: Verb, dry_run: bool, quiet: bool) {
     match (&outcome.result, &outcome.plan) {
         (Ok(_), Some(plan)) if dry_run => {
-            println!(
+            say!(
                 "{}: {} ({}), found: {}",
                 plan.volume,
                 plan.device,
@@ -116,47 +120,47 @@ fn outcome_text(outcome: &Outcome, verb: Verb, dry_run: bool, quiet: bool) {
                 plan.found
             );
             if plan.steps.is_empty() {
-                println!("  nothing to do");
+                say!("  nothing to do");
             }
             for (step, number) in plan.steps.iter().zip(1..) {
-                println!("  {number}. {step}");
+                say!("  {number}. {step}");
             }
         }
         (Ok(_), _) if quiet => {}
-        (Ok(Changed::Yes), _) => println!("{}: {}", outcome.volume, verb.past()),
-        (Ok(Changed::No), _) => println!("{}: unchanged", outcome.volume),
+        (Ok(Changed::Yes), _) => say!("{}: {}", outcome.volume, verb.past()),
+        (Ok(Changed::No), _) => say!("{}: unchanged", outcome.volume),
         (Err(_), _) => {}
     }
 }
 
-/// `kluis status`: as `cryptsetup status` has it, and what it does not know besides.
-pub(crate) fn statuses(statuses: &[Status], output: Output) -> u8 {
-    if output.json {
-        match serde_json::to_value(statuses) {
-            Ok(value) => print(&value),
-            Err(error) => eprintln!("kluis: {error}"),
-        }
-        return 0;
-    }
+/// `kluis status NAME`: as `cryptsetup status` has it, and what it does not know besides.
+pub(crate) fn statuses(statuses: &[Status]) -> String {
+    let mut text = String::new();
     for (status, number) in statuses.iter().zip(0..) {
         if number > 0 {
-            println!();
+            text.push_str("\n\n");
         }
-        status_text(status);
+        status_text(&mut text, status);
     }
-    0
+    text
 }
 
-fn status_text(status: &Status) {
+/// The same for programs.
+pub(crate) fn statuses_json(statuses: &[Status]) -> String {
+    serde_json::to_value(statuses)
+        .map_or_else(|error| error.to_string(), |json| format!("{json:#}"))
+}
+
+fn status_text(text: &mut String, status: &Status) {
     let name = status.mapping.as_ref().map_or_else(
         || status.volume.clone(),
         |mapping| mapping.display().to_string(),
     );
-    println!("{name} {}.", stage(status.stage));
-    let text = |value: &Option<String>| value.clone();
+    text.push_str(&format!("{name} {}.", stage(status.stage)));
+    let told = |value: &Option<String>| value.clone();
     let mut lines: Vec<(&str, Option<String>)> = vec![
-        ("type", text(&status.kind)),
-        ("cipher", text(&status.cipher)),
+        ("type", told(&status.kind)),
+        ("cipher", told(&status.cipher)),
         ("keysize", status.keysize.map(|bits| format!("{bits} bits"))),
         ("device", Some(status.device.display().to_string())),
         (
@@ -179,7 +183,7 @@ fn status_text(status: &Status) {
             status.size.map(|sectors| format!("{sectors} sectors")),
         ),
         ("mode", status.mode.map(str::to_owned)),
-        ("engine", text(&status.engine)),
+        ("engine", told(&status.engine)),
     ];
     let mount = match &status.file_system {
         Some(file_system) => format!("{} ({file_system})", status.mount.display()),
@@ -194,17 +198,17 @@ fn status_text(status: &Status) {
         "key",
         Some(status.key.clone().unwrap_or_else(|| "ephemeral".to_owned())),
     ));
-    lines.push(("key ARN", text(&status.key_arn)));
-    lines.push(("secret", text(&status.secret)));
+    lines.push(("key ARN", told(&status.key_arn)));
+    lines.push(("secret", told(&status.secret)));
     lines.push(("binding", Some(binding(status.binding).to_owned())));
     lines.push((
         "generation",
         status.generation.map(|generation| generation.to_string()),
     ));
-    lines.push(("note", text(&status.note)));
+    lines.push(("note", told(&status.note)));
     for (label, value) in lines {
         if let Some(value) = value {
-            println!("    {:<13}{value}", format!("{label}:"));
+            text.push_str(&format!("\n    {:<13}{value}", format!("{label}:")));
         }
     }
 }
@@ -240,7 +244,7 @@ pub(crate) fn findings(findings: &[Finding], output: Output) -> u8 {
     if output.json {
         match serde_json::to_value(findings) {
             Ok(value) => print(&value),
-            Err(error) => eprintln!("kluis: {error}"),
+            Err(error) => tell!("kluis: {error}"),
         }
     } else {
         for finding in findings {
@@ -249,7 +253,7 @@ pub(crate) fn findings(findings: &[Finding], output: Output) -> u8 {
                 Level::Note => "note",
                 Level::Bad => "BAD ",
             };
-            println!("{mark} {}: {}", finding.subject, finding.message);
+            say!("{mark} {}: {}", finding.subject, finding.message);
         }
     }
     let bad = findings
@@ -268,14 +272,15 @@ pub(crate) fn findings(findings: &[Finding], output: Output) -> u8 {
 pub(crate) fn header(shown: &Shown) -> u8 {
     print(&shown.json);
     if let Some(why) = &shown.refused {
-        eprintln!(
+        tell!(
             "kluis: {}: this header on {} would not be opened: {why}",
-            shown.volume, shown.device
+            shown.volume,
+            shown.device
         );
     }
     0
 }
 
 fn print(value: &Value) {
-    println!("{value:#}");
+    say!("{value:#}");
 }

@@ -73,7 +73,7 @@ fn kluis_opens_what_cryptsetup_formatted() {
             "of another kitchen\n",
             "{format:?}"
         );
-        let text = stage.kluis(["status"]).ok();
+        let text = stage.kluis(["status", &volume.name]).ok();
         assert!(
             text.contains("binding:     none: the header was not made by kluis"),
             "{text}"

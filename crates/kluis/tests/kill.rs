@@ -59,7 +59,7 @@ fn a_daemon_that_dies_loses_nothing_that_was_synced_and_up_mends_it() {
     let failed = fs::File::create(volume.mount.join("lost")).and_then(|file| file.sync_all());
     assert!(failed.is_err(), "nobody is there to write");
     assert_eq!(stage.stage(&volume), "dead");
-    let text = stage.kluis(["status"]).ok();
+    let text = stage.kluis(["status", &volume.name]).ok();
     assert!(text.contains("has failed: `up` mends it"), "{text}");
     assert!(text.contains("its daemon has died"), "{text}");
     stage.kluis(["up"]).ok();

@@ -100,3 +100,101 @@ fn a_wrong_flag_is_a_wrong_parameter() {
     assert_eq!(stage.kluis(["--help"]).code, 0);
     assert_eq!(stage.kluis(["--version"]).code, 0);
 }
+
+/// Runs a command whose output nobody reads, as `kluis … | head -0` does.
+fn unread(mut command: std::process::Command) -> (Option<i32>, String) {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = command
+        .stdout(writer)
+        .stderr(std::process::Stdio::piped())
+        .output()
+        .unwrap();
+    (
+        output.status.code(),
+        String::from_utf8_lossy(&output.stderr).into_owned(),
+    )
+}
+
+#[test]
+fn a_reader_who_has_gone_is_no_failure() {
+    let mut stage = Stage::new();
+    let volume = stage.token_volume();
+    let name = volume.name.as_str();
+
+    for arguments in [
+        &["up"][..],
+        &["status"],
+        &["status", name],
+        &["status", "--json"],
+        &["status", "--watch"],
+        &["check"],
+        &["header", "show", name],
+        &["down", "--dry-run"],
+        &["down"],
+        &["completions", "bash"],
+        &["--help"],
+    ] {
+        let (code, said) = unread(stage.command(arguments));
+        assert_eq!((code, said.as_str()), (Some(0), ""), "{arguments:?}");
+    }
+}
+
+#[test]
+fn all_volumes_are_in_one_table_and_a_named_one_is_shown_whole() {
+    let mut stage = Stage::new();
+    let first = stage.token_volume();
+    let second = stage.volume("64MiB", "key = \"ephemeral\"");
+    stage.kluis(["up", &first.name]).ok();
+
+    let table = stage.kluis(["status"]).ok();
+
+    let lines: Vec<&str> = table.lines().collect();
+    assert_eq!(lines.len(), 3, "{table}");
+    let words =
+        |line: &str| -> Vec<String> { line.split_whitespace().map(str::to_owned).collect() };
+    assert_eq!(
+        words(lines[0]),
+        [
+            "VOLUME", "STATE", "SIZE", "CIPHER", "ENGINE", "DEVICE", "MOUNT"
+        ]
+    );
+    let row = |volume: &stage::Volume| {
+        let line = lines.iter().find(|line| line.contains(&volume.name));
+        words(line.unwrap())
+    };
+    assert_eq!(row(&first)[1], "mounted", "{table}");
+    assert!(row(&first).contains(&"fuse".to_owned()), "{table}");
+    assert_eq!(row(&second)[1], "missing", "{table}");
+    let whole = stage.kluis(["status", &first.name]).ok();
+    assert!(whole.contains("is active and is in use."), "{whole}");
+    assert!(whole.contains("cipher:      aes-xts-plain64"), "{whole}");
+}
+
+#[test]
+fn a_watched_status_is_printed_again_when_it_has_changed() {
+    use std::io::{BufRead as _, BufReader};
+
+    let mut stage = Stage::new();
+    let volume = stage.token_volume();
+    let mut watching = stage.command(["status", "--watch"]);
+    let mut watching = watching
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(watching.stdout.take().unwrap()).lines();
+    let mut row = || {
+        lines
+            .by_ref()
+            .map(Result::unwrap)
+            .find(|line| line.starts_with(&volume.name))
+            .unwrap()
+    };
+    assert!(row().contains("missing"));
+
+    stage.kluis(["up"]).ok();
+
+    assert!(row().contains("mounted"));
+    watching.kill().unwrap();
+    watching.wait().unwrap();
+}

@@ -306,3 +306,62 @@ fn a_mount_that_cannot_be_is_refused() {
     }
     assert_eq!(volume(&format!("{disks}disks = 4")).unwrap().disks, Some(4));
 }
+
+/// The surroundings in which an example of the reference may make sense: the key's table, and what stands beside it there.
+const SURROUNDINGS: [(&str, &str); 6] = [
+    ("[agent]", ""),
+    (
+        "[volume.NAME]",
+        "file = \"/a\"\nsize = \"2GiB\"\nmount = \"/m\"\nkey = \"k\"\n",
+    ),
+    (
+        "[volume.NAME]",
+        "device = \"/dev/disk/by-id/x\"\nmount = \"/m\"\nkey = \"k\"\n",
+    ),
+    (
+        "[volume.NAME]",
+        "device = \"instance-store\"\nmount = \"/m/{n}\"\nkey = \"k\"\n",
+    ),
+    (
+        "[volume.NAME]",
+        "device = \"instance-store\"\nmount = \"/m\"\nkey = \"k\"\n",
+    ),
+    (
+        "[volume.NAME]",
+        "device = \"instance-store\"\nmount = \"/m\"\nkey = \"ephemeral\"\n",
+    ),
+];
+
+#[test]
+fn every_key_of_the_reference_has_text_and_an_example_that_is_taken() {
+    let reference = reference::Reference::of(&Config::schema());
+    assert_eq!(reference.tables.len(), 2);
+    for table in &reference.tables {
+        assert!(!table.about.is_empty(), "{} says nothing", table.heading);
+        for key in &table.keys {
+            let name = key.name.as_str();
+            assert!(
+                !key.about.is_empty(),
+                "{} {name} says nothing",
+                table.heading
+            );
+            let example = key
+                .example
+                .as_deref()
+                .unwrap_or_else(|| panic!("{} {name} has no example", table.heading));
+            let taken = SURROUNDINGS
+                .iter()
+                .filter(|(heading, _)| *heading == table.heading)
+                .any(|(heading, beside)| {
+                    let beside: String = beside
+                        .lines()
+                        .filter(|line| line.split(" = ").next() != Some(name))
+                        .map(|line| format!("{line}\n"))
+                        .collect();
+                    let heading = heading.replace("NAME", "v");
+                    Config::parse(&format!("{heading}\n{beside}{name} = {example}\n")).is_ok()
+                });
+            assert!(taken, "{} {name} = {example} is not taken", table.heading);
+        }
+    }
+}
