@@ -1,13 +1,15 @@
 //! The command line.
 
-use std::io::Write as _;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
-use crate::{files, serve};
+use crate::config::Account;
+use crate::listen::Listen;
+use crate::print::print;
+use crate::{env, health, serve};
 
 /// The account that a first start makes when none is named.
 pub(crate) const DEFAULT_ACCOUNT: &str = "111122223333";
@@ -26,8 +28,10 @@ pub(crate) struct Cli {
 enum Command {
     /// Run the service; the first start makes everything that it needs
     Serve(ServeArgs),
-    /// Print the lines that make `aws` and the SDKs talk to this service: eval "$(kluisd env --data-dir DIR)"
+    /// Print the lines that make `aws` and the SDKs talk to this service: eval "$(kluisd env)"
     Env(EnvArgs),
+    /// Ask the service whether it answers: 0 if it does, 75 if not
+    Health(DataDirArgs),
     /// Check the audit trail's hash chain and its signed checkpoints, offline
     Verify(VerifyArgs),
     /// Print a shell's completions
@@ -42,32 +46,32 @@ enum Command {
     },
 }
 
+// Not a doc comment: clap would take it for what the command does.
 #[derive(Debug, Args)]
-struct DataDir {
-    /// The service's folder
+pub(crate) struct DataDirArgs {
+    /// The folder of keys, objects, trail and certificates [default: the configuration's data-dir, or /var/lib/kluisd]
     #[arg(long, value_name = "DIR")]
-    data_dir: PathBuf,
+    pub(crate) data_dir: Option<PathBuf>,
+    /// The configuration, which has a key for every flag: kluisd(5) [default: /etc/kluisd.toml, if it is there]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
 }
 
 /// `kluisd serve`.
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
-    /// The folder of keys, objects, trail and certificates; made when it is not there
-    #[arg(long, value_name = "DIR")]
-    pub(crate) data_dir: PathBuf,
-    /// The address and port to listen on; port 0 takes a free one
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7600")]
-    pub(crate) listen: SocketAddr,
+    #[command(flatten)]
+    pub(crate) data: DataDirArgs,
+    /// A name or address, and the port, to listen on; may be repeated. Port 0 takes a free one [default: 127.0.0.1:7600]
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) listen: Vec<Listen>,
     /// HTTP without TLS; on loopback only
     #[arg(long)]
     pub(crate) plain_http: bool,
     /// An account (12 digits) to make where it is not there yet; may be repeated. The first ever made is the default
     /// one [default at the first start: 111122223333]
-    #[arg(long = "account", value_name = "ID", value_parser = account)]
-    pub(crate) accounts: Vec<String>,
-    /// The configuration: quotas, and where alarms are heard (TOML)
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
+    #[arg(long = "account", value_name = "ID")]
+    pub(crate) accounts: Vec<Account>,
     /// An address on loopback for the service's own metrics, in OpenMetrics under /metrics; without it there are none
     #[arg(long, value_name = "ADDR")]
     pub(crate) metrics: Option<SocketAddr>,
@@ -79,7 +83,7 @@ pub(crate) struct ServeArgs {
 #[derive(Debug, Args)]
 struct VerifyArgs {
     #[command(flatten)]
-    data: DataDir,
+    data: DataDirArgs,
     /// A folder of copied checkpoints to check against as well
     #[arg(long, value_name = "DIR")]
     checkpoints: Option<PathBuf>,
@@ -88,37 +92,60 @@ struct VerifyArgs {
 #[derive(Debug, Args)]
 struct EnvArgs {
     #[command(flatten)]
-    data: DataDir,
+    data: DataDirArgs,
     /// The region that clients use by default
-    #[arg(long, default_value = DEFAULT_REGION)]
+    #[arg(long, default_value = DEFAULT_REGION, value_parser = region)]
     region: String,
+    /// What to paste on another machine instead: the [agent] of /etc/kluis/volumes.toml, and the service's CA. Nothing in it is secret
+    #[arg(long)]
+    for_machines: bool,
 }
 
-fn account(text: &str) -> Result<String, String> {
-    if text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()) {
+/// It becomes part of scripts and of TOML.
+fn region(text: &str) -> Result<String, String> {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    if !text.is_empty() && text.chars().all(is_word) {
         Ok(text.to_owned())
     } else {
-        Err("an account is 12 digits".to_owned())
+        Err("a region is letters, digits and hyphens, such as eu-west-1".to_owned())
     }
 }
+
+/// The service does not answer: it may later.
+#[derive(Debug)]
+pub(crate) struct Unhealthy(anyhow::Error);
+
+impl std::fmt::Display for Unhealthy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:#}", self.0)
+    }
+}
+
+impl std::error::Error for Unhealthy {}
 
 impl Cli {
     /// Runs the command.
     pub(crate) fn run(self) -> Result<()> {
         match self.command {
             Command::Serve(args) => serve::run(&args),
-            Command::Env(args) => env(&args),
+            Command::Env(args) => {
+                let dir = args.data.find()?;
+                let text = if args.for_machines {
+                    env::for_machines(&dir, &args.region)
+                } else {
+                    env::for_this_machine(&dir, &args.region)
+                };
+                print(text?.as_bytes())
+            }
+            Command::Health(data) => Ok(health::ask(&data.find()?).map_err(Unhealthy)?),
             Command::Verify(args) => {
-                serve::verify(&args.data.data_dir, args.checkpoints.as_deref())
+                let found = serve::verify(&args.data.find()?, args.checkpoints.as_deref())?;
+                print(found.as_bytes())
             }
             Command::Completions { shell } => {
-                clap_complete::generate(
-                    shell,
-                    &mut Self::command(),
-                    "kluisd",
-                    &mut std::io::stdout(),
-                );
-                Ok(())
+                let mut script = Vec::new();
+                clap_complete::generate(shell, &mut Self::command(), "kluisd", &mut script);
+                print(&script)
             }
             Command::Man { dir } => {
                 std::fs::create_dir_all(&dir)
@@ -127,58 +154,6 @@ impl Cli {
                     .with_context(|| format!("cannot write man pages into {}", dir.display()))
             }
         }
-    }
-}
-
-fn env(args: &EnvArgs) -> Result<()> {
-    let dir = absolute(&args.data.data_dir)?;
-    let Some(endpoint) = files::read_if_there(&dir.join(serve::ENDPOINT_FILE))? else {
-        bail!(
-            "no service has run in {}; start it first: kluisd serve --data-dir {}",
-            dir.display(),
-            dir.display()
-        );
-    };
-    let endpoint = String::from_utf8(endpoint).context("the endpoint file is not text")?;
-    let mut lines = vec![
-        ("AWS_ENDPOINT_URL", endpoint.trim().to_owned()),
-        (
-            "AWS_SHARED_CREDENTIALS_FILE",
-            text(&dir.join(serve::CREDENTIALS_FILE))?,
-        ),
-        ("AWS_REGION", args.region.clone()),
-        ("AWS_DEFAULT_REGION", args.region.clone()),
-    ];
-    if endpoint.starts_with("https:") {
-        lines.push(("AWS_CA_BUNDLE", text(&dir.join("tls/ca.pem"))?));
-    }
-    let mut out = std::io::stdout().lock();
-    for (name, value) in lines {
-        writeln!(out, "export {name}={}", quoted(&value))?;
-    }
-    Ok(())
-}
-
-fn absolute(path: &Path) -> Result<PathBuf> {
-    std::path::absolute(path).with_context(|| format!("cannot tell where {} is", path.display()))
-}
-
-fn text(path: &Path) -> Result<String> {
-    path.to_str().map(str::to_owned).with_context(|| {
-        format!(
-            "{} is not UTF-8, and an environment variable for AWS's clients has to be",
-            path.display()
-        )
-    })
-}
-
-/// A word for a POSIX shell, whatever is in it.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/:._-+@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
     }
 }
 
@@ -192,27 +167,9 @@ mod tests {
     }
 
     #[test]
-    fn a_word_with_a_quote_or_a_space_reaches_the_shell_whole() {
-        for word in [
-            "/var/lib/kluisd",
-            "/with space/it's",
-            "",
-            "$(reboot)",
-            "a\nb",
-        ] {
-            let out = std::process::Command::new("sh")
-                .arg("-c")
-                .arg(format!("printf %s {}", quoted(word)))
-                .output()
-                .unwrap();
-            assert_eq!(String::from_utf8(out.stdout).unwrap(), word);
-        }
-    }
-
-    #[test]
     fn an_account_is_twelve_digits() {
-        assert!(account("111122223333").is_ok());
-        assert!(account("11112222333").is_err());
-        assert!(account("11112222333x").is_err());
+        assert!("111122223333".parse::<Account>().is_ok());
+        assert!("11112222333".parse::<Account>().is_err());
+        assert!("11112222333x".parse::<Account>().is_err());
     }
 }

@@ -3,12 +3,19 @@
 
 mod cli;
 mod config;
+mod endpoint;
+mod env;
 mod files;
 mod gate;
 mod gauges;
+mod health;
+mod listen;
+mod print;
+mod reload;
 mod roots;
 mod scrape;
 mod serve;
+mod settings;
 mod sinks;
 mod tls;
 
@@ -20,13 +27,28 @@ use clap::Parser as _;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// Wrong parameters, and all that cannot be done: as cryptsetup, and `kluis`, have it.
+const FAILURE: u8 = 1;
+/// Try again later: `EX_TEMPFAIL`.
+const TEMPORARY: u8 = 75;
+
 fn main() -> ExitCode {
-    match cli::Cli::parse().run() {
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no error, and whoever stops reading them has read enough.
+            let _ = error.print();
+            let code = if error.use_stderr() { FAILURE } else { 0 };
+            return code.into();
+        }
+    };
+    match cli.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // One line with the whole chain: what failed, and why.
-            eprintln!("kluisd: {error:#}");
-            ExitCode::FAILURE
+            print::complain(&format!("kluisd: {error:#}"));
+            let is_temporary = error.is::<cli::Unhealthy>();
+            if is_temporary { TEMPORARY } else { FAILURE }.into()
         }
     }
 }

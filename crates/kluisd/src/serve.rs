@@ -1,8 +1,7 @@
 //! `kluisd serve`: opens every room in order, listens, and on SIGTERM or SIGINT closes them again.
 
 use std::fs::File;
-use std::io::Write as _;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,15 +20,18 @@ use tokio::sync::watch;
 use trail::{CheckpointOptions, Node, PublicKey, Trail};
 
 use crate::cli::{DEFAULT_ACCOUNT, ServeArgs};
-use crate::config::Config;
 use crate::gate::{Auditor, Gate, accept};
 use crate::gauges::Gauges;
+use crate::listen::Bound;
+use crate::print::print;
+use crate::reload::Reload;
 use crate::roots::Roots;
 use crate::scrape::{self, Scrape};
-use crate::{files, tls};
+use crate::settings::{Settings, certificate};
+use crate::sinks::Declared;
+use crate::tls::Tls;
+use crate::{endpoint, files};
 
-/// Where the address stands that clients use, for `kluisd env`.
-pub(crate) const ENDPOINT_FILE: &str = "endpoint";
 /// Where the service's own metrics are.
 const METRICS_FILE: &str = "metrics";
 /// The root users' access keys, a profile each, in the format of AWS's shared credentials.
@@ -53,19 +55,7 @@ const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Runs the service until it is told to stop.
 pub(crate) fn run(args: &ServeArgs) -> Result<()> {
-    if args.plain_http {
-        ensure!(
-            args.listen.ip().is_loopback(),
-            "--plain-http is for loopback only; {} can be reached from elsewhere",
-            args.listen
-        );
-    }
-    if let Some(metrics) = args.metrics {
-        ensure!(
-            metrics.ip().is_loopback(),
-            "--metrics asks for no login and is for loopback only; {metrics} can be reached from elsewhere"
-        );
-    }
+    let settings = Settings::new(args)?;
     crypto::harden().context("cannot keep this process's memory out of core dumps")?;
     log_to_stderr();
     if !crypto::locked() {
@@ -76,7 +66,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<()> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?
-        .block_on(serve(args))
+        .block_on(serve(settings))
 }
 
 fn log_to_stderr() {
@@ -92,10 +82,14 @@ fn log_to_stderr() {
         .init();
 }
 
-async fn serve(args: &ServeArgs) -> Result<()> {
-    let config = args.config.as_deref().map(Config::read);
-    let config = config.transpose()?.unwrap_or_default();
-    let dir = std::path::absolute(&args.data_dir)?;
+async fn serve(settings: Settings) -> Result<()> {
+    let sinks = settings
+        .config
+        .sinks()
+        .context("the configuration is not right")?;
+    // From here on: whoever reloads what is just starting should not end it.
+    let hangup = signal(SignalKind::hangup())?;
+    let dir = std::path::absolute(&settings.data_dir)?;
     files::private_dir(&dir)?;
     let _lock = lock(&dir)?;
     refuse_earlier(&dir)?;
@@ -110,14 +104,14 @@ async fn serve(args: &ServeArgs) -> Result<()> {
             .await
             .context("cannot open identities")?,
     );
-    let accounts = accounts(&identity, &args.accounts).await?;
+    let accounts = accounts(&identity, &settings.accounts).await?;
     let home = accounts.first().context("there is no account")?;
 
     let trail_dir = dir.join(TRAIL_DIR);
     let public = roots.checkpoints.public_key();
     let mut options = trail::Options::new(Node::new(NODE)?, home.as_str(), HOME_REGION);
     let mut checkpoints = CheckpointOptions::new(roots.checkpoints);
-    checkpoints.copies.clone_from(&args.checkpoints);
+    checkpoints.copies.clone_from(&settings.checkpoints);
     options.checkpoints = Some(checkpoints);
     let trail = Trail::open(&trail_dir, options).context("cannot open the audit trail")?;
     files::write_public(
@@ -144,22 +138,17 @@ async fn serve(args: &ServeArgs) -> Result<()> {
             .await
             .context("cannot open objects")?,
     );
-    let monitor = open_monitor(&store, config).await?;
+    let monitor = open_monitor(&store, settings.config.quotas.0.clone(), sinks).await?;
     credentials(&dir, &identity, &accounts)?;
 
-    let tls = if args.plain_http {
-        None
-    } else {
-        Some(tls::server_config(&dir.join("tls"), args.listen)?)
-    };
-    let listener = TcpListener::bind(args.listen).await.with_context(|| {
-        format!(
-            "cannot listen on {}; is another service there?",
-            args.listen
-        )
-    })?;
-    let endpoint = endpoint(listener.local_addr()?, tls.is_some());
-    files::write_public(&dir.join(ENDPOINT_FILE), format!("{endpoint}\n").as_bytes())?;
+    let tls = open_tls(&dir, &settings)?;
+    let tls_config = tls.as_ref().map(|tls| Arc::clone(&tls.config));
+    let mut bound = Vec::new();
+    for (listen, addresses) in &settings.listen {
+        bound.push(listen.bind(addresses).await?);
+    }
+    let endpoint = endpoint::publish(&dir, &bound, tls.as_ref())?;
+    let listeners = bound.iter_mut().flat_map(Bound::take).collect();
 
     let gate = Arc::new(Gate::new(
         identity,
@@ -170,7 +159,7 @@ async fn serve(args: &ServeArgs) -> Result<()> {
         Arc::clone(&auditor),
     ));
     let stop = stop_signal()?;
-    if let Some(address) = args.metrics {
+    if let Some(address) = settings.metrics {
         let scrape = Scrape {
             gauges,
             kms: Arc::clone(&kms),
@@ -180,15 +169,19 @@ async fn serve(args: &ServeArgs) -> Result<()> {
     }
     let sweeper = tokio::spawn(sweep(kms, Arc::clone(&auditor), stop.clone()));
     let watcher = tokio::spawn(watch_alarms(monitor, stop.clone()));
-    {
-        let mut out = std::io::stdout().lock();
-        writeln!(out, "kluisd: listening on {endpoint}")?;
-        out.flush()?;
-    }
+    let reload = Reload {
+        settings,
+        dir,
+        bound,
+        tls,
+    };
+    let reloader = tokio::spawn(reload.run(hangup, stop.clone()));
+    print(format!("kluisd: listening on {endpoint}\n").as_bytes())?;
     // Only systemd hears this; without it there is nobody to tell.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
-    accept::serve(listener, tls, gate, stop).await?;
+    accept::serve(listeners, tls_config, gate, stop).await?;
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    reloader.await.context("the reloader ended badly")?;
     sweeper.await.context("the sweeper ended badly")?;
     watcher.await.context("the watch over alarms ended badly")?;
     if let Some(auditor) = Arc::into_inner(auditor) {
@@ -200,8 +193,25 @@ async fn serve(args: &ServeArgs) -> Result<()> {
     Ok(())
 }
 
-async fn open_monitor(store: &Arc<dyn Store>, config: Config) -> Result<Monitor> {
-    let Config { quotas, sinks } = config;
+fn open_tls(dir: &Path, settings: &Settings) -> Result<Option<Tls>> {
+    if settings.plain_http {
+        return Ok(None);
+    }
+    let hosts: Vec<String> = settings
+        .listen
+        .iter()
+        // "Any address" is none that a certificate could be good for.
+        .filter(|(listen, _)| listen.ip().is_none_or(|ip| !ip.is_unspecified()))
+        .map(|(listen, _)| listen.host().to_owned())
+        .collect();
+    Tls::open(&dir.join("tls"), &hosts, &certificate(&settings.config)).map(Some)
+}
+
+async fn open_monitor(
+    store: &Arc<dyn Store>,
+    quotas: monitor::Settings,
+    sinks: Declared,
+) -> Result<Monitor> {
     let monitor = Monitor::open(Arc::clone(store), quotas, Arc::new(sinks))
         .await
         .context("cannot open metrics and alarms")?;
@@ -306,18 +316,6 @@ fn profile(title: &str, key: &RootKey) -> String {
     )
 }
 
-fn endpoint(address: SocketAddr, tls: bool) -> String {
-    let scheme = if tls { "https" } else { "http" };
-    // "any address" is not one that a client can use.
-    let host = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => "localhost".to_owned(),
-        IpAddr::V6(ip) if ip.is_unspecified() => "localhost".to_owned(),
-        IpAddr::V4(ip) => ip.to_string(),
-        IpAddr::V6(ip) => format!("[{ip}]"),
-    };
-    format!("{scheme}://{host}:{}", address.port())
-}
-
 fn stop_signal() -> Result<watch::Receiver<bool>> {
     let (mut terminate, mut interrupt) = (
         signal(SignalKind::terminate())?,
@@ -366,8 +364,8 @@ async fn watch_alarms(monitor: Monitor, mut stop: watch::Receiver<bool>) {
     }
 }
 
-/// `kluisd verify`.
-pub(crate) fn verify(dir: &Path, copies: Option<&Path>) -> Result<()> {
+/// `kluisd verify`: what there is to say of a trail that is whole.
+pub(crate) fn verify(dir: &Path, copies: Option<&Path>) -> Result<String> {
     let path = dir.join(CHECKPOINT_KEY_FILE);
     let key = files::read_if_there(&path)?
         .with_context(|| format!("{} is missing; is this a kluisd's folder?", path.display()))?;
@@ -378,9 +376,8 @@ pub(crate) fn verify(dir: &Path, copies: Option<&Path>) -> Result<()> {
         PublicKey(key.with_context(|| format!("{} is not a public key in hex", path.display()))?);
     let report = trail::verify::verify(&dir.join(TRAIL_DIR), &key, copies)
         .context("the audit trail is not what was written")?;
-    println!(
-        "the trail is whole: {} records, {} checkpoints; a checkpoint vouches for the first {}",
+    Ok(format!(
+        "the trail is whole: {} records, {} checkpoints; a checkpoint vouches for the first {}\n",
         report.records, report.checkpoints, report.vouched_for
-    );
-    Ok(())
+    ))
 }

@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use super::Gate;
@@ -93,30 +94,73 @@ pub(crate) struct Arrived {
     pub(crate) connection: Arc<Connection>,
 }
 
+/// What all listeners share.
+#[derive(Clone)]
+struct Door {
+    tls: Option<TlsAcceptor>,
+    gate: Arc<Gate>,
+    slots: Arc<Semaphore>,
+    graceful: Arc<GracefulShutdown>,
+}
+
 /// Serves until `stop` changes, then lets what is under way finish.
 pub(crate) async fn serve(
-    listener: TcpListener,
+    listeners: Vec<TcpListener>,
     tls: Option<Arc<rustls::ServerConfig>>,
     gate: Arc<Gate>,
-    mut stop: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
 ) -> Result<()> {
-    let acceptor = tls.map(TlsAcceptor::from);
-    let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let graceful = Arc::new(GracefulShutdown::new());
-    let mut connections = tokio::task::JoinSet::new();
+    let door = Door {
+        tls: tls.map(TlsAcceptor::from),
+        gate,
+        slots: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
+        graceful: Arc::clone(&graceful),
+    };
+    let mut listening = JoinSet::new();
+    for listener in listeners {
+        listening.spawn(listen(listener, door.clone(), stop.clone()));
+    }
+    drop(door);
+    // Held until the end: a connection that is no longer held is cut.
+    let mut connections = Vec::new();
+    while let Some(ended) = listening.join_next().await {
+        connections.extend(ended);
+    }
+    let Some(graceful) = Arc::into_inner(graceful) else {
+        return Ok(());
+    };
+    if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown())
+        .await
+        .is_err()
+    {
+        tracing::warn!(
+            "some requests were still under way after {} s and were cut",
+            DRAIN_TIMEOUT.as_secs()
+        );
+    }
+    Ok(())
+}
+
+/// Takes connections until `stop` changes; those that are open then.
+async fn listen(listener: TcpListener, door: Door, mut stop: watch::Receiver<bool>) -> JoinSet<()> {
+    let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
         let accepted = tokio::select! {
-            _ = stop.changed() => break,
-            accepted = async { (Arc::clone(&slots).acquire_owned().await, listener.accept().await) } => accepted,
+            _ = stop.changed() => return connections,
+            accepted = async { (Arc::clone(&door.slots).acquire_owned().await, listener.accept().await) } => accepted,
         };
-        let (Ok(slot), Ok((socket, peer))) = accepted else {
+        let (Ok(slot), Ok((socket, mut peer))) = accepted else {
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
+        // A listener on [::] sees IPv4 clients in a form that no policy's `aws:SourceIp` is written in.
+        peer.set_ip(peer.ip().to_canonical());
         // Answers are small and written whole: waiting to fill a packet only adds delay.
         let _ = socket.set_nodelay(true);
-        let (acceptor, gate, graceful) = (acceptor.clone(), Arc::clone(&gate), graceful.watcher());
+        let (acceptor, gate) = (door.tls.clone(), Arc::clone(&door.gate));
+        let graceful = door.graceful.watcher();
         connections.spawn(async move {
             let _slot = slot;
             match acceptor {
@@ -134,20 +178,6 @@ pub(crate) async fn serve(
             }
         });
     }
-    drop(listener);
-    let Some(graceful) = Arc::into_inner(graceful) else {
-        return Ok(());
-    };
-    if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown())
-        .await
-        .is_err()
-    {
-        tracing::warn!(
-            "some requests were still under way after {} s and were cut",
-            DRAIN_TIMEOUT.as_secs()
-        );
-    }
-    Ok(())
 }
 
 fn agreed(connection: &rustls::ServerConnection) -> Option<Tls> {

@@ -36,6 +36,7 @@ use rooms::{CloudWatch, Iam, LookUp, ServiceQuotas, Sts};
 use route::Routed;
 
 pub(crate) use audit::Auditor;
+pub(crate) use route::HEALTH_PATH;
 
 use crate::gauges::Gauges;
 

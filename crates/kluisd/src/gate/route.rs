@@ -20,7 +20,7 @@ use super::upload::Upload;
 /// How long a client may take to send a control request.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Answers without authentication, and tells nothing.
-const HEALTH_PATH: &str = "/health";
+pub(crate) const HEALTH_PATH: &str = "/health";
 
 /// Where a request goes.
 pub(crate) enum Routed {

@@ -1,6 +1,7 @@
 //! A running `kluisd`, and the scripts that talk to it.
 
 use std::ffi::OsStr;
+use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -63,6 +64,23 @@ pub(crate) fn serve(data: &Path) -> Command {
         .env("KLUISD_LOG", "warn,s3s=off")
         .env("NO_COLOR", "1")
         .stdin(Stdio::null());
+    command
+}
+
+/// `kluisd serve` with a configuration alone, and what it says in a file.
+pub(crate) fn serve_configured(folder: &Folder, config: &str) -> Command {
+    let path = folder.scratch("kluisd.toml");
+    fs::write(&path, config).unwrap();
+    let mut command = Command::new(KLUISD);
+    command
+        .args(["serve", "--data-dir"])
+        .arg(folder.data())
+        .arg("--config")
+        .arg(&path)
+        .env("KLUISD_LOG", "info,s3s=off")
+        .env("NO_COLOR", "1")
+        .stdin(Stdio::null())
+        .stderr(File::create(folder.scratch("log")).unwrap());
     command
 }
 
@@ -136,6 +154,12 @@ impl Daemon {
         let pid = Pid::from_raw(self.pid().try_into().unwrap()).unwrap();
         kill_process(pid, Signal::TERM).unwrap();
         self.wait()
+    }
+
+    /// SIGHUP: read the certificate again.
+    pub(crate) fn hang_up(&self) {
+        let pid = Pid::from_raw(self.pid().try_into().unwrap()).unwrap();
+        kill_process(pid, Signal::HUP).unwrap();
     }
 
     pub(crate) fn wait(&mut self) -> Option<i32> {

@@ -8,12 +8,19 @@
 
 mod accounts;
 mod authority;
+mod certificate;
 mod clients;
+mod command_line;
+mod config;
 mod daemon;
 mod durability;
 mod full;
+mod health;
+mod machines;
 mod malformed;
 mod objects;
+mod old_kernel;
+mod packaging;
 mod quotas;
 mod seeds;
 mod start;

@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::daemon::{Daemon, Folder, KLUISD, Transport, complaint, kluisd, serve, succeed, verify};
 
 /// What `kluisd serve` says as it refuses to start.
-fn refusal(mut command: Command) -> String {
+pub(crate) fn refusal(mut command: Command) -> String {
     let output = command.output().unwrap();
     assert_eq!(output.status.code(), Some(1), "it starts");
     assert!(output.stdout.is_empty(), "it says that it listens");

@@ -2,13 +2,14 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use rustls::crypto::{CryptoProvider, SupportedKxGroup, aws_lc_rs as provider};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, NamedGroup, RootCertStore, Stream};
+use rustls::{ClientConfig, ClientConnection, NamedGroup, RootCertStore, StreamOwned};
 
 use crate::daemon::{Daemon, Folder, Transport};
 
@@ -18,28 +19,63 @@ fn handshake(
     groups: Vec<&'static dyn SupportedKxGroup>,
     name: &'static str,
 ) -> Result<NamedGroup, std::io::Error> {
-    let mut roots = RootCertStore::empty();
-    roots
-        .add(CertificateDer::from_pem_file(daemon.data.join("tls/ca.pem")).unwrap())
-        .unwrap();
-    let crypto = CryptoProvider {
-        kx_groups: groups,
-        ..provider::default_provider()
-    };
-    let config = ClientConfig::builder_with_provider(Arc::new(crypto))
-        .with_protocol_versions(&[&rustls::version::TLS13])
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let name = ServerName::try_from(name).unwrap();
-    let mut connection = ClientConnection::new(Arc::new(config), name).unwrap();
-    let mut socket = TcpStream::connect(("127.0.0.1", daemon.port()))?;
-    let mut stream = Stream::new(&mut connection, &mut socket);
-    stream.write_all(b"GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    assert!(answer.ends_with("ok\n"), "{answer}");
-    Ok(connection.negotiated_key_exchange_group().unwrap().name())
+    let ca = daemon.data.join("tls/ca.pem");
+    let mut client = Client::connect(daemon.port(), &ca, groups, name)?;
+    client.is_answered()?;
+    let group = client.0.conn.negotiated_key_exchange_group().unwrap();
+    Ok(group.name())
+}
+
+/// A connection that stays open, and says one request after another.
+pub(crate) struct Client(StreamOwned<ClientConnection, TcpStream>);
+
+impl Client {
+    pub(crate) fn connect(
+        port: u16,
+        ca: &Path,
+        groups: Vec<&'static dyn SupportedKxGroup>,
+        name: &str,
+    ) -> Result<Self, std::io::Error> {
+        let mut roots = RootCertStore::empty();
+        roots
+            .add(CertificateDer::from_pem_file(ca).unwrap())
+            .unwrap();
+        let crypto = CryptoProvider {
+            kx_groups: groups,
+            ..provider::default_provider()
+        };
+        let config = ClientConfig::builder_with_provider(Arc::new(crypto))
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let name = ServerName::try_from(name.to_owned()).unwrap();
+        let connection = ClientConnection::new(Arc::new(config), name).unwrap();
+        let mut stream = StreamOwned::new(connection, TcpStream::connect(("127.0.0.1", port))?);
+        while stream.conn.is_handshaking() {
+            stream.conn.complete_io(&mut stream.sock)?;
+        }
+        Ok(Self(stream))
+    }
+
+    /// Whether a request is answered on this connection.
+    pub(crate) fn is_answered(&mut self) -> Result<(), std::io::Error> {
+        self.0
+            .write_all(b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n")?;
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"\r\n\r\nok\n") {
+            let mut some = [0; 512];
+            let read = self.0.read(&mut some)?;
+            assert_ne!(read, 0, "cut off: {}", String::from_utf8_lossy(&answer));
+            answer.extend_from_slice(&some[..read]);
+        }
+        Ok(())
+    }
+
+    /// The certificate that was shown.
+    pub(crate) fn certificate(&self) -> Vec<u8> {
+        self.0.conn.peer_certificates().unwrap()[0].to_vec()
+    }
 }
 
 #[test]
@@ -65,7 +101,7 @@ fn the_hybrid_key_exchange_is_offered_and_classical_clients_are_served() {
 fn openssl_verifies_the_chain_and_the_name() {
     let folder = Folder::new();
     let daemon = folder.serve(Transport::Tls);
-    let says = |ca: &std::path::Path| {
+    let says = |ca: &Path| {
         let output = Command::new("openssl")
             .args([
                 "s_client",

@@ -1,0 +1,117 @@
+//! The service's own certificate authority. It is made once and kept in `DIR/tls`; clients trust `DIR/tls/ca.pem`.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use anyhow::{Context as _, Result};
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose,
+};
+use rustls::crypto::aws_lc_rs as provider;
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::sign::CertifiedKey;
+
+use super::CA_FILE;
+use crate::files;
+
+/// How long a server certificate is good for.
+const LEAF_LIFETIME: Duration = Duration::from_hours(90 * 24);
+/// After how long a server certificate is replaced: well before its end.
+const LEAF_RENEWAL: Duration = Duration::from_hours(60 * 24);
+/// Certificates begin a little in the past, for clients whose clock is behind.
+const CLOCK_ALLOWANCE: Duration = Duration::from_hours(1);
+/// How long the CA is good for.
+const CA_LIFETIME: Duration = Duration::from_hours(10 * 365 * 24);
+
+/// The CA's key, and what its certificate says.
+pub(super) struct Authority {
+    params: CertificateParams,
+    key: KeyPair,
+}
+
+impl Authority {
+    /// Opens the CA in `dir`, or makes it there.
+    pub(super) fn open(dir: &Path) -> Result<Self> {
+        files::private_dir(dir)?;
+        let key_path = dir.join("ca.key");
+        let key = match files::read_if_there(&key_path)? {
+            Some(pem) => KeyPair::from_pem(&String::from_utf8(pem).context("not text")?),
+            None => KeyPair::generate(),
+        }
+        .with_context(|| {
+            format!(
+                "cannot use the CA's key {}; restore it, or remove {} to make a new CA",
+                key_path.display(),
+                dir.display()
+            )
+        })?;
+        let mut params = CertificateParams::new(Vec::new()).context("CA parameters")?;
+        params.distinguished_name = name("Kluis local CA");
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![
+            KeyUsagePurpose::KeyCertSign,
+            KeyUsagePurpose::CrlSign,
+            KeyUsagePurpose::DigitalSignature,
+        ];
+        let authority = Self { params, key };
+        let cert_path = dir.join(CA_FILE);
+        if files::read_if_there(&cert_path)?.is_none() {
+            authority.create(&key_path, &cert_path)?;
+        }
+        Ok(authority)
+    }
+
+    /// The key first: a certificate without its key could never be completed, a key without its certificate can.
+    fn create(&self, key_path: &Path, cert_path: &Path) -> Result<()> {
+        files::write_private(key_path, self.key.serialize_pem().as_bytes())?;
+        let mut params = self.params.clone();
+        validity(&mut params, CA_LIFETIME);
+        let cert = params
+            .self_signed(&self.key)
+            .context("cannot sign the CA's certificate")?;
+        files::write_public(cert_path, cert.pem().as_bytes())
+    }
+
+    /// A server certificate for these names, with a new key.
+    pub(super) fn issue(&self, names: &[String]) -> Result<Leaf> {
+        let key = KeyPair::generate().context("cannot make the server's key")?;
+        let mut params =
+            CertificateParams::new(names.to_vec()).context("a server name is not a valid one")?;
+        params.distinguished_name = name("kluisd");
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.use_authority_key_identifier_extension = true;
+        validity(&mut params, LEAF_LIFETIME);
+        let cert = params
+            .signed_by(&key, &Issuer::from_params(&self.params, &self.key))
+            .context("cannot sign the server's certificate")?;
+        let private = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let signer =
+            provider::sign::any_supported_type(&private).context("cannot use the server's key")?;
+        Ok(Leaf {
+            certified: Arc::new(CertifiedKey::new(vec![cert.der().clone()], signer)),
+            renew_at: Instant::now() + LEAF_RENEWAL,
+        })
+    }
+}
+
+fn name(common_name: &str) -> DistinguishedName {
+    let mut name = DistinguishedName::new();
+    name.push(DnType::CommonName, common_name);
+    name
+}
+
+fn validity(params: &mut CertificateParams, lifetime: Duration) {
+    let now = SystemTime::now();
+    params.not_before = (now - CLOCK_ALLOWANCE).into();
+    params.not_after = (now + lifetime).into();
+}
+
+/// A server certificate, and when to replace it.
+#[derive(Debug)]
+pub(super) struct Leaf {
+    pub(super) certified: Arc<CertifiedKey>,
+    pub(super) renew_at: Instant,
+}
