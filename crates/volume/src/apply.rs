@@ -17,6 +17,7 @@ use crate::state::{Intent, Place};
 use crate::target::Target;
 
 mod erase;
+mod guard;
 mod rewrap;
 
 pub(crate) use rewrap::Adopt;
@@ -52,6 +53,10 @@ pub(crate) struct Applier<'r, 'a> {
     pub(crate) adopt: Option<Adopt>,
     /// What still opens it (rekey in seed mode).
     pub(crate) previous: Option<Rc<VolumeSecret>>,
+    /// The file that the configuration was read from.
+    pub(crate) configuration: Option<PathBuf>,
+    /// What a person should know of what was done.
+    pub(crate) notes: Vec<String>,
     identity: Option<Identity>,
     claim: Option<Box<dyn Device>>,
     secret: Option<Rc<VolumeSecret>>,
@@ -83,6 +88,8 @@ impl<'r, 'a> Applier<'r, 'a> {
             observed,
             adopt: None,
             previous: None,
+            configuration: None,
+            notes: Vec::new(),
             identity,
             claim: None,
             secret: None,
@@ -131,6 +138,8 @@ impl<'r, 'a> Applier<'r, 'a> {
 
     fn step(&mut self, step: &Step, plan: &Plan) -> Result<Changed, Error> {
         match step {
+            Step::GuardMountPoint { .. } => Ok(self.guard_mount_point()),
+            Step::ReleaseMountPoint { at } => Ok(self.release_mount_point(at)),
             Step::FetchSecret => self.fetch_secret(plan),
             Step::CreateFile { path, size } => self.create_file(path, *size),
             Step::Wipe { .. } => self.wipe(),

@@ -4,7 +4,7 @@
 //! `man 5 kluis-volumes` and `docs/configuration.md` print.
 
 use std::collections::BTreeMap;
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -51,6 +51,8 @@ pub struct Config {
     pub agent: Agent,
     /// The volumes, by name.
     pub volumes: BTreeMap<String, VolumeConfig>,
+    /// The file that it was read from, if it was one: what Kluis guards on behalf of one configuration, another does not give up.
+    pub source: Option<PathBuf>,
 }
 
 /// The volumes of one machine, and where their keys come from. It is read by every verb of `kluis`, and at boot by the
@@ -115,7 +117,11 @@ impl Config {
             }
             volumes.insert(name, volume);
         }
-        Ok(Self { agent, volumes })
+        Ok(Self {
+            agent,
+            volumes,
+            source: None,
+        })
     }
 
     /// The JSON schema of the file, with every key's description, default and example.

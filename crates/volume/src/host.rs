@@ -10,6 +10,10 @@ use std::time::Duration;
 
 use crate::engine::{Changed, Engine};
 
+mod mount_point;
+
+pub use mount_point::{Beneath, ENTRIES_MAX, Folder, MountPoint};
+
 /// A file system that Kluis makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FileSystem {
@@ -355,6 +359,42 @@ pub trait Host: Send + Sync {
     /// # Errors
     /// [`HostError::Io`].
     fn mounts(&self) -> Result<Vec<Mount>, HostError>;
+
+    /// Looks at the bare folder of a mount point, whatever is mounted on it.
+    ///
+    /// # Errors
+    /// [`HostError::WrongKind`] when it is no folder; [`HostError::Denied`], [`HostError::Io`].
+    fn mount_point(&self, at: &Path) -> Result<MountPoint, HostError>;
+
+    /// Makes a mount point and the folders above it, durably.
+    ///
+    /// # Errors
+    /// [`HostError::ReadOnly`], [`HostError::Full`], [`HostError::Denied`] (in a folder that is guarded itself), [`HostError::Io`].
+    fn make_mount_point(&self, at: &Path) -> Result<Changed, HostError>;
+
+    /// Sets or clears the immutable flag of the bare folder, durably.
+    ///
+    /// # Errors
+    /// [`HostError::Unsupported`] where the file system has no such flag; [`HostError::Denied`], [`HostError::ReadOnly`], [`HostError::Io`].
+    fn set_immutable(&self, at: &Path, immutable: bool) -> Result<Changed, HostError>;
+
+    /// Sets the permission bits of the bare folder, durably.
+    ///
+    /// # Errors
+    /// [`HostError::Denied`], [`HostError::ReadOnly`], [`HostError::Io`].
+    fn set_mode(&self, at: &Path, mode: u32) -> Result<Changed, HostError>;
+
+    /// Removes a mount point. [`Changed::No`] when it is not there, not empty or in use.
+    ///
+    /// # Errors
+    /// [`HostError::Denied`], [`HostError::ReadOnly`], [`HostError::Io`].
+    fn remove_mount_point(&self, at: &Path) -> Result<Changed, HostError>;
+
+    /// The names of the pieces of root-owned state in one of its folders, in order.
+    ///
+    /// # Errors
+    /// As for [`Host::read_state`].
+    fn state_names(&self, folder: &str) -> Result<Vec<String>, HostError>;
 
     /// Reads a piece of root-owned state (`/var/lib/kluis/NAME` or under the configured folder). `name` is a relative
     /// path of `[A-Za-z0-9._-]` parts. `None` when there is none.

@@ -10,6 +10,7 @@ use crate::header::{self, Snapshot};
 use crate::host::{
     Access, BackingKind, Device, Host, HostError, Identity, Mount, SCAN_LEN, SignatureReport, Use,
 };
+use crate::mount_point::{self, Bare};
 use crate::state::{Erasing, Intent, Place};
 use crate::target::Target;
 
@@ -34,6 +35,8 @@ pub(crate) struct Observed {
     pub(crate) content: Content,
     /// The engines, the preferred first.
     pub(crate) engines: Vec<EngineFact>,
+    /// The mount point beneath whatever is mounted there.
+    pub(crate) bare: Bare,
     /// The header that [`Observed::content`] tells of, as read.
     pub(crate) header: Option<Snapshot>,
 }
@@ -174,6 +177,7 @@ pub(crate) fn observe(host: &dyn Host, target: &Target) -> Result<Observed, Erro
         mounted_elsewhere,
         content,
         engines,
+        bare: mount_point::look(host, &target.name, &target.mount)?,
         header,
     })
 }

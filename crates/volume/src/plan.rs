@@ -31,6 +31,8 @@ pub struct Plan {
     pub found: String,
     /// The steps, in order. None: everything is as wanted.
     pub steps: Vec<Step>,
+    /// What a person should know of it.
+    pub notes: Vec<String>,
 }
 
 /// What the operator wants of one volume.
@@ -47,6 +49,23 @@ pub(crate) struct Wanted<'a> {
 /// # Errors
 /// [`Refusal`]: nothing was changed, and nothing may be.
 pub(crate) fn up(observed: &Observed, wanted: Wanted<'_>) -> Result<Plan, Refusal> {
+    let target = wanted.target;
+    let bare = &observed.bare;
+    let mut steps = up_steps(observed, wanted)?;
+    let notes = if steps.is_empty() {
+        Vec::new()
+    } else {
+        bare.notes()
+    };
+    steps.splice(0..0, bare.guard_step());
+    steps.extend(bare.release_left_steps());
+    Ok(Plan {
+        notes,
+        ..plan_of(observed, target, steps)
+    })
+}
+
+fn up_steps(observed: &Observed, wanted: Wanted<'_>) -> Result<Vec<Step>, Refusal> {
     let target = wanted.target;
     let mut steps = Vec::new();
     let active = match &observed.active {
@@ -71,7 +90,7 @@ pub(crate) fn up(observed: &Observed, wanted: Wanted<'_>) -> Result<Plan, Refusa
         }
         match mounted {
             Some(mount) if mount.source == active.device => {
-                return Ok(plan_of(observed, target, Vec::new()));
+                return Ok(Vec::new());
             }
             Some(mount) => return Err(mount_taken(target, &mount.source)),
             None => {}
@@ -94,7 +113,7 @@ pub(crate) fn up(observed: &Observed, wanted: Wanted<'_>) -> Result<Plan, Refusa
     steps.push(Step::Mount {
         at: target.mount.clone(),
     });
-    Ok(plan_of(observed, target, steps))
+    Ok(steps)
 }
 
 /// Plans `down`.
@@ -159,6 +178,12 @@ pub(crate) fn erase(
     if !backups.is_empty() {
         steps.push(Step::DeleteBackups { files: backups });
     }
+    if let Some(guard) = &observed.bare.guard {
+        steps.push(Step::ReleaseMountPoint {
+            at: guard.path.clone(),
+        });
+    }
+    steps.extend(observed.bare.release_left_steps());
     Ok(plan_of(observed, target, steps))
 }
 
@@ -214,6 +239,7 @@ fn plan_of(observed: &Observed, target: &Target, steps: Vec<Step>) -> Plan {
         size,
         found: observed.content.to_string(),
         steps,
+        notes: Vec::new(),
     }
 }
 

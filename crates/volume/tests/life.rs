@@ -214,6 +214,7 @@ fn a_dry_run_changes_and_asks_nothing() {
     assert_eq!(
         steps,
         [
+            "make the mount point /mnt/v and make it immutable",
             "fetch the secret",
             "make the file /img of 67108864 bytes",
             "write a LUKS2 header",

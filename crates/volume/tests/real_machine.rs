@@ -157,6 +157,10 @@ impl Drop for Real {
         if !matches!(closed, Ok(Ok(_))) {
             println!("not closed: {closed:?}");
         }
+        // An immutable folder would outlive the test.
+        let _ = catch_unwind(AssertUnwindSafe(|| {
+            self.kluis().release(None, Mode::Apply).unwrap()
+        }));
     }
 }
 
@@ -195,6 +199,10 @@ fn life(file_system: &str, size: &str, more: &str) {
     assert_eq!(real.down().unwrap(), Changed::Yes);
     assert_eq!(real.stage(), Stage::Closed);
     assert!(!real.path("mnt/file").exists());
+    assert!(
+        fs::write(real.path("mnt/file"), TEXT).is_err(),
+        "in clear, where the volume would be"
+    );
     assert!(
         !holds(&real.path("image"), TEXT),
         "the text is in the backing file"

@@ -12,6 +12,9 @@ use super::key::{self, KeySource};
 use super::{ConfigError, DISKS_MAX, is_plain_absolute};
 use crate::host::FileSystem;
 
+/// Where the number of one of several disks stands in a mount point.
+const NUMBER: &str = "{n}";
+
 /// A table `[volume.NAME]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VolumeConfig {
@@ -35,6 +38,35 @@ pub struct VolumeConfig {
     pub engine: EngineChoice,
     /// Whether the disk below learns which blocks are free.
     pub discard: bool,
+}
+
+impl VolumeConfig {
+    /// Whether the volume, or one of those that it stands for, is mounted there.
+    pub(crate) fn mounts_at(&self, at: &Path) -> bool {
+        self.mount == at || self.numbered(DISKS_MAX).any(|(_, mount)| mount == at)
+    }
+
+    /// The names and mount points of the volumes that it stands for, as far as they are known without looking at disks.
+    pub(crate) fn mounts(&self) -> Vec<(String, PathBuf)> {
+        if self.is_numbered() {
+            self.numbered(self.disks.unwrap_or_default()).collect()
+        } else {
+            vec![(self.name.clone(), self.mount.clone())]
+        }
+    }
+
+    fn is_numbered(&self) -> bool {
+        self.mount.to_string_lossy().contains(NUMBER)
+    }
+
+    fn numbered(&self, disks: usize) -> impl Iterator<Item = (String, PathBuf)> + '_ {
+        let disks = if self.is_numbered() { disks } else { 0 };
+        (0..disks).map(|n| {
+            let mount = self.mount.to_string_lossy();
+            let mount = mount.replace(NUMBER, &n.to_string()).into();
+            (format!("{}-{n}", self.name), mount)
+        })
+    }
 }
 
 /// How a volume is mounted, and whose the folder is that then stands there.

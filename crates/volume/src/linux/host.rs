@@ -8,15 +8,15 @@ use std::time::{Duration, Instant};
 
 use crate::engine::{Changed, Engine};
 use crate::host::{
-    Access, Device, FileSystem, Hold, Host, HostError, Identity, Lock, Mount, SignatureReport,
-    Unmount,
+    Access, Device, FileSystem, Hold, Host, HostError, Identity, Lock, Mount, MountPoint,
+    SignatureReport, Unmount,
 };
 use crate::linux::crypt::DmCrypt;
 use crate::linux::device::{self, OpenDevice};
 use crate::linux::failure::about;
 use crate::linux::files::{self, State};
 use crate::linux::loopdev::{self, LoopDevice, LoopOptions};
-use crate::linux::{identity, lock, machine_id, mkfs, mounts, node, uses};
+use crate::linux::{identity, lock, machine_id, mkfs, mount_point, mounts, node, uses};
 use crate::signatures;
 
 /// Where the machine's own id is.
@@ -207,6 +207,30 @@ impl Host for LinuxHost {
 
     fn mounts(&self) -> Result<Vec<Mount>, HostError> {
         mounts::table()
+    }
+
+    fn mount_point(&self, at: &Path) -> Result<MountPoint, HostError> {
+        mount_point::look(at)
+    }
+
+    fn make_mount_point(&self, at: &Path) -> Result<Changed, HostError> {
+        mount_point::make(at)
+    }
+
+    fn set_immutable(&self, at: &Path, immutable: bool) -> Result<Changed, HostError> {
+        mount_point::set_immutable(at, immutable)
+    }
+
+    fn set_mode(&self, at: &Path, mode: u32) -> Result<Changed, HostError> {
+        mount_point::set_mode(at, mode)
+    }
+
+    fn remove_mount_point(&self, at: &Path) -> Result<Changed, HostError> {
+        mount_point::remove(at)
+    }
+
+    fn state_names(&self, folder: &str) -> Result<Vec<String>, HostError> {
+        self.state.names(folder)
     }
 
     fn read_state(&self, name: &str) -> Result<Option<Vec<u8>>, HostError> {

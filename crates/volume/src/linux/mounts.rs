@@ -60,7 +60,7 @@ fn parse_line(line: &[u8]) -> Option<MountLine> {
 }
 
 /// Space, tab, newline and backslash are written as three octal digits.
-fn unescape(word: &[u8]) -> OsString {
+pub(super) fn unescape(word: &[u8]) -> OsString {
     let mut text = Vec::with_capacity(word.len());
     let mut rest = word;
     while let Some((&first, tail)) = rest.split_first() {
@@ -129,7 +129,7 @@ pub(crate) fn is_mounted(target: &Path, file_system: &str) -> Result<bool, HostE
 
 /// A mount point's path with links resolved, but without asking the file system that is mounted there: it may be dead,
 /// and would keep the asker waiting.
-fn resolved(target: &Path) -> PathBuf {
+pub(super) fn resolved(target: &Path) -> PathBuf {
     match (target.parent(), target.file_name()) {
         (Some(parent), Some(name)) => {
             let whole = fs::canonicalize(parent)

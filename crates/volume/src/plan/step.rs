@@ -9,6 +9,18 @@ use crate::host::FileSystem;
 /// One thing to do. Each is idempotent: done again after a kill, it finds or makes the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
+    /// See that nothing can be put into the bare mount point. Before all else, so that no failure leaves it open.
+    GuardMountPoint {
+        /// Where.
+        at: PathBuf,
+        /// Whether the folder has to be made.
+        make: bool,
+    },
+    /// Make a mount point an ordinary folder again.
+    ReleaseMountPoint {
+        /// Where.
+        at: PathBuf,
+    },
     /// Have the key service unwrap (or make) the secret. First, so that a service that fails never leads to a write.
     FetchSecret,
     /// Make the sparse file.
@@ -82,6 +94,15 @@ pub enum Step {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::GuardMountPoint { at, make } => write!(
+                f,
+                "{} the mount point {} and make it immutable",
+                if *make { "make" } else { "keep" },
+                at.display()
+            ),
+            Self::ReleaseMountPoint { at } => {
+                write!(f, "give the mount point {} back", at.display())
+            }
             Self::FetchSecret => f.write_str("fetch the secret"),
             Self::CreateFile { path, size } => {
                 write!(f, "make the file {} of {size} bytes", path.display())

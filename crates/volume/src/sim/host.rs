@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::engine::{Changed, Engine};
 use crate::host::{
     Access, BackingKind, Device, FileSystem, Hold, Host, HostError, Identity, Lock, Mount,
-    SignatureReport, Unmount, Use,
+    MountPoint, SignatureReport, Unmount, Use,
 };
 use crate::signatures;
 
@@ -490,6 +490,7 @@ impl Host for Machine {
                     by: "another mount".to_owned(),
                 });
             }
+            let _ = world.make_folder(target)?;
             let mount = Mount {
                 source: device.to_path_buf(),
                 target: target.to_path_buf(),
@@ -523,6 +524,43 @@ impl Host for Machine {
         let world = self.lock_world();
         world.alive()?;
         Ok(world.mounts.clone())
+    }
+
+    fn mount_point(&self, at: &Path) -> Result<MountPoint, HostError> {
+        self.lock_world().look_beneath(at)
+    }
+
+    fn make_mount_point(&self, at: &Path) -> Result<Changed, HostError> {
+        self.lock_world()
+            .change("make mount point", |world| world.make_folder(at))
+    }
+
+    fn set_immutable(&self, at: &Path, immutable: bool) -> Result<Changed, HostError> {
+        self.lock_world().change("set immutable", |world| {
+            world.set_folder_immutable(at, immutable)
+        })
+    }
+
+    fn set_mode(&self, at: &Path, mode: u32) -> Result<Changed, HostError> {
+        self.lock_world()
+            .change("set mode", |world| world.set_folder_mode(at, mode))
+    }
+
+    fn remove_mount_point(&self, at: &Path) -> Result<Changed, HostError> {
+        self.lock_world()
+            .change("remove mount point", |world| world.remove_folder(at))
+    }
+
+    fn state_names(&self, folder: &str) -> Result<Vec<String>, HostError> {
+        let world = self.lock_world();
+        world.alive()?;
+        let within = format!("{folder}/");
+        Ok(world
+            .state
+            .keys()
+            .filter(|name| name.starts_with(&within))
+            .cloned()
+            .collect())
     }
 
     fn read_state(&self, name: &str) -> Result<Option<Vec<u8>>, HostError> {

@@ -5,6 +5,7 @@ mod down;
 mod erase;
 mod header;
 mod rekey;
+mod release;
 mod seal;
 mod status;
 mod up;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 pub use check::{Finding, Level};
 pub use header::Shown;
+pub use release::Released;
 pub use seal::Sealed;
 pub use status::{Binding, Stage, Status};
 pub use up::UpOptions;
@@ -58,6 +60,19 @@ pub struct Outcome {
     pub plan: Option<Plan>,
     /// Whether anything was changed. With a dry run, [`Changed::Yes`] says that something would be.
     pub result: Result<Changed, Error>,
+    /// What a person should know besides.
+    pub notes: Vec<String>,
+}
+
+impl Outcome {
+    fn failed(volume: &str, error: Error) -> Self {
+        Self {
+            volume: volume.to_owned(),
+            plan: None,
+            result: Err(error),
+            notes: Vec::new(),
+        }
+    }
 }
 
 /// Whether to do it or only to say what would be done.
@@ -138,11 +153,7 @@ impl<'a> Kluis<'a> {
         for volume in self.chosen(names)? {
             match target::settle(self.host, volume) {
                 Ok(targets) => outcomes.extend(targets.iter().map(&mut work)),
-                Err(error) => outcomes.push(Outcome {
-                    volume: volume.name.clone(),
-                    plan: None,
-                    result: Err(error),
-                }),
+                Err(error) => outcomes.push(Outcome::failed(&volume.name, error)),
             }
         }
         Ok(outcomes)
@@ -163,11 +174,7 @@ impl<'a> Kluis<'a> {
         let (_lock, observed, plan) = match planned {
             Ok(planned) => planned,
             Err(error) => {
-                return Outcome {
-                    volume,
-                    plan: None,
-                    result: Err(error),
-                };
+                return Outcome::failed(&volume, error);
             }
         };
         if mode == Mode::DryRun {
@@ -178,15 +185,19 @@ impl<'a> Kluis<'a> {
             });
             return Outcome {
                 volume,
+                notes: plan.notes.clone(),
                 plan: Some(plan),
                 result,
             };
         }
         let mut applier = Applier::new(self.host, secrets, target, observed);
+        applier.configuration.clone_from(&self.config.source);
         prepare(&mut applier);
         let result = applier.run(&plan, progress);
+        let notes = plan.notes.iter().chain(&applier.notes).cloned().collect();
         Outcome {
             volume,
+            notes,
             plan: Some(plan),
             result,
         }
