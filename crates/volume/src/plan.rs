@@ -326,10 +326,14 @@ fn steps_of_closed(
                 }
                 (content, wipe) => {
                     let clear = clearance(content, wipe, target, identity)?;
-                    refuse_small(target, identity)?;
+                    let complete = complete_file(content, target, identity);
+                    if complete.is_none() {
+                        refuse_small(target, identity)?;
+                    }
                     steps.extend(fetch(target));
                     steps.extend(leftover_loop(observed));
                     steps.extend(clear);
+                    steps.extend(complete);
                     true
                 }
             }
@@ -360,6 +364,19 @@ fn steps_of_closed(
 /// Another's loop device may be read-only, cached, or of blocks that do not suit; a killed run's is no loss.
 fn leftover_loop(observed: &Observed) -> Option<Step> {
     observed.has_loop.then_some(Step::DetachLoop)
+}
+
+/// A run that was killed while it made the file may have left it shorter than it should be, and wholly empty.
+fn complete_file(content: &Content, target: &Target, identity: &Identity) -> Option<Step> {
+    match (content, &target.backing) {
+        (Content::Blank, BackingPath::File { path, size }) if identity.size < *size => {
+            Some(Step::CreateFile {
+                path: path.clone(),
+                size: *size,
+            })
+        }
+        _ => None,
+    }
 }
 
 fn fetch(target: &Target) -> Option<Step> {
