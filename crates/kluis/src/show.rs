@@ -226,7 +226,19 @@ fn status_text(status: &Status) {
         Some(file_system) => format!("{} ({file_system})", status.mount.display()),
         None => format!("{} (not mounted)", status.mount.display()),
     };
+    lines.push((
+        "flags",
+        status
+            .discards
+            .and_then(|does| does.then(|| "discards".to_owned())),
+    ));
     lines.push(("mount", Some(mount)));
+    lines.push(("options", text(&status.mount_options)));
+    let bare = status.mount_point_protected.filter(|is| !is);
+    lines.push((
+        "mount point",
+        bare.map(|_| "not protected; run: kluis up".to_owned()),
+    ));
     let size = status
         .backing_bytes
         .map_or_else(String::new, |count| format!(" ({})", bytes(count)));

@@ -42,7 +42,7 @@ pub struct Silent;
 impl Progress for Silent {}
 
 /// The file systems that are mounted when they are found in a volume.
-const MOUNTED: [&str; 4] = ["ext4", "xfs", "ext3", "ext2"];
+const MOUNTED: [&str; 5] = ["ext4", "xfs", "btrfs", "ext3", "ext2"];
 /// What a run of one plan has in hand.
 pub(crate) struct Applier<'r, 'a> {
     pub(crate) host: &'a dyn Host,
@@ -152,6 +152,7 @@ impl<'r, 'a> Applier<'r, 'a> {
             Step::MakeFileSystem { kind } => self.make_file_system(*kind),
             Step::MarkReady => self.mark_ready(),
             Step::Mount { at } => self.mount(at),
+            Step::SetRoot { at, wanted } => Ok(self.host.set_root(at, *wanted)?),
             Step::Unmount { at, dead } => Ok(self.host.unmount(
                 at,
                 if *dead {
@@ -424,6 +425,7 @@ impl<'r, 'a> Applier<'r, 'a> {
             luks: header.kind(),
             backing: &backing,
             read_only: false,
+            discards: self.target.discard,
             payload: payload.bytes,
             sector_size: payload.sector_size,
             iv_start: payload.iv_start,
@@ -493,7 +495,8 @@ impl<'r, 'a> Applier<'r, 'a> {
         // A run that was killed may have left the header's last write in a cache. Were it lost after files have been
         // written here, the next run would read "provisioning" and make the file system again.
         self.host.open(self.identity()?, Access::Read)?.flush()?;
-        self.host.mount(&device, at, file_system, false)?;
+        let options = &self.target.root.sorted;
+        self.host.mount(&device, at, file_system, options)?;
         self.held = None;
         Ok(Changed::Yes)
     }

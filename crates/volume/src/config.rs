@@ -15,6 +15,7 @@ mod agent;
 mod backing;
 mod error;
 mod key;
+mod options;
 mod units;
 mod volume;
 
@@ -35,6 +36,8 @@ pub const DISKS_MAX: usize = 100;
 pub const SIZE_MIN: u64 = 32 << 20;
 /// The smallest volume with XFS, which `mkfs.xfs` itself sets at 300 MB of payload.
 pub const SIZE_MIN_XFS: u64 = 320 << 20;
+/// The smallest volume with btrfs, which wants 109 MiB of payload.
+pub const SIZE_MIN_BTRFS: u64 = 144 << 20;
 /// How long temporary failures of the key service and the object store are retried, unless `[agent] deadline` says otherwise.
 pub const DEADLINE_DEFAULT: Duration = Duration::from_mins(2);
 /// The same at boot, where there is nobody who would try again: `[agent] boot_deadline`.

@@ -8,11 +8,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::config::{SIZE_MIN, SIZE_MIN_BTRFS, SIZE_MIN_XFS};
 use crate::engine::{Changed, Engine};
 
+mod mount_options;
 mod mount_point;
+mod root;
 
+pub use mount_options::{MountFlag, MountOptions};
 pub use mount_point::{Beneath, ENTRIES_MAX, Folder, MountPoint};
+pub use root::{RootFolder, RootWanted};
 
 /// A file system that Kluis makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,6 +26,8 @@ pub enum FileSystem {
     Ext4,
     /// XFS.
     Xfs,
+    /// btrfs.
+    Btrfs,
 }
 
 impl FileSystem {
@@ -29,6 +36,16 @@ impl FileSystem {
         match self {
             Self::Ext4 => "ext4",
             Self::Xfs => "xfs",
+            Self::Btrfs => "btrfs",
+        }
+    }
+
+    /// The smallest volume that it is made in, header included.
+    pub fn least(self) -> u64 {
+        match self {
+            Self::Ext4 => SIZE_MIN,
+            Self::Xfs => SIZE_MIN_XFS,
+            Self::Btrfs => SIZE_MIN_BTRFS,
         }
     }
 }
@@ -220,6 +237,8 @@ pub struct Mount {
     pub file_system: String,
     /// Whether writes are refused.
     pub read_only: bool,
+    /// Its options and the file system's, as the mount table has them.
+    pub options: String,
 }
 
 /// How hard to unmount.
@@ -336,17 +355,42 @@ pub trait Host: Send + Sync {
     /// [`HostError::Io`].
     fn file_system_on(&self, device: &Path) -> Result<Option<String>, HostError>;
 
-    /// Mounts, making the mount point if need be. `nodev,nosuid` always.
+    /// Mounts, making the mount point if need be. `nodev,nosuid` unless told otherwise.
     ///
     /// # Errors
-    /// [`HostError::Busy`] when something else is mounted there; [`HostError::Unsupported`] for a file system the kernel has not; [`HostError::Io`].
+    /// [`HostError::Busy`] when something else is mounted there; [`HostError::Unsupported`] for a file system that the kernel has not, or an
+    /// option that the file system has not; [`HostError::Io`].
     fn mount(
         &self,
         device: &Path,
         target: &Path,
         file_system: &str,
-        read_only: bool,
+        options: &MountOptions,
     ) -> Result<(), HostError>;
+
+    /// The number of a user, by name or number. `None`: there is none of that name.
+    ///
+    /// # Errors
+    /// [`HostError::Io`].
+    fn user(&self, name: &str) -> Result<Option<u32>, HostError>;
+
+    /// The number of a group, by name or number. `None`: there is none of that name.
+    ///
+    /// # Errors
+    /// [`HostError::Io`].
+    fn group(&self, name: &str) -> Result<Option<u32>, HostError>;
+
+    /// Whose the root of a mounted file system is.
+    ///
+    /// # Errors
+    /// [`HostError::NotFound`], [`HostError::Io`].
+    fn root(&self, at: &Path) -> Result<RootFolder, HostError>;
+
+    /// Makes the root of a mounted file system what is wanted, where it is not.
+    ///
+    /// # Errors
+    /// [`HostError::ReadOnly`], [`HostError::Denied`], [`HostError::Io`].
+    fn set_root(&self, at: &Path, wanted: RootWanted) -> Result<Changed, HostError>;
 
     /// Unmounts. [`Changed::No`] when nothing is mounted there.
     ///

@@ -4,11 +4,13 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::binding::{State, Token};
-use crate::engine::{Active, EngineKind, LuksKind};
+use crate::config::MountRoot;
+use crate::engine::{Active, EngineKind, Health, LuksKind};
 use crate::error::Error;
 use crate::header::{self, Snapshot};
 use crate::host::{
-    Access, BackingKind, Device, Host, HostError, Identity, Mount, SCAN_LEN, SignatureReport, Use,
+    Access, BackingKind, Device, Host, HostError, Identity, Mount, RootFolder, SCAN_LEN,
+    SignatureReport, Use,
 };
 use crate::mount_point::{self, Bare};
 use crate::state::{Erasing, Intent, Place};
@@ -29,6 +31,8 @@ pub(crate) struct Observed {
     pub(crate) active_is_ours: bool,
     /// What is mounted at the volume's mount point.
     pub(crate) mount: Option<Mount>,
+    /// Whose the mounted root is, where that is of interest.
+    pub(crate) root: Option<RootFolder>,
     /// Where else the mapping is mounted.
     pub(crate) mounted_elsewhere: Option<PathBuf>,
     /// What is on the backing.
@@ -167,12 +171,25 @@ pub(crate) fn observe(host: &dyn Host, target: &Target) -> Result<Observed, Erro
         Some(identity) if !active_is_ours => host.uses(identity)?,
         _ => Vec::new(),
     };
+    let is_up = matches!((&active, &mount), (Some(active), Some(mount))
+        if active.health == Health::Serving && mount.source == active.device);
+    let root = match &target.root {
+        MountRoot {
+            owner: None,
+            group: None,
+            mode: None,
+            ..
+        } => None,
+        _ if is_up => Some(host.root(&target.mount)?),
+        _ => None,
+    };
     Ok(Observed {
         identity,
         uses,
         has_loop: loop_device.is_some(),
         active,
         active_is_ours,
+        root,
         mount,
         mounted_elsewhere,
         content,

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use crate::binding::State;
-use crate::config::{EngineChoice, KeySource, SIZE_MIN, SIZE_MIN_XFS};
+use crate::config::{EngineChoice, KeySource};
 use crate::engine::{EngineKind, Health, LuksKind};
-use crate::host::{BackingKind, FileSystem, Identity, Use};
+use crate::host::{BackingKind, Identity, RootWanted, Use};
 use crate::observe::{Content, HeaderFacts, Observed};
 use crate::target::{BackingPath, Target};
 
@@ -42,6 +42,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) target: &'a Target,
     /// Whether whatever is on it may go.
     pub(crate) wipe: bool,
+    /// Whose its root is, once it is mounted.
+    pub(crate) root: RootWanted,
 }
 
 /// Plans `up`.
@@ -52,16 +54,34 @@ pub(crate) fn up(observed: &Observed, wanted: Wanted<'_>) -> Result<Plan, Refusa
     let target = wanted.target;
     let bare = &observed.bare;
     let mut steps = up_steps(observed, wanted)?;
-    let notes = if steps.is_empty() {
+    let mut notes = if steps.is_empty() {
         Vec::new()
     } else {
         bare.notes()
     };
+    let by_fuse = Step::Map {
+        engine: EngineKind::Fuse,
+    };
+    if target.discard && steps.contains(&by_fuse) {
+        notes.push(
+            "discards are not passed on: the fuse engine cannot tell them from zeros".to_owned(),
+        );
+    }
+    steps.extend(root_step(observed, wanted, !steps.is_empty()));
     steps.splice(0..0, bare.guard_step());
     steps.extend(bare.release_left_steps());
     Ok(Plan {
         notes,
         ..plan_of(observed, target, steps)
+    })
+}
+
+/// Sets the root of what will be mounted, and of what is if it is not so.
+fn root_step(observed: &Observed, wanted: Wanted<'_>, mounts: bool) -> Option<Step> {
+    let is_met = !mounts && observed.root.is_none_or(|root| wanted.root.is_met_by(root));
+    (wanted.root.is_any() && !is_met).then(|| Step::SetRoot {
+        at: wanted.target.mount.clone(),
+        wanted: wanted.root,
     })
 }
 
@@ -499,11 +519,7 @@ pub(crate) fn refuse_uses(observed: &Observed, identity: &Identity) -> Result<()
 }
 
 fn refuse_small(target: &Target, identity: &Identity) -> Result<(), Refusal> {
-    let least = if target.file_system == FileSystem::Xfs {
-        SIZE_MIN_XFS
-    } else {
-        SIZE_MIN
-    };
+    let least = target.file_system.least();
     if identity.size < least {
         return Err(Refusal::TooSmall {
             device: identity.stable_name.clone(),

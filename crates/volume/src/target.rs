@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::{Backing, DISKS_MAX, EngineChoice, KeySource, VolumeConfig};
+use crate::config::{Backing, DISKS_MAX, EngineChoice, KeySource, MountRoot, VolumeConfig};
 use crate::error::Error;
 use crate::header;
 use crate::host::{BackingKind, FileSystem, Host, HostError, Identity};
@@ -17,6 +17,10 @@ pub(crate) struct Target {
     pub(crate) backing: BackingPath,
     /// Where it is mounted.
     pub(crate) mount: PathBuf,
+    /// How it is mounted, and whose its root is.
+    pub(crate) root: MountRoot,
+    /// Whether the disk below learns which blocks are free.
+    pub(crate) discard: bool,
     /// What is made on a blank one.
     pub(crate) file_system: FileSystem,
     /// Where its key comes from.
@@ -87,6 +91,8 @@ pub(crate) fn settle(host: &dyn Host, volume: &VolumeConfig) -> Result<Vec<Targe
         name,
         backing,
         mount,
+        root: volume.root.clone(),
+        discard: volume.discard,
         file_system: volume.file_system,
         key: volume.key.clone(),
         engine: volume.engine,

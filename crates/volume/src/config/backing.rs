@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use toml::Spanned;
 
-use super::{ConfigError, SIZE_MIN, SIZE_MIN_XFS, is_plain_absolute, units};
+use super::{ConfigError, is_plain_absolute, units};
 use crate::host::FileSystem;
 
 /// What holds a volume.
@@ -62,11 +62,7 @@ pub(super) fn check(
                     "size is a number and a unit, such as \"2GiB\" or \"500MB\"",
                 )
             })?;
-            let least = if file_system == FileSystem::Xfs {
-                SIZE_MIN_XFS
-            } else {
-                SIZE_MIN
-            };
+            let least = file_system.least();
             if bytes < least {
                 return Err(ConfigError::at(
                     &size,

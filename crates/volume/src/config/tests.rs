@@ -275,6 +275,7 @@ fn a_volume_is_told_how_it_is_mounted() {
     assert_eq!(told.root.owner.as_deref(), Some("kafka"));
     assert_eq!(told.root.group.as_deref(), Some("1000"));
     assert_eq!(told.root.mode, Some(0o750));
+    assert_eq!(told.root.sorted.data, ["data=ordered"]);
     let plain = volume("file = \"/a\"\nsize = \"1GiB\"\nmount = \"/m\"\nkey = \"k\"").unwrap();
     assert!(!plain.required && !plain.discard);
     assert_eq!(plain.root, MountRoot::default());
@@ -305,4 +306,54 @@ fn a_mount_that_cannot_be_is_refused() {
         assert!(error.span.is_some(), "{lines}");
     }
     assert_eq!(volume(&format!("{disks}disks = 4")).unwrap().disks, Some(4));
+}
+
+#[test]
+fn mount_options_that_contradict_or_do_harm_are_refused_by_name() {
+    let file = "file = \"/a\"\nsize = \"1GiB\"\nmount = \"/m\"\nkey = \"k\"\n";
+    for (lines, words) in [
+        ("options = [\"rw\", \"ro\"]", "rw and ro contradict"),
+        ("options = [\"noatime\", \"relatime\"]", "contradict"),
+        ("options = [\"suid\", \"nosuid\"]", "contradict"),
+        ("options = [\"loop\"]", "loop is about a loop device"),
+        (
+            "options = [\"offset=4096\"]",
+            "offset is about a loop device",
+        ),
+        ("options = [\"remount\"]", "mounts no device"),
+        ("options = [\"noauto\"]", "kluis up"),
+        ("options = [\"users\"]", "as root alone"),
+        ("required = true\noptions = [\"nofail\"]", "required = true"),
+        ("options = [\"discard\"]", "discard = \"allow\""),
+        ("options = [\"ro\"]\nowner = \"kafka\"", "mounted ro"),
+        ("options = [\"ro\"]\nmode = \"0750\"", "mounted ro"),
+        ("engine = \"fuse\"\ndiscard = \"allow\"", "reads as noise"),
+    ] {
+        let error = volume(&format!("{file}{lines}")).unwrap_err();
+        assert!(error.message.contains(words), "{lines}\n→ {error}");
+        assert!(error.span.is_some(), "{lines}");
+    }
+    let small =
+        "file = \"/a\"\nsize = \"128MiB\"\nmount = \"/m\"\nkey = \"k\"\nfilesystem = \"btrfs\"";
+    assert!(
+        volume(small)
+            .unwrap_err()
+            .message
+            .contains("at least 144MiB")
+    );
+}
+
+#[test]
+fn mount_options_go_to_the_kernel_the_file_system_or_the_unit() {
+    use crate::host::MountFlag;
+    let told = volume(
+        "file = \"/a\"\nsize = \"1GiB\"\nmount = \"/m\"\nkey = \"k\"\noptions = [\"defaults\", \"noatime\", \"noatime\", \"ro\", \"nodev\", \"barrier=0\", \"_netdev\", \"nofail\", \"x-systemd.after=a.service\", \"lazytime\"]",
+    )
+    .unwrap();
+    let flags: Vec<MountFlag> = told.root.sorted.flags.into_iter().collect();
+    assert_eq!(
+        flags,
+        [MountFlag::ReadOnly, MountFlag::NoAtime, MountFlag::LazyTime]
+    );
+    assert_eq!(told.root.sorted.data, ["barrier=0"]);
 }

@@ -9,8 +9,9 @@ use toml::Spanned;
 
 use super::backing::{self, Backing};
 use super::key::{self, KeySource};
+use super::options;
 use super::{ConfigError, DISKS_MAX, is_plain_absolute};
-use crate::host::FileSystem;
+use crate::host::{FileSystem, MountOptions};
 
 /// Where the number of one of several disks stands in a mount point.
 const NUMBER: &str = "{n}";
@@ -74,6 +75,8 @@ impl VolumeConfig {
 pub struct MountRoot {
     /// Mount options, as `mount -o` takes them.
     pub options: Vec<String>,
+    /// What of them mounting takes.
+    pub sorted: MountOptions,
     /// The user whom the root belongs to, by name or number.
     pub owner: Option<String>,
     /// The group, by name or number.
@@ -123,11 +126,14 @@ pub(super) struct RawVolume {
     #[serde(default)]
     #[schemars(example = true)]
     required: bool,
-    /// Mount options, as `mount -o` takes them.
+    /// Mount options, as `mount -o` takes them; without any, `nodev`, `nosuid` and `relatime`. What is not every file system's is given to
+    /// the file system, which refuses what it does not know. `_netdev`, `nofail` and `x-systemd.…` are read by the units. They count
+    /// from the next mount on.
     #[serde(default)]
     #[schemars(with = "Vec<String>", extend("examples" = [["noatime", "nodev", "nosuid"]]))]
     options: Vec<Spanned<String>>,
-    /// The user whom the mounted root belongs to, by name or number.
+    /// The user whom the mounted root belongs to, by name or number. Set whenever it is not so, also in a file system that another
+    /// program made; what lies in it is left alone.
     #[schemars(with = "Option<String>", example = &"kafka", extend("default" = "whom it belongs to: root, in a new file system"))]
     owner: Option<Spanned<String>>,
     /// The group of the mounted root, by name or number.
@@ -153,9 +159,9 @@ pub(super) struct RawVolume {
     #[schemars(example = &"dm-crypt", extend("default" = "auto"))]
     engine: EngineChoice,
     /// `allow`: the disk is told which blocks are free (TRIM). It keeps an SSD fast, and shows whoever holds the disk how full
-    /// the volume is and where.
+    /// the volume is and where. With dm-crypt alone.
     #[schemars(with = "Option<RawDiscard>", example = &"allow", extend("default" = "never"))]
-    discard: Option<RawDiscard>,
+    discard: Option<Spanned<RawDiscard>>,
 }
 
 /// Whether free blocks are told to the disk below.
@@ -171,6 +177,7 @@ enum RawDiscard {
 enum RawFileSystem {
     Ext4,
     Xfs,
+    Btrfs,
 }
 
 fn ext4() -> RawFileSystem {
@@ -183,9 +190,13 @@ impl RawVolume {
         name: &str,
         span: &Range<usize>,
     ) -> Result<VolumeConfig, ConfigError> {
+        let discard = self.allows_discards();
+        let sorted = options::sort(&self.options)?;
+        self.contradicts_options(&sorted)?;
         let file_system = match self.filesystem {
             RawFileSystem::Ext4 => FileSystem::Ext4,
             RawFileSystem::Xfs => FileSystem::Xfs,
+            RawFileSystem::Btrfs => FileSystem::Btrfs,
         };
         if !is_plain_absolute(self.mount.get_ref()) || self.mount.get_ref() == Path::new("/") {
             return Err(ConfigError::at(
@@ -228,6 +239,7 @@ impl RawVolume {
                     .into_iter()
                     .map(option)
                     .collect::<Result<_, _>>()?,
+                sorted,
                 owner: self.owner.map(|owner| user("owner", owner)).transpose()?,
                 group: self.group.map(|group| user("group", group)).transpose()?,
                 mode: self.mode.map(|bits| mode(&bits)).transpose()?,
@@ -235,8 +247,52 @@ impl RawVolume {
             file_system,
             key,
             engine: self.engine,
-            discard: self.discard == Some(RawDiscard::Allow),
+            discard,
         })
+    }
+}
+
+impl RawVolume {
+    /// What is said of the volume elsewhere against one of its options.
+    fn contradicts_options(&self, sorted: &MountOptions) -> Result<(), ConfigError> {
+        let option = |name: &str| self.options.iter().find(|option| option.get_ref() == name);
+        if let (Some(option), true) = (option("nofail"), self.required) {
+            return Err(ConfigError::at(
+                option,
+                "nofail and required = true contradict each other; leave one out",
+            ));
+        }
+        if let (Some(option), true) = (option("discard"), !self.allows_discards()) {
+            return Err(ConfigError::at(
+                option,
+                "the option discard does nothing while the volume passes none on; add discard = \"allow\" to the volume (it shows the disk which blocks are free), or leave it out",
+            ));
+        }
+        let of_root = self
+            .owner
+            .as_ref()
+            .or(self.group.as_ref())
+            .or(self.mode.as_ref());
+        if let (Some(place), true) = (of_root, sorted.is_read_only()) {
+            return Err(ConfigError::at(
+                place,
+                "the root of a volume that is mounted ro cannot be changed; leave owner, group and mode out, or ro",
+            ));
+        }
+        if let (EngineChoice::Fuse, Some(place), true) =
+            (self.engine, &self.discard, self.allows_discards())
+        {
+            return Err(ConfigError::at(
+                place,
+                "the fuse engine passes no discards on: a loop device asks for zeros by the same call, and a hole in ciphertext reads as noise; leave discard out, or use engine = \"dm-crypt\"",
+            ));
+        }
+        Ok(())
+    }
+
+    fn allows_discards(&self) -> bool {
+        let discard = self.discard.as_ref().map(Spanned::get_ref);
+        discard == Some(&RawDiscard::Allow)
     }
 }
 

@@ -196,6 +196,7 @@ fn active(state: Option<State>, device: PathBuf, health: Health) -> Active {
             payload: state.payload,
             sector_size: state.sector_size,
             read_only: state.read_only,
+            discards: false,
             health,
         },
         None => Active {
@@ -209,6 +210,7 @@ fn active(state: Option<State>, device: PathBuf, health: Health) -> Active {
             payload: 0..0,
             sector_size: 0,
             read_only: false,
+            discards: false,
             health: Health::Dead("its state file is gone".to_owned()),
         },
     }

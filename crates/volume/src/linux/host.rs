@@ -8,15 +8,17 @@ use std::time::{Duration, Instant};
 
 use crate::engine::{Changed, Engine};
 use crate::host::{
-    Access, Device, FileSystem, Hold, Host, HostError, Identity, Lock, Mount, MountPoint,
-    SignatureReport, Unmount,
+    Access, Device, FileSystem, Hold, Host, HostError, Identity, Lock, Mount, MountOptions,
+    MountPoint, RootFolder, RootWanted, SignatureReport, Unmount,
 };
 use crate::linux::crypt::DmCrypt;
 use crate::linux::device::{self, OpenDevice};
 use crate::linux::failure::about;
 use crate::linux::files::{self, State};
 use crate::linux::loopdev::{self, LoopDevice, LoopOptions};
-use crate::linux::{identity, lock, machine_id, mkfs, mount_point, mounts, node, uses};
+use crate::linux::{
+    accounts, identity, lock, machine_id, mkfs, mount_point, mounts, node, root, uses,
+};
 use crate::signatures;
 
 /// Where the machine's own id is.
@@ -196,9 +198,25 @@ impl Host for LinuxHost {
         device: &Path,
         target: &Path,
         file_system: &str,
-        read_only: bool,
+        options: &MountOptions,
     ) -> Result<(), HostError> {
-        mounts::mount(device, target, file_system, read_only)
+        mounts::mount(device, target, file_system, options)
+    }
+
+    fn user(&self, name: &str) -> Result<Option<u32>, HostError> {
+        accounts::user(name)
+    }
+
+    fn group(&self, name: &str) -> Result<Option<u32>, HostError> {
+        accounts::group(name)
+    }
+
+    fn root(&self, at: &Path) -> Result<RootFolder, HostError> {
+        root::look(at)
+    }
+
+    fn set_root(&self, at: &Path, wanted: RootWanted) -> Result<Changed, HostError> {
+        root::set(at, wanted)
     }
 
     fn unmount(&self, target: &Path, how: Unmount) -> Result<Changed, HostError> {

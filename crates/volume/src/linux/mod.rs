@@ -10,9 +10,11 @@
 //! | `loopdev` | loop devices |
 //! | `dm`, `crypt_target`, `crypt`, `keyring`, `udev` | device-mapper's protocol; the crypt target's line; the engine; its key; its links |
 //! | `mounts`, `mount_point`, `mkfs` | the mount table; the folder beneath a mount; making file systems |
+//! | `root`, `accounts` | whose the root of a mounted volume is; users and groups by name |
 //! | `files`, `machine_id`, `lock` | files and state that last; the machine's name; one run at a time |
 //! | `node`, `ioctl`, `failure` | device numbers and nodes; the system call; whose fault an error is |
 
+mod accounts;
 mod crypt;
 mod crypt_target;
 mod device;
@@ -31,6 +33,7 @@ mod mount_point;
 mod mounts;
 mod node;
 pub mod property;
+mod root;
 mod udev;
 mod users;
 mod uses;

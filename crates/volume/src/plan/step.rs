@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::engine::EngineKind;
-use crate::host::FileSystem;
+use crate::host::{FileSystem, RootWanted};
 
 /// One thing to do. Each is idempotent: done again after a kill, it finds or makes the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +62,13 @@ pub enum Step {
         /// Where.
         at: PathBuf,
     },
+    /// Make the mounted root whose it should be.
+    SetRoot {
+        /// Where.
+        at: PathBuf,
+        /// What it should be.
+        wanted: RootWanted,
+    },
     /// Unmount it.
     Unmount {
         /// Where.
@@ -117,6 +124,7 @@ impl fmt::Display for Step {
             Self::MakeFileSystem { kind } => write!(f, "make {kind}"),
             Self::MarkReady => f.write_str("mark the volume ready"),
             Self::Mount { at } => write!(f, "mount at {}", at.display()),
+            Self::SetRoot { at, wanted } => write!(f, "set {wanted} of {}", at.display()),
             Self::Unmount { at, dead: false } => write!(f, "unmount {}", at.display()),
             Self::Unmount { at, dead: true } => {
                 write!(f, "detach {}, whose device has died", at.display())

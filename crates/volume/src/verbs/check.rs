@@ -145,6 +145,7 @@ impl Kluis<'_> {
             Wanted {
                 target,
                 wipe: false,
+                root: self.root_of(target)?,
             },
         )?;
         let token: Option<Token> = match &observed.content {

@@ -24,7 +24,7 @@ use crate::apply::{Applier, Progress};
 use crate::config::{Config, VolumeConfig};
 use crate::engine::Changed;
 use crate::error::Error;
-use crate::host::{Host, Lock};
+use crate::host::{Host, Lock, RootWanted};
 use crate::observe::{Observed, observe};
 use crate::plan::{Plan, Refusal};
 use crate::ports::{KeyService, ObjectSource};
@@ -157,6 +157,27 @@ impl<'a> Kluis<'a> {
             }
         }
         Ok(outcomes)
+    }
+
+    /// Whose the root of a volume is to be, by number.
+    fn root_of(&self, target: &Target) -> Result<RootWanted, Error> {
+        let root = &target.root;
+        let unknown = |key: &'static str, name: &String| Error::UnknownAccount {
+            volume: target.name.clone(),
+            key,
+            name: name.clone(),
+        };
+        let number = |key, name: &Option<String>, found: Option<u32>| match (name, found) {
+            (Some(name), None) => Err(unknown(key, name)),
+            (_, found) => Ok(found),
+        };
+        let user = root.owner.as_ref().map(|name| self.host.user(name));
+        let group = root.group.as_ref().map(|name| self.host.group(name));
+        Ok(RootWanted {
+            uid: number("owner", &root.owner, user.transpose()?.flatten())?,
+            gid: number("group", &root.group, group.transpose()?.flatten())?,
+            mode: root.mode,
+        })
     }
 
     /// Observes, plans, and unless it is a dry run applies, under the volume's lock.

@@ -10,7 +10,7 @@ use crate::config::KeySource;
 use crate::engine::{Active, Health, LuksKind};
 use crate::error::Error;
 use crate::header::Snapshot;
-use crate::host::BackingKind;
+use crate::host::{BackingKind, Folder};
 use crate::observe::{Content, Observed, observe};
 use crate::state::{KeyRecord, Place};
 use crate::target::{self, Target};
@@ -90,6 +90,12 @@ pub struct Status {
     pub mount: PathBuf,
     /// The file system that is mounted.
     pub file_system: Option<String>,
+    /// The options that it is mounted with, the file system's included.
+    pub mount_options: Option<String>,
+    /// Whether nothing can be written into the bare mount point; none where it is not there, or cannot be seen.
+    pub mount_point_protected: Option<bool>,
+    /// Whether the disk below learns which blocks are free.
+    pub discards: Option<bool>,
     /// The backing's name that survives reboots.
     pub backing: String,
     /// The backing's size in bytes.
@@ -130,6 +136,10 @@ impl Kluis<'_> {
             None => None,
         };
         let active = observed.active.as_ref().filter(|_| observed.active_is_ours);
+        let mounted = active.and_then(|active| {
+            let mount = observed.mount.as_ref();
+            mount.filter(|mount| mount.source == active.device)
+        });
         let facts = match &observed.content {
             Content::Luks(facts) => Some(facts),
             _ => None,
@@ -189,14 +199,15 @@ impl Kluis<'_> {
                 .clone()
                 .filter(|_| observed.mount.is_none())
                 .unwrap_or_else(|| target.mount.clone()),
-            file_system: active
-                .and_then(|active| {
-                    observed
-                        .mount
-                        .as_ref()
-                        .filter(|mount| mount.source == active.device)
-                })
-                .map(|mount| mount.file_system.clone()),
+            file_system: mounted.map(|mount| mount.file_system.clone()),
+            mount_options: mounted.map(|mount| mount.options.clone()),
+            mount_point_protected: observed
+                .bare
+                .place
+                .beneath
+                .folder()
+                .map(Folder::is_protected),
+            discards: active.map(|active| active.discards),
             backing: observed.identity.as_ref().map_or_else(
                 || target.backing.path().display().to_string(),
                 |identity| identity.stable_name.clone(),

@@ -32,16 +32,19 @@ impl Kluis<'_> {
     ) -> Result<Vec<Outcome>, Error> {
         let mut secrets = self.secrets();
         let mut outcomes = self.each(names, |target| {
-            let wanted = Wanted {
-                target,
-                wipe: options.wipe.contains(&target.name),
-            };
             let mut outcome = self.run(
                 target,
                 options.mode,
                 &mut secrets,
                 progress,
-                |observed| Ok(plan::up(observed, wanted)?),
+                |observed| {
+                    let wanted = Wanted {
+                        target,
+                        wipe: options.wipe.contains(&target.name),
+                        root: self.root_of(target)?,
+                    };
+                    Ok(plan::up(observed, wanted)?)
+                },
                 |_| {},
             );
             if outcome.plan.is_none() && options.mode == Mode::Apply {

@@ -46,6 +46,11 @@ impl Kluis<'_> {
             ))),
             Beneath::Missing | Beneath::Folder(_) => {}
         }
+        if target.discard {
+            findings.push(note(
+                "discard = \"allow\": whoever holds the disk sees how full the volume is, and where".to_owned(),
+            ));
+        }
         Ok(findings)
     }
 }
