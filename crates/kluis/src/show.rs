@@ -222,9 +222,11 @@ fn status_text(status: &Status) {
         ("mode", status.mode.map(str::to_owned)),
         ("engine", text(&status.engine)),
     ];
-    let mount = match &status.file_system {
-        Some(file_system) => format!("{} ({file_system})", status.mount.display()),
-        None => format!("{} (not mounted)", status.mount.display()),
+    let mount = match (&status.mount, &status.file_system) {
+        (Some(at), Some(file_system)) => Some(format!("{} ({file_system})", at.display())),
+        (Some(at), None) => Some(format!("{} (not mounted)", at.display())),
+        (None, Some(swap)) => Some(swap.clone()),
+        (None, None) => None,
     };
     lines.push((
         "flags",
@@ -232,7 +234,7 @@ fn status_text(status: &Status) {
             .discards
             .and_then(|does| does.then(|| "discards".to_owned())),
     ));
-    lines.push(("mount", Some(mount)));
+    lines.push(("mount", mount));
     lines.push(("options", text(&status.mount_options)));
     let bare = status.mount_point_protected.filter(|is| !is);
     lines.push((

@@ -138,7 +138,7 @@ impl<'r, 'a> Applier<'r, 'a> {
 
     fn step(&mut self, step: &Step, plan: &Plan) -> Result<Changed, Error> {
         match step {
-            Step::GuardMountPoint { .. } => Ok(self.guard_mount_point()),
+            Step::GuardMountPoint { at, .. } => Ok(self.guard_mount_point(at)),
             Step::ReleaseMountPoint { at } => Ok(self.release_mount_point(at)),
             Step::FetchSecret => self.fetch_secret(plan),
             Step::CreateFile { path, size } => self.create_file(path, *size),
@@ -150,6 +150,9 @@ impl<'r, 'a> Applier<'r, 'a> {
             Step::AttachLoop => self.attach_loop(),
             Step::Map { engine } => self.map(*engine),
             Step::MakeFileSystem { kind } => self.make_file_system(*kind),
+            Step::MakeSwap => self.make_swap(),
+            Step::SwapOn => Ok(self.host.swap_on(self.mapped()?)?),
+            Step::SwapOff => Ok(self.host.swap_off(self.mapped()?)?),
             Step::MarkReady => self.mark_ready(),
             Step::Mount { at } => self.mount(at),
             Step::SetRoot { at, wanted } => Ok(self.host.set_root(at, *wanted)?),
@@ -446,18 +449,29 @@ impl<'r, 'a> Applier<'r, 'a> {
     }
 
     /// Only while the header in hand says provisioning: written by this run, or verified by it.
-    fn make_file_system(&mut self, kind: FileSystem) -> Result<Changed, Error> {
+    fn refuse_ready(&self) -> Result<(), Error> {
         let state = self
             .header
             .as_ref()
             .and_then(Snapshot::token)
             .map(|(_, token)| token.state);
-        if state != Some(State::Provisioning) {
-            return Err(Error::Misuse(format!(
-                "volume {} is not being provisioned; mkfs was not run",
-                self.target.name
-            )));
+        if state == Some(State::Provisioning) {
+            return Ok(());
         }
+        Err(Error::Misuse(format!(
+            "volume {} is not being provisioned; nothing was made in it",
+            self.target.name
+        )))
+    }
+
+    fn make_swap(&mut self) -> Result<Changed, Error> {
+        self.refuse_ready()?;
+        self.host.make_swap(self.mapped()?, &self.target.name)?;
+        Ok(Changed::Yes)
+    }
+
+    fn make_file_system(&mut self, kind: FileSystem) -> Result<Changed, Error> {
+        self.refuse_ready()?;
         let device = self.mapped()?;
         let held = self
             .host

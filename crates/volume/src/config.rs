@@ -98,12 +98,14 @@ impl Config {
             let mount_place = raw.mount.clone();
             let backing_place = raw.file.clone().or_else(|| raw.device.clone());
             let volume = raw.check(&name, &span)?;
-            if let Some(other) = mounts.insert(volume.mount.clone(), name.clone()) {
+            if let (Some(mount), Some(place)) = (&volume.mount, &mount_place)
+                && let Some(other) = mounts.insert(mount.clone(), name.clone())
+            {
                 return Err(ConfigError::at(
-                    &mount_place,
+                    place,
                     format!(
                         "volume {other} is mounted at {} already; give {name} a place of its own",
-                        volume.mount.display()
+                        mount.display()
                     ),
                 ));
             }

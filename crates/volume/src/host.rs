@@ -13,10 +13,12 @@ use crate::engine::{Changed, Engine};
 
 mod mount_options;
 mod mount_point;
+mod purpose;
 mod root;
 
 pub use mount_options::{MountFlag, MountOptions};
 pub use mount_point::{Beneath, ENTRIES_MAX, Folder, MountPoint};
+pub use purpose::Purpose;
 pub use root::{RootFolder, RootWanted};
 
 /// A file system that Kluis makes.
@@ -348,6 +350,30 @@ pub trait Host: Send + Sync {
         kind: FileSystem,
         label: &str,
     ) -> Result<Box<dyn Hold>, HostError>;
+
+    /// Makes swap space of an (open) mapping, over whatever is there: the caller has made sure that nothing of value is.
+    ///
+    /// # Errors
+    /// [`HostError::MissingProgram`], [`HostError::Program`] with its own words, [`HostError::Io`].
+    fn make_swap(&self, device: &Path, label: &str) -> Result<(), HostError>;
+
+    /// Lets the kernel swap to a device.
+    ///
+    /// # Errors
+    /// [`HostError::MissingProgram`], [`HostError::Program`] with its own words, [`HostError::Io`].
+    fn swap_on(&self, device: &Path) -> Result<Changed, HostError>;
+
+    /// Takes back what was swapped to a device.
+    ///
+    /// # Errors
+    /// [`HostError::MissingProgram`], [`HostError::Program`] with its own words (there is no memory for it), [`HostError::Io`].
+    fn swap_off(&self, device: &Path) -> Result<Changed, HostError>;
+
+    /// Whether the kernel swaps to a device.
+    ///
+    /// # Errors
+    /// [`HostError::Io`].
+    fn is_swap(&self, device: &Path) -> Result<bool, HostError>;
 
     /// The type of the file system on an (open) mapping, as `mount` calls it: "ext3", "ext4", "xfs", …; `None` when there is none known.
     ///

@@ -114,6 +114,14 @@ impl Bare {
         })
     }
 
+    /// What gives it up.
+    pub(crate) fn release_step(&self) -> Option<Step> {
+        let guard = self.guard.as_ref()?;
+        Some(Step::ReleaseMountPoint {
+            at: guard.path.clone(),
+        })
+    }
+
     /// What gives up the places where the volume was mounted before.
     pub(crate) fn release_left_steps(&self) -> impl Iterator<Item = Step> + '_ {
         self.left.iter().map(|guard| Step::ReleaseMountPoint {

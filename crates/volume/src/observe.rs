@@ -9,7 +9,7 @@ use crate::engine::{Active, EngineKind, Health, LuksKind};
 use crate::error::Error;
 use crate::header::{self, Snapshot};
 use crate::host::{
-    Access, BackingKind, Device, Host, HostError, Identity, Mount, RootFolder, SCAN_LEN,
+    Access, BackingKind, Device, Host, HostError, Identity, Mount, Purpose, RootFolder, SCAN_LEN,
     SignatureReport, Use,
 };
 use crate::mount_point::{self, Bare};
@@ -39,8 +39,10 @@ pub(crate) struct Observed {
     pub(crate) content: Content,
     /// The engines, the preferred first.
     pub(crate) engines: Vec<EngineFact>,
+    /// Whether the kernel swaps to it.
+    pub(crate) is_swap: bool,
     /// The mount point beneath whatever is mounted there.
-    pub(crate) bare: Bare,
+    pub(crate) bare: Option<Bare>,
     /// The header that [`Observed::content`] tells of, as read.
     pub(crate) header: Option<Snapshot>,
 }
@@ -155,12 +157,14 @@ pub(crate) fn observe(host: &dyn Host, target: &Target) -> Result<Observed, Erro
     let mount = mounts
         .iter()
         .rev()
-        .find(|mount| mount.target == target.mount)
+        .find(|mount| Some(&mount.target) == target.mount.as_ref())
         .cloned();
     let mounted_elsewhere = active.as_ref().and_then(|active| {
         mounts
             .iter()
-            .find(|mount| mount.source == active.device && mount.target != target.mount)
+            .find(|mount| {
+                mount.source == active.device && Some(&mount.target) != target.mount.as_ref()
+            })
             .map(|mount| mount.target.clone())
     });
     let (content, header) = match &identity {
@@ -173,15 +177,26 @@ pub(crate) fn observe(host: &dyn Host, target: &Target) -> Result<Observed, Erro
     };
     let is_up = matches!((&active, &mount), (Some(active), Some(mount))
         if active.health == Health::Serving && mount.source == active.device);
-    let root = match &target.root {
-        MountRoot {
-            owner: None,
-            group: None,
-            mode: None,
-            ..
-        } => None,
-        _ if is_up => Some(host.root(&target.mount)?),
+    let root = match (&target.root, &target.mount) {
+        (
+            MountRoot {
+                owner: None,
+                group: None,
+                mode: None,
+                ..
+            },
+            _,
+        ) => None,
+        (_, Some(at)) if is_up => Some(host.root(at)?),
         _ => None,
+    };
+    let is_swap = match &active {
+        Some(active) if target.purpose == Purpose::Swap => host.is_swap(&active.device)?,
+        _ => false,
+    };
+    let bare = match &target.mount {
+        Some(at) => Some(mount_point::look(host, &target.name, at)?),
+        None => None,
     };
     Ok(Observed {
         identity,
@@ -194,7 +209,8 @@ pub(crate) fn observe(host: &dyn Host, target: &Target) -> Result<Observed, Erro
         mounted_elsewhere,
         content,
         engines,
-        bare: mount_point::look(host, &target.name, &target.mount)?,
+        is_swap,
+        bare,
         header,
     })
 }

@@ -705,6 +705,24 @@ fn discards_reach_the_disk_only_where_they_are_allowed() {
 
 #[test]
 #[ignore = "runs inside the guest"]
+fn the_kernel_swaps_to_a_mapping_and_takes_it_back() {
+    let volume = Volume::luks2(4096);
+    let device = volume.opened_by_kluis("swapped");
+    volume.host.make_swap(&device, "swapped").unwrap();
+    assert_eq!(volume.host.swap_on(&device).unwrap(), Changed::Yes);
+    assert_eq!(volume.host.swap_on(&device).unwrap(), Changed::No);
+    assert!(volume.host.is_swap(&device).unwrap());
+    let said = run("swapon", &["--show=NAME", "--noheadings"]);
+    assert_eq!(said.lines().count(), 1, "{said}");
+    let busy = DmCrypt::new().close("swapped").unwrap_err();
+    assert!(busy.to_string().contains("swap"), "{busy}");
+    assert_eq!(volume.host.swap_off(&device).unwrap(), Changed::Yes);
+    assert_eq!(volume.host.swap_off(&device).unwrap(), Changed::No);
+    close("swapped");
+}
+
+#[test]
+#[ignore = "runs inside the guest"]
 fn a_bare_mount_point_is_immutable_in_memory_too() {
     let volume = Volume::luks2(4096);
     let at = volume.folder.path().join("mnt");

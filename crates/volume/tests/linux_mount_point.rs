@@ -219,3 +219,18 @@ fn a_link_is_followed_once_and_a_file_is_no_mount_point() {
         Err(HostError::WrongKind { .. })
     ));
 }
+
+#[test]
+fn a_mount_point_within_a_guarded_one_says_which_volume_is_wanted_first() {
+    let ground = Ground::new("tmpfs");
+    let outer = ground.path("outer");
+    ground.host.make_mount_point(&outer).unwrap();
+    ground.host.set_immutable(&outer, true).unwrap();
+    let error = ground
+        .host
+        .make_mount_point(&outer.join("inner"))
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("bring that one up first"), "{error}");
+    ground.host.set_immutable(&outer, false).unwrap();
+}

@@ -348,3 +348,21 @@ fn no_kill_leaves_a_folder_guarded_that_nobody_knows_of() {
         }
     }
 }
+
+#[test]
+fn a_volume_within_another_comes_up_after_it_and_goes_down_before_it() {
+    let inner = TOKEN
+        .replace("[volume.v]", "[volume.a]")
+        .replace("/img", "/other")
+        .replace(AT, "/mnt/v/a");
+    let stage = Stage::new(&format!("{inner}{TOKEN}"));
+    let order = |outcomes: Vec<volume::verbs::Outcome>| -> Vec<String> {
+        outcomes.into_iter().map(|outcome| outcome.volume).collect()
+    };
+    let silent = &mut volume::Silent;
+    let up = stage.kluis(|kluis| kluis.up(&[], &volume::verbs::UpOptions::default(), silent));
+    assert_eq!(order(up.unwrap()), ["v", "a"]);
+    let silent = &mut volume::Silent;
+    let down = stage.kluis(|kluis| kluis.down(&[], Mode::Apply, silent));
+    assert_eq!(order(down.unwrap()), ["a", "v"]);
+}

@@ -4,23 +4,25 @@ use std::path::Path;
 
 use crate::engine::Changed;
 use crate::mount_point;
-use crate::target::Target;
 
 use super::Applier;
 
 impl Applier<'_, '_> {
-    pub(super) fn guard_mount_point(&mut self) -> Changed {
-        let Target { name, mount, .. } = self.target;
+    pub(super) fn guard_mount_point(&mut self, at: &Path) -> Changed {
+        let volume = &self.target.name;
         let (changed, note) =
-            mount_point::guard(self.host, name, mount, self.configuration.as_deref());
+            mount_point::guard(self.host, volume, at, self.configuration.as_deref());
         self.notes.extend(note);
         changed
     }
 
     pub(super) fn release_mount_point(&mut self, at: &Path) -> Changed {
-        let bare = &self.observed.bare;
-        let known = bare.guard.iter().chain(&bare.left);
-        let Some(guard) = known.into_iter().find(|guard| guard.path == at) else {
+        let mut known = self
+            .observed
+            .bare
+            .iter()
+            .flat_map(|bare| bare.guard.iter().chain(&bare.left));
+        let Some(guard) = known.find(|guard| guard.path == at) else {
             return Changed::No;
         };
         match mount_point::release(self.host, guard) {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::host::{FileSystem, Purpose};
 
 const SEED: &str = r#"
 [volume.secretfs]
@@ -356,4 +357,48 @@ fn mount_options_go_to_the_kernel_the_file_system_or_the_unit() {
         [MountFlag::ReadOnly, MountFlag::NoAtime, MountFlag::LazyTime]
     );
     assert_eq!(told.root.sorted.data, ["barrier=0"]);
+}
+
+#[test]
+fn a_volume_may_be_swap_or_a_raw_device() {
+    let device = "device = \"/dev/disk/by-id/x\"\n";
+    let swap = volume(&format!("{device}key = \"ephemeral\"\nswap = true")).unwrap();
+    assert_eq!((swap.purpose, &swap.mount), (Purpose::Swap, &None));
+    assert_eq!(swap.engine, EngineChoice::DmCrypt);
+    let raw = volume(&format!("{device}key = \"k\"\nfilesystem = \"none\"")).unwrap();
+    assert_eq!((raw.purpose, &raw.mount), (Purpose::Raw, &None));
+    let files = volume(&format!(
+        "{device}key = \"k\"\nmount = \"/m\"\nswap = false"
+    ))
+    .unwrap();
+    assert_eq!(files.purpose, Purpose::Files(FileSystem::Ext4));
+}
+
+#[test]
+fn swap_and_raw_devices_are_not_mounted_and_everything_else_is() {
+    let device = "device = \"/dev/disk/by-id/x\"\n";
+    let swap = format!("{device}swap = true\nkey = \"ephemeral\"\n");
+    let raw = format!("{device}filesystem = \"none\"\nkey = \"k\"\n");
+    for (lines, words) in [
+        (format!("{device}key = \"k\""), "needs mount"),
+        (format!("{swap}mount = \"/m\""), "is not mounted"),
+        (format!("{raw}mount = \"/m\""), "is not mounted"),
+        (format!("{raw}options = [\"noatime\"]"), "is not mounted"),
+        (format!("{raw}owner = \"kafka\""), "is not mounted"),
+        (format!("{swap}mode = \"0700\""), "is not mounted"),
+        (format!("{swap}filesystem = \"ext4\""), "no file system"),
+        (format!("{swap}engine = \"fuse\""), "wait for itself"),
+        (
+            format!("{device}swap = true\nkey = \"alias/k\""),
+            "ephemeral",
+        ),
+        (
+            "file = \"/a\"\nsize = \"1GiB\"\nswap = true\nkey = \"ephemeral\"".to_owned(),
+            "use device",
+        ),
+    ] {
+        let error = volume(&lines).unwrap_err();
+        assert!(error.message.contains(words), "{lines}\n→ {error}");
+        assert!(error.span.is_some(), "{lines}");
+    }
 }

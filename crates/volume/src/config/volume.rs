@@ -8,10 +8,10 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::backing::{self, Backing};
-use super::key::{self, KeySource};
+use super::key::{self, EPHEMERAL, KeySource};
 use super::options;
 use super::{ConfigError, DISKS_MAX, is_plain_absolute};
-use crate::host::{FileSystem, MountOptions};
+use crate::host::{FileSystem, MountOptions, Purpose};
 
 /// Where the number of one of several disks stands in a mount point.
 const NUMBER: &str = "{n}";
@@ -25,14 +25,14 @@ pub struct VolumeConfig {
     pub backing: Backing,
     /// How many instance-store disks a mount point with `{n}` stands for; none: as many as there are.
     pub disks: Option<usize>,
-    /// Where it is mounted; holds `{n}` if it may stand for several disks.
-    pub mount: PathBuf,
+    /// Where it is mounted, if it holds files; has `{n}` in it if it may stand for several disks.
+    pub mount: Option<PathBuf>,
     /// Whether the boot waits for it.
     pub required: bool,
     /// How it is mounted, and whose its root is.
     pub root: MountRoot,
-    /// What is made on a blank volume.
-    pub file_system: FileSystem,
+    /// What it is for, and so what is made in a blank one.
+    pub purpose: Purpose,
     /// Where its key comes from.
     pub key: KeySource,
     /// Which engine.
@@ -44,7 +44,7 @@ pub struct VolumeConfig {
 impl VolumeConfig {
     /// Whether the volume, or one of those that it stands for, is mounted there.
     pub(crate) fn mounts_at(&self, at: &Path) -> bool {
-        self.mount == at || self.numbered(DISKS_MAX).any(|(_, mount)| mount == at)
+        self.mount.as_deref() == Some(at) || self.numbered(DISKS_MAX).any(|(_, mount)| mount == at)
     }
 
     /// The names and mount points of the volumes that it stands for, as far as they are known without looking at disks.
@@ -52,22 +52,28 @@ impl VolumeConfig {
         if self.is_numbered() {
             self.numbered(self.disks.unwrap_or_default()).collect()
         } else {
-            vec![(self.name.clone(), self.mount.clone())]
+            let mount = self.mount.iter();
+            mount.map(|at| (self.name.clone(), at.clone())).collect()
         }
     }
 
     fn is_numbered(&self) -> bool {
-        self.mount.to_string_lossy().contains(NUMBER)
+        holds_number(self.mount.as_deref())
     }
 
     fn numbered(&self, disks: usize) -> impl Iterator<Item = (String, PathBuf)> + '_ {
         let disks = if self.is_numbered() { disks } else { 0 };
-        (0..disks).map(|n| {
-            let mount = self.mount.to_string_lossy();
+        let pattern = self.mount.as_deref().unwrap_or(Path::new(""));
+        (0..disks).map(move |n| {
+            let mount = pattern.to_string_lossy();
             let mount = mount.replace(NUMBER, &n.to_string()).into();
             (format!("{}-{n}", self.name), mount)
         })
     }
+}
+
+fn holds_number(mount: Option<&Path>) -> bool {
+    mount.is_some_and(|mount| mount.to_string_lossy().contains(NUMBER))
 }
 
 /// How a volume is mounted, and whose the folder is that then stands there.
@@ -118,9 +124,10 @@ pub(super) struct RawVolume {
     /// `TiB`, or `kB`, `MB`, `GB`, `TB`.
     #[schemars(with = "Option<String>", example = &"2GiB", extend("default" = "none: a device has its own"))]
     size: Option<Spanned<String>>,
-    /// Where it is mounted. `{n}` stands for the number of one of several instance-store disks.
-    #[schemars(with = "String", example = &"/mnt/secretfs")]
-    pub(super) mount: Spanned<PathBuf>,
+    /// Where it is mounted. `{n}` stands for the number of one of several instance-store disks. While nothing is mounted there, nothing can
+    /// be written there: see `kluis release` in kluis(1).
+    #[schemars(with = "Option<String>", example = &"/mnt/secretfs", extend("default" = "none, with swap or filesystem = none; else it must be given"))]
+    pub(super) mount: Option<Spanned<PathBuf>>,
     /// Whether the boot waits for it, as for a line of fstab without `nofail` and with `_netdev`: `remote-fs.target` then
     /// needs it. A service that needs it says so itself (`RequiresMountsFor=`), whatever stands here.
     #[serde(default)]
@@ -142,10 +149,13 @@ pub(super) struct RawVolume {
     /// The permission bits of the mounted root, in octal.
     #[schemars(with = "Option<String>", example = &"0750", extend("default" = "as they are"))]
     mode: Option<Spanned<String>>,
-    /// The file system that is made on a blank volume; one that is there is mounted.
-    #[serde(default = "ext4")]
-    #[schemars(example = &"xfs", extend("default" = "ext4"))]
-    filesystem: RawFileSystem,
+    /// The file system that is made on a blank volume; one that is there is mounted. `none`: nothing is made and nothing is
+    /// mounted, and the volume is a device for who wants one: `/dev/mapper/NAME`, or with the fuse engine `/run/kluis/NAME/device`.
+    #[schemars(with = "Option<RawFileSystem>", example = &"xfs", extend("default" = "ext4"))]
+    filesystem: Option<Spanned<RawFileSystem>>,
+    /// Whether it is swap, made anew at each boot. Goes with a device, `key = "ephemeral"` and dm-crypt, and without `mount`.
+    #[schemars(with = "Option<bool>", example = true, extend("default" = false))]
+    swap: Option<Spanned<bool>>,
     /// The KMS key that unwraps the volume's secret, as an ARN, an id, an alias or an alias's ARN; or `ephemeral`: a random
     /// key that is never stored, and a volume that is made anew at each boot.
     #[schemars(with = "String", example = &"alias/EncFSForEC2InternalStorageKey")]
@@ -178,10 +188,7 @@ enum RawFileSystem {
     Ext4,
     Xfs,
     Btrfs,
-}
-
-fn ext4() -> RawFileSystem {
-    RawFileSystem::Ext4
+    None,
 }
 
 impl RawVolume {
@@ -193,23 +200,17 @@ impl RawVolume {
         let discard = self.allows_discards();
         let sorted = options::sort(&self.options)?;
         self.contradicts_options(&sorted)?;
-        let file_system = match self.filesystem {
-            RawFileSystem::Ext4 => FileSystem::Ext4,
-            RawFileSystem::Xfs => FileSystem::Xfs,
-            RawFileSystem::Btrfs => FileSystem::Btrfs,
-        };
-        if !is_plain_absolute(self.mount.get_ref()) || self.mount.get_ref() == Path::new("/") {
-            return Err(ConfigError::at(
-                &self.mount,
-                "mount is an absolute path below / without \"..\"",
-            ));
-        }
-        let backing = backing::check(self.file, self.device, self.size, file_system, span)?;
+        let purpose = self.purpose()?;
+        self.check_mount(purpose, span)?;
+        let backing = backing::check(self.file, self.device, self.size, purpose, span)?;
         let key = key::check(self.key, self.secret)?;
-        let is_numbered = self.mount.get_ref().to_string_lossy().contains("{n}");
-        if is_numbered && backing != Backing::InstanceStore {
+        let is_numbered = holds_number(self.mount.as_ref().map(|mount| mount.get_ref().as_path()));
+        if let (Some(mount), true) = (
+            &self.mount,
+            is_numbered && backing != Backing::InstanceStore,
+        ) {
             return Err(ConfigError::at(
-                &self.mount,
+                mount,
                 "{n} stands for one of several disks; it goes with device = \"instance-store\"",
             ));
         }
@@ -231,7 +232,7 @@ impl RawVolume {
             name: name.to_owned(),
             backing,
             disks: self.disks.map(Spanned::into_inner),
-            mount: self.mount.into_inner(),
+            mount: self.mount.map(Spanned::into_inner),
             required: self.required,
             root: MountRoot {
                 options: self
@@ -244,15 +245,87 @@ impl RawVolume {
                 group: self.group.map(|group| user("group", group)).transpose()?,
                 mode: self.mode.map(|bits| mode(&bits)).transpose()?,
             },
-            file_system,
+            purpose,
             key,
-            engine: self.engine,
+            // The fuse engine's daemon would wait for itself.
+            engine: if purpose == Purpose::Swap {
+                EngineChoice::DmCrypt
+            } else {
+                self.engine
+            },
             discard,
         })
     }
 }
 
 impl RawVolume {
+    fn purpose(&self) -> Result<Purpose, ConfigError> {
+        let Some(swap) = self.swap.as_ref().filter(|swap| *swap.get_ref()) else {
+            return Ok(match self.filesystem.as_ref().map(Spanned::get_ref) {
+                None | Some(RawFileSystem::Ext4) => Purpose::Files(FileSystem::Ext4),
+                Some(RawFileSystem::Xfs) => Purpose::Files(FileSystem::Xfs),
+                Some(RawFileSystem::Btrfs) => Purpose::Files(FileSystem::Btrfs),
+                Some(RawFileSystem::None) => Purpose::Raw,
+            });
+        };
+        if let Some(place) = &self.filesystem {
+            return Err(ConfigError::at(
+                place,
+                "swap has no file system; leave filesystem out",
+            ));
+        }
+        if self.key.get_ref() != EPHEMERAL {
+            return Err(ConfigError::at(
+                &self.key,
+                "swap is made anew at each boot; use key = \"ephemeral\"",
+            ));
+        }
+        if let Some(place) = &self.file {
+            return Err(ConfigError::at(
+                place,
+                "swap lies on a device: a file below it would want memory in order to free memory; use device",
+            ));
+        }
+        if self.engine == EngineChoice::Fuse {
+            return Err(ConfigError::at(
+                swap,
+                "there is no swap with the fuse engine, whose daemon would wait for itself; use engine = \"dm-crypt\"",
+            ));
+        }
+        Ok(Purpose::Swap)
+    }
+
+    /// Where there are files there is a mount point, and nothing about mounting where there are none.
+    fn check_mount(&self, purpose: Purpose, span: &Range<usize>) -> Result<(), ConfigError> {
+        let Purpose::Files(_) = purpose else {
+            let settings = [&self.owner, &self.group, &self.mode];
+            let of_root = settings.into_iter().find_map(Option::as_ref);
+            let place = self.mount.as_ref().map(Spanned::span);
+            let place = place.or_else(|| Some(self.options.first().or(of_root)?.span()));
+            return place.map_or(Ok(()), |place| {
+                Err(ConfigError {
+                    message: "a volume that is swap, or has no file system, is not mounted; leave mount, options, owner, group and mode out"
+                        .to_owned(),
+                    span: Some(place),
+                })
+            });
+        };
+        let Some(mount) = &self.mount else {
+            return Err(ConfigError {
+                message: "a volume needs mount = \"/path\"; without a file system in it, filesystem = \"none\" or swap = true"
+                    .to_owned(),
+                span: Some(span.clone()),
+            });
+        };
+        if !is_plain_absolute(mount.get_ref()) || mount.get_ref() == Path::new("/") {
+            return Err(ConfigError::at(
+                mount,
+                "mount is an absolute path below / without \"..\"",
+            ));
+        }
+        Ok(())
+    }
+
     /// What is said of the volume elsewhere against one of its options.
     fn contradicts_options(&self, sorted: &MountOptions) -> Result<(), ConfigError> {
         let option = |name: &str| self.options.iter().find(|option| option.get_ref() == name);

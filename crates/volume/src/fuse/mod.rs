@@ -87,7 +87,9 @@ impl Fuse {
             key_len: key.len(),
         };
         spawn::spawn(&self.program, &handover, key)?;
-        stack::attach(&dir.volume(), mapping)
+        let device = stack::attach(&dir.volume(), mapping)?;
+        link(&device, &dir.device()).map_err(|error| failed(dir.device().display(), error))?;
+        Ok(device)
     }
 }
 
@@ -230,6 +232,15 @@ fn state_of(mapping: &Mapping<'_>, backing: &Path, key_len: usize) -> State {
         key_bits: u32::try_from(key_len * 8).unwrap_or(u32::MAX),
         read_only: mapping.read_only,
     }
+}
+
+/// Makes a link, in place of one that a killed run has left.
+fn link(device: &Path, name: &Path) -> io::Result<()> {
+    match std::fs::remove_file(name) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    std::os::unix::fs::symlink(device, name)
 }
 
 fn failed(what: impl std::fmt::Display, source: io::Error) -> EngineError {

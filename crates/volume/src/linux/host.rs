@@ -17,7 +17,7 @@ use crate::linux::failure::about;
 use crate::linux::files::{self, State};
 use crate::linux::loopdev::{self, LoopDevice, LoopOptions};
 use crate::linux::{
-    accounts, identity, lock, machine_id, mkfs, mount_point, mounts, node, root, uses,
+    accounts, identity, lock, machine_id, mkfs, mount_point, mounts, node, root, swap, uses,
 };
 use crate::signatures;
 
@@ -182,6 +182,22 @@ impl Host for LinuxHost {
         label: &str,
     ) -> Result<Box<dyn Hold>, HostError> {
         Ok(Box::new(mkfs::make(device, kind, label)?))
+    }
+
+    fn make_swap(&self, device: &Path, label: &str) -> Result<(), HostError> {
+        swap::make(device, label)
+    }
+
+    fn swap_on(&self, device: &Path) -> Result<Changed, HostError> {
+        swap::on(device)
+    }
+
+    fn swap_off(&self, device: &Path) -> Result<Changed, HostError> {
+        swap::off(device)
+    }
+
+    fn is_swap(&self, device: &Path) -> Result<bool, HostError> {
+        swap::is(device)
     }
 
     fn file_system_on(&self, device: &Path) -> Result<Option<String>, HostError> {

@@ -82,13 +82,13 @@ fn xfs_words(size: u64) -> Vec<&'static str> {
 }
 
 /// As much of a label as fits, whole characters.
-fn cut(label: &str, max: usize) -> &str {
+pub(super) fn cut(label: &str, max: usize) -> &str {
     &label[..label.floor_char_boundary(max)]
 }
 
 /// Runs a program to its end, with nothing to read and nothing of our environment (which may hold credentials), and keeps
 /// what it says.
-fn run(
+pub(super) fn run(
     mut command: Command,
     program: &'static str,
     package: &'static str,

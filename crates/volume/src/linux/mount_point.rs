@@ -60,7 +60,7 @@ pub(super) fn make(at: &Path) -> Result<Changed, HostError> {
     while let Some(folder) = missing.pop() {
         match fs::DirBuilder::new().mode(MODE).create(folder) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                return Err(about(folder)(error));
+                return Err(not_made(folder, error));
             }
             _ => {}
         }
@@ -70,6 +70,29 @@ pub(super) fn make(at: &Path) -> Result<Changed, HostError> {
         }
     }
     Ok(Changed::Yes)
+}
+
+/// Root is denied nothing but by the flag: what is to be made lies in the bare mount point of another volume.
+fn not_made(folder: &Path, error: io::Error) -> HostError {
+    let above = folder.parent().unwrap_or(folder);
+    let is_guarded = || {
+        let folder = folder_at(CWD, above.as_os_str()).ok()?;
+        rustix::fs::ioctl_getflags(folder).ok()
+    };
+    match error.kind() {
+        io::ErrorKind::PermissionDenied
+            if is_guarded().is_some_and(|flags| flags.contains(IFlags::IMMUTABLE)) =>
+        {
+            HostError::Unsupported {
+                what: format!("making {}", folder.display()),
+                why: format!(
+                    "{} is immutable, as the mount point of a volume is that is not mounted; bring that one up first",
+                    above.display()
+                ),
+            }
+        }
+        _ => about(folder)(error),
+    }
 }
 
 /// Sets or clears the immutable flag, durably.

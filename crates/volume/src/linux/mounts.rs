@@ -12,7 +12,7 @@ use rustix::mount::{MountFlags, UnmountFlags};
 use crate::engine::Changed;
 use crate::host::{HostError, Mount, MountFlag, MountOptions, Unmount};
 use crate::linux::failure::{about, host_error};
-use crate::linux::{node, users};
+use crate::linux::{mount_point, node, users};
 
 /// How much of a file system's words about an option is kept.
 const WORDS_MAX: usize = 512;
@@ -156,7 +156,7 @@ pub(super) fn mount(
     file_system: &str,
     options: &MountOptions,
 ) -> Result<(), HostError> {
-    fs::create_dir_all(target).map_err(about(target))?;
+    let _ = mount_point::make(target)?;
     let target = resolved(target);
     let number = node::number_of(device)
         .map_err(about(device))?

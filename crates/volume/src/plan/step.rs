@@ -55,6 +55,12 @@ pub enum Step {
         /// Which.
         kind: FileSystem,
     },
+    /// Make swap space.
+    MakeSwap,
+    /// Let the kernel swap to it.
+    SwapOn,
+    /// Take back what was swapped to it.
+    SwapOff,
     /// Write into the header that the file system is whole.
     MarkReady,
     /// Mount it.
@@ -122,6 +128,9 @@ impl fmt::Display for Step {
             Self::AttachLoop => f.write_str("attach a loop device"),
             Self::Map { engine } => write!(f, "open with {engine}"),
             Self::MakeFileSystem { kind } => write!(f, "make {kind}"),
+            Self::MakeSwap => f.write_str("make swap"),
+            Self::SwapOn => f.write_str("swap to it"),
+            Self::SwapOff => f.write_str("take back what was swapped to it"),
             Self::MarkReady => f.write_str("mark the volume ready"),
             Self::Mount { at } => write!(f, "mount at {}", at.display()),
             Self::SetRoot { at, wanted } => write!(f, "set {wanted} of {}", at.display()),

@@ -279,6 +279,12 @@ impl Engine for SimEngine {
                 by: mount.target.display().to_string(),
             });
         }
+        if world.swaps.contains(&mapped.device) {
+            return Err(EngineError::Busy {
+                what: name.to_owned(),
+                by: "swap".to_owned(),
+            });
+        }
         world.change("close mapping", |world| {
             world.mapped.remove(name);
             Ok(())

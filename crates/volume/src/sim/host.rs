@@ -497,6 +497,40 @@ impl Host for Machine {
         }
     }
 
+    fn make_swap(&self, device: &Path, _label: &str) -> Result<(), HostError> {
+        self.lock_world().change("mkswap", |world| {
+            world.write_view(device, 0, &superblock("swap"))?;
+            world.flush_view(device);
+            Ok(())
+        })
+    }
+
+    fn swap_on(&self, device: &Path) -> Result<Changed, HostError> {
+        if self.file_system_on(device)?.as_deref() != Some("swap") {
+            return Err(HostError::Program {
+                program: "swapon",
+                words: "read swap header failed".to_owned(),
+            });
+        }
+        self.lock_world().change("swap on", |world| {
+            let is_new = world.swaps.insert(device.to_path_buf());
+            Ok(if is_new { Changed::Yes } else { Changed::No })
+        })
+    }
+
+    fn swap_off(&self, device: &Path) -> Result<Changed, HostError> {
+        self.lock_world().change("swap off", |world| {
+            let was = world.swaps.remove(device);
+            Ok(if was { Changed::Yes } else { Changed::No })
+        })
+    }
+
+    fn is_swap(&self, device: &Path) -> Result<bool, HostError> {
+        let world = self.lock_world();
+        world.alive()?;
+        Ok(world.swaps.contains(device))
+    }
+
     fn file_system_on(&self, device: &Path) -> Result<Option<String>, HostError> {
         let mut block = vec![0; BLOCK];
         let mut world = self.lock_world();

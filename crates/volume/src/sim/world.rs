@@ -45,6 +45,7 @@ pub(super) struct World {
     pub(super) folders: BTreeMap<PathBuf, SimFolder>,
     pub(super) without_flags: bool,
     pub(super) unmounted_parent: Option<PathBuf>,
+    pub(super) swaps: BTreeSet<PathBuf>,
     pub(super) undeletable: BTreeSet<PathBuf>,
     pub(super) locked: BTreeSet<String>,
     pub(super) claimed: BTreeSet<PathBuf>,
@@ -346,6 +347,7 @@ impl Machine {
         world.mapped.clear();
         world.loops.clear();
         world.mounts.clear();
+        world.swaps.clear();
         world.random = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
         let mut disks = std::mem::take(&mut world.disks);
         for backing in disks.values_mut() {

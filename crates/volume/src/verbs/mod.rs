@@ -97,14 +97,14 @@ impl<'a> Kluis<'a> {
         )
     }
 
-    /// The configured volumes of these names, or all of them.
+    /// The configured volumes of these names, or all of them: first those on whose mount points others lie.
     fn chosen(&self, names: &[String]) -> Result<Vec<&'a VolumeConfig>, Error> {
         let config = self.config;
         if names.is_empty() {
-            return Ok(config.volumes.values().collect());
+            return Ok(outer_first(config.volumes.values().collect()));
         }
         let wanted: BTreeSet<&String> = names.iter().collect();
-        wanted
+        let chosen: Result<Vec<&VolumeConfig>, Error> = wanted
             .into_iter()
             .map(|name| {
                 config
@@ -118,7 +118,8 @@ impl<'a> Kluis<'a> {
                         },
                     })
             })
-            .collect()
+            .collect();
+        Ok(outer_first(chosen?))
     }
 
     /// The one configured volume of that name, with one backing.
@@ -147,16 +148,25 @@ impl<'a> Kluis<'a> {
     fn each(
         &self,
         names: &[String],
-        mut work: impl FnMut(&Target) -> Outcome,
+        work: impl FnMut(&Target) -> Outcome,
     ) -> Result<Vec<Outcome>, Error> {
+        Ok(self.each_of(self.chosen(names)?, work))
+    }
+
+    /// The same in an order of the caller's.
+    fn each_of(
+        &self,
+        volumes: Vec<&VolumeConfig>,
+        mut work: impl FnMut(&Target) -> Outcome,
+    ) -> Vec<Outcome> {
         let mut outcomes = Vec::new();
-        for volume in self.chosen(names)? {
+        for volume in volumes {
             match target::settle(self.host, volume) {
                 Ok(targets) => outcomes.extend(targets.iter().map(&mut work)),
                 Err(error) => outcomes.push(Outcome::failed(&volume.name, error)),
             }
         }
-        Ok(outcomes)
+        outcomes
     }
 
     /// Whose the root of a volume is to be, by number.
@@ -238,4 +248,16 @@ impl<'a> Kluis<'a> {
         let plan = plan(&observed)?;
         Ok((lock, observed, plan))
     }
+}
+
+/// How deep a volume's mount point lies.
+fn depth(volume: &VolumeConfig) -> usize {
+    let mount = volume.mount.iter();
+    mount.flat_map(|mount| mount.components()).count()
+}
+
+/// A mount point within another volume is there only once that is mounted.
+fn outer_first(mut volumes: Vec<&VolumeConfig>) -> Vec<&VolumeConfig> {
+    volumes.sort_by_key(|volume| depth(volume));
+    volumes
 }

@@ -29,7 +29,7 @@ pub enum Stage {
     Closed,
     /// Open and not mounted.
     Open,
-    /// Open and mounted.
+    /// Open and mounted, or swapped to.
     Mounted,
     /// Open, and its engine or backing has died; `up` mends it.
     Dead,
@@ -86,8 +86,8 @@ pub struct Status {
     pub mode: Option<&'static str>,
     /// Which engine serves it.
     pub engine: Option<String>,
-    /// Where it is mounted, or would be.
-    pub mount: PathBuf,
+    /// Where it is mounted, or would be; none for swap and raw devices, unless somebody has mounted them.
+    pub mount: Option<PathBuf>,
     /// The file system that is mounted.
     pub file_system: Option<String>,
     /// The options that it is mounted with, the file system's included.
@@ -198,15 +198,15 @@ impl Kluis<'_> {
                 .mounted_elsewhere
                 .clone()
                 .filter(|_| observed.mount.is_none())
-                .unwrap_or_else(|| target.mount.clone()),
-            file_system: mounted.map(|mount| mount.file_system.clone()),
+                .or_else(|| target.mount.clone()),
+            file_system: mounted
+                .map(|mount| mount.file_system.clone())
+                .or_else(|| observed.is_swap.then(|| "swap".to_owned())),
             mount_options: mounted.map(|mount| mount.options.clone()),
-            mount_point_protected: observed
-                .bare
-                .place
-                .beneath
-                .folder()
-                .map(Folder::is_protected),
+            mount_point_protected: observed.bare.as_ref().and_then(|bare| {
+                let folder = bare.place.beneath.folder();
+                folder.map(Folder::is_protected)
+            }),
             discards: active.map(|active| active.discards),
             backing: observed.identity.as_ref().map_or_else(
                 || target.backing.path().display().to_string(),
@@ -249,7 +249,9 @@ fn stage(observed: &Observed) -> Stage {
         (Some(active), true, _) => match (&active.health, &observed.mount) {
             (Health::Dead(_), _) => Stage::Dead,
             (Health::Serving, Some(mount)) if mount.source == active.device => Stage::Mounted,
-            (Health::Serving, _) if observed.mounted_elsewhere.is_some() => Stage::Mounted,
+            (Health::Serving, _) if observed.mounted_elsewhere.is_some() || observed.is_swap => {
+                Stage::Mounted
+            }
             (Health::Serving, _) => Stage::Open,
         },
         (_, _, Content::Missing) => Stage::Missing,

@@ -48,7 +48,8 @@ impl Kluis<'_> {
                 |_| {},
             );
             if outcome.plan.is_none() && options.mode == Mode::Apply {
-                let note = self.guard_at_least(&target.name, &target.mount);
+                let mount = target.mount.as_ref();
+                let note = mount.and_then(|mount| self.guard_at_least(&target.name, mount));
                 outcome.notes.extend(note);
             }
             outcome

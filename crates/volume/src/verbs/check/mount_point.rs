@@ -13,6 +13,13 @@ impl Kluis<'_> {
         for volume in self.config.volumes.values() {
             // What does not settle is told where volumes are.
             for target in target::settle(self.host, volume).unwrap_or_default() {
+                if target.discard {
+                    findings.push(Finding::new(
+                        Level::Note,
+                        &target.name,
+                        "discard = \"allow\": whoever holds the disk sees how full the volume is, and where",
+                    ));
+                }
                 match self.check_mount_point(&target) {
                     Ok(found) => findings.extend(found),
                     Err(error) => findings.push(Finding::bad(&target.name, &error)),
@@ -27,10 +34,13 @@ impl Kluis<'_> {
     }
 
     fn check_mount_point(&self, target: &Target) -> Result<Vec<Finding>, Error> {
-        let bare = mount_point::look(self.host, &target.name, &target.mount)?;
-        let at = target.mount.display();
         let name = &target.name;
         let note = |message: String| Finding::new(Level::Note, name, message);
+        let Some(mount) = &target.mount else {
+            return Ok(Vec::new());
+        };
+        let bare = mount_point::look(self.host, name, mount)?;
+        let at = mount.display();
         let mut findings: Vec<Finding> = bare.notes().into_iter().map(note).collect();
         match &bare.place.beneath {
             Beneath::Hidden(why) => findings.push(note(format!(
@@ -45,11 +55,6 @@ impl Kluis<'_> {
                 "{at} is not protected: while nothing is mounted, programs can write there in clear; run: kluis up {name}"
             ))),
             Beneath::Missing | Beneath::Folder(_) => {}
-        }
-        if target.discard {
-            findings.push(note(
-                "discard = \"allow\": whoever holds the disk sees how full the volume is, and where".to_owned(),
-            ));
         }
         Ok(findings)
     }
