@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::Changed;
 use crate::error::Error;
-use crate::host::{Beneath, Host, HostError, MountPoint};
+use crate::host::{Beneath, Folder, Host, HostError, MountPoint};
 use crate::plan::Step;
 use crate::state::Place;
 
@@ -101,7 +101,7 @@ impl Bare {
             .as_ref()
             .is_some_and(|guard| guard.volume == self.volume && guard.mount == self.mount);
         let folder = self.place.beneath.folder();
-        known && folder.is_some_and(crate::host::Folder::is_protected)
+        known && folder.is_some_and(Folder::is_protected)
     }
 
     /// What guards it, if that is wanting.
@@ -139,12 +139,7 @@ impl Bare {
                 parent.display()
             ));
         }
-        if let Some(contents) = self
-            .place
-            .beneath
-            .folder()
-            .and_then(|folder| folder.contents())
-        {
+        if let Some(contents) = self.place.beneath.folder().and_then(Folder::contents) {
             notes.push(format!(
                 "{at} is not empty: {contents} lies there in clear, beneath the volume and hidden by it. {}",
                 how_to_look(&self.volume)

@@ -81,7 +81,7 @@ pub(crate) fn up(observed: &Observed, wanted: Wanted<'_>) -> Result<Plan, Refusa
 fn root_step(observed: &Observed, wanted: Wanted<'_>, mounts: bool) -> Option<Step> {
     let at = wanted.target.mount.clone()?;
     let is_met = !mounts && observed.root.is_none_or(|root| wanted.root.is_met_by(root));
-    (wanted.root.is_any() && !is_met).then(|| Step::SetRoot {
+    (wanted.root.is_any() && !is_met).then_some(Step::SetRoot {
         at,
         wanted: wanted.root,
     })

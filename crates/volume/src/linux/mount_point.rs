@@ -253,7 +253,7 @@ fn parents_in(table: &[u8], path: &Path) -> Vec<PathBuf> {
         .split(|&byte| byte == b'\n')
         .filter_map(|line| {
             let mut words = line
-                .split(|byte| byte.is_ascii_whitespace())
+                .split(u8::is_ascii_whitespace)
                 .filter(|word| !word.is_empty());
             let source = words.next()?;
             let at = PathBuf::from(mounts::unescape(words.next()?));

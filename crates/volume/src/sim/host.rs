@@ -556,7 +556,7 @@ impl Host for Machine {
                     by: "another mount".to_owned(),
                 });
             }
-            let _ = world.make_folder(target)?;
+            let _ = world.make_folder(target);
             let mount = Mount {
                 source: device.to_path_buf(),
                 target: target.to_path_buf(),
@@ -632,7 +632,7 @@ impl Host for Machine {
 
     fn make_mount_point(&self, at: &Path) -> Result<Changed, HostError> {
         self.lock_world()
-            .change("make mount point", |world| world.make_folder(at))
+            .change("make mount point", |world| Ok(world.make_folder(at)))
     }
 
     fn set_immutable(&self, at: &Path, immutable: bool) -> Result<Changed, HostError> {

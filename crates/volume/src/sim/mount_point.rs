@@ -55,10 +55,10 @@ impl World {
         })
     }
 
-    pub(super) fn make_folder(&mut self, at: &Path) -> Result<Changed, HostError> {
+    pub(super) fn make_folder(&mut self, at: &Path) -> Changed {
         let is_new = !self.folders.contains_key(at);
         self.folders.entry(at.to_path_buf()).or_default();
-        Ok(changed(is_new))
+        changed(is_new)
     }
 
     pub(super) fn set_folder_immutable(

@@ -11,7 +11,7 @@ use crate::engine::{Active, Health, LuksKind};
 use crate::error::Error;
 use crate::header::Snapshot;
 use crate::host::{BackingKind, Folder};
-use crate::observe::{Content, Observed, observe};
+use crate::observe::{Content, HeaderFacts, Observed, observe};
 use crate::state::{KeyRecord, Place};
 use crate::target::{self, Target};
 
@@ -141,7 +141,7 @@ impl Kluis<'_> {
             mount.filter(|mount| mount.source == active.device)
         });
         let facts = match &observed.content {
-            Content::Luks(facts) => Some(facts),
+            Content::Luks(facts) => Some(&**facts),
             _ => None,
         };
         let payload = active.map(|active| active.payload.clone()).or_else(|| {
@@ -219,21 +219,25 @@ impl Kluis<'_> {
                 KeySource::Seed { secret, .. } => Some(secret.to_string()),
                 _ => None,
             },
-            binding: match (&target.key, facts) {
-                (KeySource::Ephemeral, _) => Binding::Ephemeral,
-                (_, None) => Binding::Unknown,
-                (_, Some(facts)) => match &facts.token {
-                    Some(token) if token.mac.is_none() => Binding::NotBound,
-                    Some(token) if token.blob.is_some() => Binding::Machine,
-                    Some(_) => Binding::Shared,
-                    None => Binding::NotBound,
-                },
-            },
+            binding: binding(target, facts),
             generation: facts
                 .and_then(|facts| facts.token.as_ref())
                 .map(|token| token.generation),
             note: note(&observed, active),
         })
+    }
+}
+
+fn binding(target: &Target, facts: Option<&HeaderFacts>) -> Binding {
+    match (&target.key, facts) {
+        (KeySource::Ephemeral, _) => Binding::Ephemeral,
+        (_, None) => Binding::Unknown,
+        (_, Some(facts)) => match &facts.token {
+            Some(token) if token.mac.is_none() => Binding::NotBound,
+            Some(token) if token.blob.is_some() => Binding::Machine,
+            Some(_) => Binding::Shared,
+            None => Binding::NotBound,
+        },
     }
 }
 
