@@ -100,6 +100,19 @@ pub(crate) enum Verb {
         #[command(flatten)]
         output: Output,
     },
+    /// Make protected mount points ordinary folders again, for who takes Kluis away; `up` protects them anew
+    #[command(group(clap::ArgGroup::new("which").required(true).args(["name", "all"])))]
+    Release {
+        /// The volume; it need not be in the configuration any more
+        name: Option<String>,
+        /// All mount points that Kluis protects on this machine
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        plan: DryRun,
+        #[command(flatten)]
+        output: Output,
+    },
     /// What is missing or wrong here, and the command that mends it
     Check {
         #[command(flatten)]

@@ -77,6 +77,7 @@ fn asks_services(verb: &Verb) -> bool {
         Verb::Down { .. }
         | Verb::Status { .. }
         | Verb::Erase { .. }
+        | Verb::Release { .. }
         | Verb::Completions { .. }
         | Verb::Man { .. } => false,
     }
@@ -164,6 +165,11 @@ fn verb(
                 *output,
             )
         }),
+        Verb::Release {
+            name, plan, output, ..
+        } => kluis
+            .release(name.as_deref(), mode(plan))
+            .map(|released| show::released(&released, plan.dry_run, cli.quiet, *output)),
         Verb::Check { output } => Ok(show::findings(&kluis.check(), *output)),
         Verb::Header { verb } => header(&kluis, verb, cli.quiet),
         Verb::Completions { .. } | Verb::Man { .. } => Ok(0),

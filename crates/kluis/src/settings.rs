@@ -35,11 +35,17 @@ pub(crate) fn read(path: &Path) -> Result<Config, SettingsError> {
         path: path.to_owned(),
         error,
     })?;
-    Config::parse(&text).map_err(|error| SettingsError::Wrong {
-        path: path.to_owned(),
-        error,
-        text,
-    })
+    match Config::parse(&text) {
+        Ok(config) => Ok(Config {
+            source: std::path::absolute(path).ok(),
+            ..config
+        }),
+        Err(error) => Err(SettingsError::Wrong {
+            path: path.to_owned(),
+            error,
+            text,
+        }),
+    }
 }
 
 /// A mistake as compilers show theirs: `:LINE:COLUMN: MESSAGE`, so that editors find it, then the line and carets.

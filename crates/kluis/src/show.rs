@@ -4,7 +4,7 @@ use bytesize::ByteSize;
 use serde_json::{Value, json};
 use volume::engine::Changed;
 use volume::ports::Put;
-use volume::verbs::{Binding, Finding, Level, Outcome, Sealed, Shown, Stage, Status};
+use volume::verbs::{Binding, Finding, Level, Outcome, Released, Sealed, Shown, Stage, Status};
 
 use crate::cli::Output;
 use crate::out::{say, tell};
@@ -75,20 +75,58 @@ pub(crate) fn outcomes(
         }
     }
     for outcome in outcomes {
+        for note in outcome.notes.iter().filter(|_| !quiet) {
+            eprintln!("kluis: {}: note: {note}", outcome.volume);
+        }
         if let Err(error) = &outcome.result {
             tell!("kluis: {}: {error}", outcome.volume);
         }
     }
-    let codes = || {
+    exit_code(
         outcomes
             .iter()
-            .filter_map(|outcome| outcome.result.as_ref().err())
-            .map(volume::Error::exit_code)
-    };
-    codes()
+            .filter_map(|outcome| outcome.result.as_ref().err()),
+    )
+}
+
+fn exit_code<'a>(errors: impl Iterator<Item = &'a volume::Error> + Clone) -> u8 {
+    let codes = errors.map(volume::Error::exit_code);
+    codes
+        .clone()
         .find(|code| *code != volume::ExitCode::Temporary)
-        .or_else(|| codes().next())
+        .or_else(|| codes.clone().next())
         .map_or(0, |code| code as u8)
+}
+
+/// `kluis release`.
+pub(crate) fn released(released: &[Released], dry_run: bool, quiet: bool, output: Output) -> u8 {
+    if output.json {
+        print(&released.iter().map(released_json).collect());
+    } else if released.is_empty() && !quiet {
+        println!("no mount point is protected");
+    }
+    for one in released {
+        let at = one.mount_point.display();
+        match &one.result {
+            Err(error) => eprintln!("kluis: {}: {error}", one.volume),
+            Ok(_) if quiet || output.json => {}
+            Ok(_) if dry_run => println!("{}: {at} would be given back", one.volume),
+            Ok(_) => println!("{}: {at} was given back", one.volume),
+        }
+    }
+    exit_code(released.iter().filter_map(|one| one.result.as_ref().err()))
+}
+
+fn released_json(one: &Released) -> Value {
+    let mut shown = json!({ "volume": one.volume, "mountPoint": one.mount_point });
+    match &one.result {
+        Ok(changed) => shown["changed"] = (*changed == Changed::Yes).into(),
+        Err(error) => {
+            shown["error"] = error.to_string().into();
+            shown["exitCode"] = (error.exit_code() as u8).into();
+        }
+    }
+    shown
 }
 
 fn outcome_json(outcome: &Outcome) -> Value {
@@ -98,6 +136,9 @@ fn outcome_json(outcome: &Outcome) -> Value {
         shown["bytes"] = plan.size.into();
         shown["found"] = plan.found.as_str().into();
         shown["steps"] = plan.steps.iter().map(ToString::to_string).collect();
+    }
+    if !outcome.notes.is_empty() {
+        shown["notes"] = outcome.notes.clone().into();
     }
     match &outcome.result {
         Ok(changed) => shown["changed"] = (*changed == Changed::Yes).into(),
@@ -185,11 +226,25 @@ fn status_text(text: &mut String, status: &Status) {
         ("mode", status.mode.map(str::to_owned)),
         ("engine", told(&status.engine)),
     ];
-    let mount = match &status.file_system {
-        Some(file_system) => format!("{} ({file_system})", status.mount.display()),
-        None => format!("{} (not mounted)", status.mount.display()),
+    let mount = match (&status.mount, &status.file_system) {
+        (Some(at), Some(file_system)) => Some(format!("{} ({file_system})", at.display())),
+        (Some(at), None) => Some(format!("{} (not mounted)", at.display())),
+        (None, Some(swap)) => Some(swap.clone()),
+        (None, None) => None,
     };
-    lines.push(("mount", Some(mount)));
+    lines.push((
+        "flags",
+        status
+            .discards
+            .and_then(|does| does.then(|| "discards".to_owned())),
+    ));
+    lines.push(("mount", mount));
+    lines.push(("options", text(&status.mount_options)));
+    let bare = status.mount_point_protected.filter(|is| !is);
+    lines.push((
+        "mount point",
+        bare.map(|_| "not protected; run: kluis up".to_owned()),
+    ));
     let size = status
         .backing_bytes
         .map_or_else(String::new, |count| format!(" ({})", bytes(count)));

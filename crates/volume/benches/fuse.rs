@@ -58,6 +58,7 @@ fn open(
         luks: LuksKind::V1,
         backing: image,
         read_only: false,
+        discards: false,
         payload: start..end - (end - start) % u64::from(sector_size),
         sector_size,
         iv_start: 0,

@@ -17,6 +17,7 @@ use crate::state::{Intent, Place};
 use crate::target::Target;
 
 mod erase;
+mod guard;
 mod rewrap;
 
 pub(crate) use rewrap::Adopt;
@@ -41,7 +42,7 @@ pub struct Silent;
 impl Progress for Silent {}
 
 /// The file systems that are mounted when they are found in a volume.
-const MOUNTED: [&str; 4] = ["ext4", "xfs", "ext3", "ext2"];
+const MOUNTED: [&str; 5] = ["ext4", "xfs", "btrfs", "ext3", "ext2"];
 /// What a run of one plan has in hand.
 pub(crate) struct Applier<'r, 'a> {
     pub(crate) host: &'a dyn Host,
@@ -52,6 +53,10 @@ pub(crate) struct Applier<'r, 'a> {
     pub(crate) adopt: Option<Adopt>,
     /// What still opens it (rekey in seed mode).
     pub(crate) previous: Option<Rc<VolumeSecret>>,
+    /// The file that the configuration was read from.
+    pub(crate) configuration: Option<PathBuf>,
+    /// What a person should know of what was done.
+    pub(crate) notes: Vec<String>,
     identity: Option<Identity>,
     claim: Option<Box<dyn Device>>,
     secret: Option<Rc<VolumeSecret>>,
@@ -83,6 +88,8 @@ impl<'r, 'a> Applier<'r, 'a> {
             observed,
             adopt: None,
             previous: None,
+            configuration: None,
+            notes: Vec::new(),
             identity,
             claim: None,
             secret: None,
@@ -131,6 +138,8 @@ impl<'r, 'a> Applier<'r, 'a> {
 
     fn step(&mut self, step: &Step, plan: &Plan) -> Result<Changed, Error> {
         match step {
+            Step::GuardMountPoint { at, .. } => Ok(self.guard_mount_point(at)),
+            Step::ReleaseMountPoint { at } => Ok(self.release_mount_point(at)),
             Step::FetchSecret => self.fetch_secret(plan),
             Step::CreateFile { path, size } => self.create_file(path, *size),
             Step::Wipe { .. } => self.wipe(),
@@ -141,8 +150,12 @@ impl<'r, 'a> Applier<'r, 'a> {
             Step::AttachLoop => self.attach_loop(),
             Step::Map { engine } => self.map(*engine),
             Step::MakeFileSystem { kind } => self.make_file_system(*kind),
+            Step::MakeSwap => self.make_swap(),
+            Step::SwapOn => Ok(self.host.swap_on(self.mapped()?)?),
+            Step::SwapOff => Ok(self.host.swap_off(self.mapped()?)?),
             Step::MarkReady => self.mark_ready(),
             Step::Mount { at } => self.mount(at),
+            Step::SetRoot { at, wanted } => Ok(self.host.set_root(at, *wanted)?),
             Step::Unmount { at, dead } => Ok(self.host.unmount(
                 at,
                 if *dead {
@@ -415,6 +428,7 @@ impl<'r, 'a> Applier<'r, 'a> {
             luks: header.kind(),
             backing: &backing,
             read_only: false,
+            discards: self.target.discard,
             payload: payload.bytes,
             sector_size: payload.sector_size,
             iv_start: payload.iv_start,
@@ -435,18 +449,29 @@ impl<'r, 'a> Applier<'r, 'a> {
     }
 
     /// Only while the header in hand says provisioning: written by this run, or verified by it.
-    fn make_file_system(&mut self, kind: FileSystem) -> Result<Changed, Error> {
+    fn refuse_ready(&self) -> Result<(), Error> {
         let state = self
             .header
             .as_ref()
             .and_then(Snapshot::token)
             .map(|(_, token)| token.state);
-        if state != Some(State::Provisioning) {
-            return Err(Error::Misuse(format!(
-                "volume {} is not being provisioned; mkfs was not run",
-                self.target.name
-            )));
+        if state == Some(State::Provisioning) {
+            return Ok(());
         }
+        Err(Error::Misuse(format!(
+            "volume {} is not being provisioned; nothing was made in it",
+            self.target.name
+        )))
+    }
+
+    fn make_swap(&mut self) -> Result<Changed, Error> {
+        self.refuse_ready()?;
+        self.host.make_swap(self.mapped()?, &self.target.name)?;
+        Ok(Changed::Yes)
+    }
+
+    fn make_file_system(&mut self, kind: FileSystem) -> Result<Changed, Error> {
+        self.refuse_ready()?;
         let device = self.mapped()?;
         let held = self
             .host
@@ -484,7 +509,8 @@ impl<'r, 'a> Applier<'r, 'a> {
         // A run that was killed may have left the header's last write in a cache. Were it lost after files have been
         // written here, the next run would read "provisioning" and make the file system again.
         self.host.open(self.identity()?, Access::Read)?.flush()?;
-        self.host.mount(&device, at, file_system, false)?;
+        let options = &self.target.root.sorted;
+        self.host.mount(&device, at, file_system, options)?;
         self.held = None;
         Ok(Changed::Yes)
     }

@@ -4,7 +4,7 @@
 //! `man 5 kluis-volumes` and `docs/configuration.md` print.
 
 use std::collections::BTreeMap;
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -15,6 +15,7 @@ mod agent;
 mod backing;
 mod error;
 mod key;
+mod options;
 mod units;
 mod volume;
 
@@ -35,6 +36,8 @@ pub const DISKS_MAX: usize = 100;
 pub const SIZE_MIN: u64 = 32 << 20;
 /// The smallest volume with XFS, which `mkfs.xfs` itself sets at 300 MB of payload.
 pub const SIZE_MIN_XFS: u64 = 320 << 20;
+/// The smallest volume with btrfs, which wants 109 MiB of payload.
+pub const SIZE_MIN_BTRFS: u64 = 144 << 20;
 /// How long temporary failures of the key service and the object store are retried, unless `[agent] deadline` says otherwise.
 pub const DEADLINE_DEFAULT: Duration = Duration::from_mins(2);
 /// The same at boot, where there is nobody who would try again: `[agent] boot_deadline`.
@@ -51,6 +54,8 @@ pub struct Config {
     pub agent: Agent,
     /// The volumes, by name.
     pub volumes: BTreeMap<String, VolumeConfig>,
+    /// The file that it was read from, if it was one: what Kluis guards on behalf of one configuration, another does not give up.
+    pub source: Option<PathBuf>,
 }
 
 /// The volumes of one machine, and where their keys come from. It is read by every verb of `kluis`, and at boot by the
@@ -93,12 +98,14 @@ impl Config {
             let mount_place = raw.mount.clone();
             let backing_place = raw.file.clone().or_else(|| raw.device.clone());
             let volume = raw.check(&name, &span)?;
-            if let Some(other) = mounts.insert(volume.mount.clone(), name.clone()) {
+            if let (Some(mount), Some(place)) = (&volume.mount, &mount_place)
+                && let Some(other) = mounts.insert(mount.clone(), name.clone())
+            {
                 return Err(ConfigError::at(
-                    &mount_place,
+                    place,
                     format!(
                         "volume {other} is mounted at {} already; give {name} a place of its own",
-                        volume.mount.display()
+                        mount.display()
                     ),
                 ));
             }
@@ -115,7 +122,11 @@ impl Config {
             }
             volumes.insert(name, volume);
         }
-        Ok(Self { agent, volumes })
+        Ok(Self {
+            agent,
+            volumes,
+            source: None,
+        })
     }
 
     /// The JSON schema of the file, with every key's description, default and example.

@@ -77,6 +77,8 @@ pub struct Mapping<'a> {
     pub backing: &'a Path,
     /// Whether writes are refused.
     pub read_only: bool,
+    /// Whether discards are passed on to the backing. An engine that cannot passes none.
+    pub discards: bool,
     /// The bytes of the backing that are the encrypted payload; a multiple of `sector_size` long and never empty.
     pub payload: Range<u64>,
     /// The encryption sector size: 512 or 4096 bytes.
@@ -130,6 +132,8 @@ pub struct Active {
     pub sector_size: u32,
     /// Whether writes are refused.
     pub read_only: bool,
+    /// Whether discards are passed on to the backing.
+    pub discards: bool,
     /// Whether it works.
     pub health: Health,
 }

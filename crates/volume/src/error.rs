@@ -43,6 +43,18 @@ pub enum Error {
         /// What there is.
         known: String,
     },
+    /// No such user or group.
+    #[error(
+        "there is no {} {name}, the `{key}` of volume {volume}; nothing was done. Make it first, or name another", if *key == "owner" { "user" } else { "group" }
+    )]
+    UnknownAccount {
+        /// The volume.
+        volume: String,
+        /// Which key of the configuration.
+        key: &'static str,
+        /// The name.
+        name: String,
+    },
     /// The verb makes no sense for that volume.
     #[error("{0}")]
     Misuse(String),
@@ -191,7 +203,10 @@ impl Error {
     /// The one map from failures to exit codes.
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Config(_) | Self::UnknownVolume { .. } | Self::Misuse(_) => ExitCode::Parameters,
+            Self::Config(_)
+            | Self::UnknownVolume { .. }
+            | Self::UnknownAccount { .. }
+            | Self::Misuse(_) => ExitCode::Parameters,
             Self::Refused(refusal) => refusal.exit_code(),
             Self::Header { source, .. } => header_code(source),
             Self::Secret(SecretError::Crypto(error)) | Self::Crypto(error) => crypto_code(error),

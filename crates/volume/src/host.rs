@@ -8,7 +8,18 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::config::{SIZE_MIN, SIZE_MIN_BTRFS, SIZE_MIN_XFS};
 use crate::engine::{Changed, Engine};
+
+mod mount_options;
+mod mount_point;
+mod purpose;
+mod root;
+
+pub use mount_options::{MountFlag, MountOptions};
+pub use mount_point::{Beneath, ENTRIES_MAX, Folder, MountPoint};
+pub use purpose::Purpose;
+pub use root::{RootFolder, RootWanted};
 
 /// A file system that Kluis makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -17,6 +28,8 @@ pub enum FileSystem {
     Ext4,
     /// XFS.
     Xfs,
+    /// btrfs.
+    Btrfs,
 }
 
 impl FileSystem {
@@ -25,6 +38,16 @@ impl FileSystem {
         match self {
             Self::Ext4 => "ext4",
             Self::Xfs => "xfs",
+            Self::Btrfs => "btrfs",
+        }
+    }
+
+    /// The smallest volume that it is made in, header included.
+    pub fn least(self) -> u64 {
+        match self {
+            Self::Ext4 => SIZE_MIN,
+            Self::Xfs => SIZE_MIN_XFS,
+            Self::Btrfs => SIZE_MIN_BTRFS,
         }
     }
 }
@@ -216,6 +239,8 @@ pub struct Mount {
     pub file_system: String,
     /// Whether writes are refused.
     pub read_only: bool,
+    /// Its options and the file system's, as the mount table has them.
+    pub options: String,
 }
 
 /// How hard to unmount.
@@ -326,23 +351,72 @@ pub trait Host: Send + Sync {
         label: &str,
     ) -> Result<Box<dyn Hold>, HostError>;
 
+    /// Makes swap space of an (open) mapping, over whatever is there: the caller has made sure that nothing of value is.
+    ///
+    /// # Errors
+    /// [`HostError::MissingProgram`], [`HostError::Program`] with its own words, [`HostError::Io`].
+    fn make_swap(&self, device: &Path, label: &str) -> Result<(), HostError>;
+
+    /// Lets the kernel swap to a device.
+    ///
+    /// # Errors
+    /// [`HostError::MissingProgram`], [`HostError::Program`] with its own words, [`HostError::Io`].
+    fn swap_on(&self, device: &Path) -> Result<Changed, HostError>;
+
+    /// Takes back what was swapped to a device.
+    ///
+    /// # Errors
+    /// [`HostError::MissingProgram`], [`HostError::Program`] with its own words (there is no memory for it), [`HostError::Io`].
+    fn swap_off(&self, device: &Path) -> Result<Changed, HostError>;
+
+    /// Whether the kernel swaps to a device.
+    ///
+    /// # Errors
+    /// [`HostError::Io`].
+    fn is_swap(&self, device: &Path) -> Result<bool, HostError>;
+
     /// The type of the file system on an (open) mapping, as `mount` calls it: "ext3", "ext4", "xfs", …; `None` when there is none known.
     ///
     /// # Errors
     /// [`HostError::Io`].
     fn file_system_on(&self, device: &Path) -> Result<Option<String>, HostError>;
 
-    /// Mounts, making the mount point if need be. `nodev,nosuid` always.
+    /// Mounts, making the mount point if need be. `nodev,nosuid` unless told otherwise.
     ///
     /// # Errors
-    /// [`HostError::Busy`] when something else is mounted there; [`HostError::Unsupported`] for a file system the kernel has not; [`HostError::Io`].
+    /// [`HostError::Busy`] when something else is mounted there; [`HostError::Unsupported`] for a file system that the kernel has not, or an
+    /// option that the file system has not; [`HostError::Io`].
     fn mount(
         &self,
         device: &Path,
         target: &Path,
         file_system: &str,
-        read_only: bool,
+        options: &MountOptions,
     ) -> Result<(), HostError>;
+
+    /// The number of a user, by name or number. `None`: there is none of that name.
+    ///
+    /// # Errors
+    /// [`HostError::Io`].
+    fn user(&self, name: &str) -> Result<Option<u32>, HostError>;
+
+    /// The number of a group, by name or number. `None`: there is none of that name.
+    ///
+    /// # Errors
+    /// [`HostError::Io`].
+    fn group(&self, name: &str) -> Result<Option<u32>, HostError>;
+
+    /// Whose the root of a mounted file system is.
+    ///
+    /// # Errors
+    /// [`HostError::NotFound`], [`HostError::Io`].
+    fn root(&self, at: &Path) -> Result<RootFolder, HostError>;
+
+    /// Makes the root of a mounted file system what is wanted, where it is not.
+    ///
+    /// # Errors
+    /// [`HostError::ReadOnly`], [`HostError::Denied`], [`HostError::Io`].
+    fn set_root(&self, at: &Path, wanted: RootWanted) -> Result<Changed, HostError>;
 
     /// Unmounts. [`Changed::No`] when nothing is mounted there.
     ///
@@ -355,6 +429,42 @@ pub trait Host: Send + Sync {
     /// # Errors
     /// [`HostError::Io`].
     fn mounts(&self) -> Result<Vec<Mount>, HostError>;
+
+    /// Looks at the bare folder of a mount point, whatever is mounted on it.
+    ///
+    /// # Errors
+    /// [`HostError::WrongKind`] when it is no folder; [`HostError::Denied`], [`HostError::Io`].
+    fn mount_point(&self, at: &Path) -> Result<MountPoint, HostError>;
+
+    /// Makes a mount point and the folders above it, durably.
+    ///
+    /// # Errors
+    /// [`HostError::ReadOnly`], [`HostError::Full`], [`HostError::Denied`] (in a folder that is guarded itself), [`HostError::Io`].
+    fn make_mount_point(&self, at: &Path) -> Result<Changed, HostError>;
+
+    /// Sets or clears the immutable flag of the bare folder, durably.
+    ///
+    /// # Errors
+    /// [`HostError::Unsupported`] where the file system has no such flag; [`HostError::Denied`], [`HostError::ReadOnly`], [`HostError::Io`].
+    fn set_immutable(&self, at: &Path, immutable: bool) -> Result<Changed, HostError>;
+
+    /// Sets the permission bits of the bare folder, durably.
+    ///
+    /// # Errors
+    /// [`HostError::Denied`], [`HostError::ReadOnly`], [`HostError::Io`].
+    fn set_mode(&self, at: &Path, mode: u32) -> Result<Changed, HostError>;
+
+    /// Removes a mount point. [`Changed::No`] when it is not there, not empty or in use.
+    ///
+    /// # Errors
+    /// [`HostError::Denied`], [`HostError::ReadOnly`], [`HostError::Io`].
+    fn remove_mount_point(&self, at: &Path) -> Result<Changed, HostError>;
+
+    /// The names of the pieces of root-owned state in one of its folders, in order.
+    ///
+    /// # Errors
+    /// As for [`Host::read_state`].
+    fn state_names(&self, folder: &str) -> Result<Vec<String>, HostError>;
 
     /// Reads a piece of root-owned state (`/var/lib/kluis/NAME` or under the configured folder). `name` is a relative
     /// path of `[A-Za-z0-9._-]` parts. `None` when there is none.

@@ -14,6 +14,7 @@
 //! | `binding` | how a header is tied to its secret |
 //! | `header` | a header in hand |
 //! | `secrets`, `retry` | the secrets of one run |
+//! | `mount_point` | the guard on a bare mount point |
 //! | `state` | root-owned state |
 //! | `signatures` | what is on a raw device |
 //! | `verbs` | seal, up, down, status, rekey, erase, check, header |
@@ -33,6 +34,7 @@ pub mod fuse;
 mod header;
 pub mod host;
 pub mod linux;
+mod mount_point;
 mod observe;
 pub mod plan;
 pub mod ports;

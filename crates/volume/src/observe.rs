@@ -4,12 +4,15 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::binding::{State, Token};
-use crate::engine::{Active, EngineKind, LuksKind};
+use crate::config::MountRoot;
+use crate::engine::{Active, EngineKind, Health, LuksKind};
 use crate::error::Error;
 use crate::header::{self, Snapshot};
 use crate::host::{
-    Access, BackingKind, Device, Host, HostError, Identity, Mount, SCAN_LEN, SignatureReport, Use,
+    Access, BackingKind, Device, Host, HostError, Identity, Mount, Purpose, RootFolder, SCAN_LEN,
+    SignatureReport, Use,
 };
+use crate::mount_point::{self, Bare};
 use crate::state::{Erasing, Intent, Place};
 use crate::target::Target;
 
@@ -28,12 +31,18 @@ pub(crate) struct Observed {
     pub(crate) active_is_ours: bool,
     /// What is mounted at the volume's mount point.
     pub(crate) mount: Option<Mount>,
+    /// Whose the mounted root is, where that is of interest.
+    pub(crate) root: Option<RootFolder>,
     /// Where else the mapping is mounted.
     pub(crate) mounted_elsewhere: Option<PathBuf>,
     /// What is on the backing.
     pub(crate) content: Content,
     /// The engines, the preferred first.
     pub(crate) engines: Vec<EngineFact>,
+    /// Whether the kernel swaps to it.
+    pub(crate) is_swap: bool,
+    /// The mount point beneath whatever is mounted there.
+    pub(crate) bare: Option<Bare>,
     /// The header that [`Observed::content`] tells of, as read.
     pub(crate) header: Option<Snapshot>,
 }
@@ -148,12 +157,14 @@ pub(crate) fn observe(host: &dyn Host, target: &Target) -> Result<Observed, Erro
     let mount = mounts
         .iter()
         .rev()
-        .find(|mount| mount.target == target.mount)
+        .find(|mount| Some(&mount.target) == target.mount.as_ref())
         .cloned();
     let mounted_elsewhere = active.as_ref().and_then(|active| {
         mounts
             .iter()
-            .find(|mount| mount.source == active.device && mount.target != target.mount)
+            .find(|mount| {
+                mount.source == active.device && Some(&mount.target) != target.mount.as_ref()
+            })
             .map(|mount| mount.target.clone())
     });
     let (content, header) = match &identity {
@@ -164,16 +175,42 @@ pub(crate) fn observe(host: &dyn Host, target: &Target) -> Result<Observed, Erro
         Some(identity) if !active_is_ours => host.uses(identity)?,
         _ => Vec::new(),
     };
+    let is_up = matches!((&active, &mount), (Some(active), Some(mount))
+        if active.health == Health::Serving && mount.source == active.device);
+    let root = match (&target.root, &target.mount) {
+        (
+            MountRoot {
+                owner: None,
+                group: None,
+                mode: None,
+                ..
+            },
+            _,
+        ) => None,
+        (_, Some(at)) if is_up => Some(host.root(at)?),
+        _ => None,
+    };
+    let is_swap = match &active {
+        Some(active) if target.purpose == Purpose::Swap => host.is_swap(&active.device)?,
+        _ => false,
+    };
+    let bare = match &target.mount {
+        Some(at) => Some(mount_point::look(host, &target.name, at)?),
+        None => None,
+    };
     Ok(Observed {
         identity,
         uses,
         has_loop: loop_device.is_some(),
         active,
         active_is_ours,
+        root,
         mount,
         mounted_elsewhere,
         content,
         engines,
+        is_swap,
+        bare,
         header,
     })
 }

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use crate::binding::State;
-use crate::config::{EngineChoice, KeySource, SIZE_MIN, SIZE_MIN_XFS};
+use crate::config::{EngineChoice, KeySource};
 use crate::engine::{EngineKind, Health, LuksKind};
-use crate::host::{BackingKind, FileSystem, Identity, Use};
+use crate::host::{BackingKind, Identity, Purpose, RootWanted, Use};
+use crate::mount_point::Bare;
 use crate::observe::{Content, HeaderFacts, Observed};
 use crate::target::{BackingPath, Target};
 
@@ -31,6 +32,8 @@ pub struct Plan {
     pub found: String,
     /// The steps, in order. None: everything is as wanted.
     pub steps: Vec<Step>,
+    /// What a person should know of it.
+    pub notes: Vec<String>,
 }
 
 /// What the operator wants of one volume.
@@ -40,6 +43,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) target: &'a Target,
     /// Whether whatever is on it may go.
     pub(crate) wipe: bool,
+    /// Whose its root is, once it is mounted.
+    pub(crate) root: RootWanted,
 }
 
 /// Plans `up`.
@@ -47,6 +52,42 @@ pub(crate) struct Wanted<'a> {
 /// # Errors
 /// [`Refusal`]: nothing was changed, and nothing may be.
 pub(crate) fn up(observed: &Observed, wanted: Wanted<'_>) -> Result<Plan, Refusal> {
+    let target = wanted.target;
+    let bare = observed.bare.as_ref();
+    let mut steps = up_steps(observed, wanted)?;
+    let mut notes = if steps.is_empty() {
+        Vec::new()
+    } else {
+        bare.map(Bare::notes).unwrap_or_default()
+    };
+    let by_fuse = Step::Map {
+        engine: EngineKind::Fuse,
+    };
+    if target.discard && steps.contains(&by_fuse) {
+        notes.push(
+            "discards are not passed on: the fuse engine cannot tell them from zeros".to_owned(),
+        );
+    }
+    steps.extend(root_step(observed, wanted, !steps.is_empty()));
+    steps.splice(0..0, bare.and_then(Bare::guard_step));
+    steps.extend(bare.into_iter().flat_map(Bare::release_left_steps));
+    Ok(Plan {
+        notes,
+        ..plan_of(observed, target, steps)
+    })
+}
+
+/// Sets the root of what will be mounted, and of what is if it is not so.
+fn root_step(observed: &Observed, wanted: Wanted<'_>, mounts: bool) -> Option<Step> {
+    let at = wanted.target.mount.clone()?;
+    let is_met = !mounts && observed.root.is_none_or(|root| wanted.root.is_met_by(root));
+    (wanted.root.is_any() && !is_met).then_some(Step::SetRoot {
+        at,
+        wanted: wanted.root,
+    })
+}
+
+fn up_steps(observed: &Observed, wanted: Wanted<'_>) -> Result<Vec<Step>, Refusal> {
     let target = wanted.target;
     let mut steps = Vec::new();
     let active = match &observed.active {
@@ -71,17 +112,20 @@ pub(crate) fn up(observed: &Observed, wanted: Wanted<'_>) -> Result<Plan, Refusa
         }
         match mounted {
             Some(mount) if mount.source == active.device => {
-                return Ok(plan_of(observed, target, Vec::new()));
+                return Ok(Vec::new());
             }
             Some(mount) => return Err(mount_taken(target, &mount.source)),
             None => {}
         }
-        if let Some(at) = &observed.mounted_elsewhere {
+        if let (Some(at), Some(wanted)) = (&observed.mounted_elsewhere, &target.mount) {
             return Err(Refusal::MountedElsewhere {
                 volume: target.name.clone(),
                 at: at.clone(),
-                wanted: target.mount.clone(),
+                wanted: wanted.clone(),
             });
+        }
+        if observed.is_swap {
+            return Ok(Vec::new());
         }
         steps.extend(steps_of_open(&observed.content, target));
     } else {
@@ -91,10 +135,8 @@ pub(crate) fn up(observed: &Observed, wanted: Wanted<'_>) -> Result<Plan, Refusa
         let engine = choose_engine(observed, target.engine)?;
         steps.extend(steps_of_closed(observed, wanted, &engine)?);
     }
-    steps.push(Step::Mount {
-        at: target.mount.clone(),
-    });
-    Ok(plan_of(observed, target, steps))
+    steps.extend(use_step(target));
+    Ok(steps)
 }
 
 /// Plans `down`.
@@ -159,6 +201,12 @@ pub(crate) fn erase(
     if !backups.is_empty() {
         steps.push(Step::DeleteBackups { files: backups });
     }
+    let bare = observed.bare.iter();
+    steps.extend(bare.flat_map(|bare| {
+        bare.release_step()
+            .into_iter()
+            .chain(bare.release_left_steps())
+    }));
     Ok(plan_of(observed, target, steps))
 }
 
@@ -214,6 +262,26 @@ fn plan_of(observed: &Observed, target: &Target, steps: Vec<Step>) -> Plan {
         size,
         found: observed.content.to_string(),
         steps,
+        notes: Vec::new(),
+    }
+}
+
+/// What is made in a volume before it is ready.
+fn make_steps(target: &Target) -> Vec<Step> {
+    let made = match target.purpose {
+        Purpose::Files(kind) => Some(Step::MakeFileSystem { kind }),
+        Purpose::Swap => Some(Step::MakeSwap),
+        Purpose::Raw => None,
+    };
+    made.into_iter().chain([Step::MarkReady]).collect()
+}
+
+/// What is done with a volume once it is ready.
+fn use_step(target: &Target) -> Option<Step> {
+    match target.purpose {
+        Purpose::Files(_) => target.mount.clone().map(|at| Step::Mount { at }),
+        Purpose::Swap => Some(Step::SwapOn),
+        Purpose::Raw => None,
     }
 }
 
@@ -225,7 +293,13 @@ fn close_steps(observed: &Observed, dead: bool) -> Vec<Step> {
             .as_ref()
             .filter(|mount| mount.source == active.device)
             .map(|mount| mount.target.clone());
-        for at in at.into_iter().chain(observed.mounted_elsewhere.clone()) {
+        if observed.is_swap {
+            steps.push(Step::SwapOff);
+        }
+        // Who has a raw device mounted has done that himself, and closing says where it is busy.
+        let elsewhere = observed.mounted_elsewhere.clone();
+        let elsewhere = elsewhere.filter(|_| observed.bare.is_some());
+        for at in at.into_iter().chain(elsewhere) {
             steps.push(Step::Unmount { at, dead });
         }
         steps.push(Step::Unmap {
@@ -244,21 +318,12 @@ fn steps_of_open(content: &Content, target: &Target) -> Vec<Step> {
         matches!(content, Content::Luks(facts) if facts.state() == Some(State::Provisioning));
     match (is_provisioning, &target.key) {
         (false, _) => Vec::new(),
-        (true, KeySource::Ephemeral) => vec![
-            Step::MakeFileSystem {
-                kind: target.file_system,
-            },
-            Step::MarkReady,
-        ],
+        (true, KeySource::Ephemeral) => make_steps(target),
         // The header says that mkfs may run; that is believed only once its mac is verified.
-        (true, _) => vec![
-            Step::FetchSecret,
-            Step::Unlock,
-            Step::MakeFileSystem {
-                kind: target.file_system,
-            },
-            Step::MarkReady,
-        ],
+        (true, _) => [Step::FetchSecret, Step::Unlock]
+            .into_iter()
+            .chain(make_steps(target))
+            .collect(),
     }
 }
 
@@ -300,10 +365,14 @@ fn steps_of_closed(
                 }
                 (content, wipe) => {
                     let clear = clearance(content, wipe, target, identity)?;
-                    refuse_small(target, identity)?;
+                    let complete = complete_file(content, target, identity);
+                    if complete.is_none() {
+                        refuse_small(target, identity)?;
+                    }
                     steps.extend(fetch(target));
                     steps.extend(leftover_loop(observed));
                     steps.extend(clear);
+                    steps.extend(complete);
                     true
                 }
             }
@@ -320,12 +389,7 @@ fn steps_of_closed(
     });
     let is_provisioning = matches!(&observed.content, Content::Luks(facts) if facts.state() == Some(State::Provisioning));
     if provision || is_provisioning {
-        steps.extend([
-            Step::MakeFileSystem {
-                kind: target.file_system,
-            },
-            Step::MarkReady,
-        ]);
+        steps.extend(make_steps(target));
     }
     Ok(steps)
 }
@@ -334,6 +398,19 @@ fn steps_of_closed(
 /// Another's loop device may be read-only, cached, or of blocks that do not suit; a killed run's is no loss.
 fn leftover_loop(observed: &Observed) -> Option<Step> {
     observed.has_loop.then_some(Step::DetachLoop)
+}
+
+/// A run that was killed while it made the file may have left it shorter than it should be, and wholly empty.
+fn complete_file(content: &Content, target: &Target, identity: &Identity) -> Option<Step> {
+    match (content, &target.backing) {
+        (Content::Blank, BackingPath::File { path, size }) if identity.size < *size => {
+            Some(Step::CreateFile {
+                path: path.clone(),
+                size: *size,
+            })
+        }
+        _ => None,
+    }
 }
 
 fn fetch(target: &Target) -> Option<Step> {
@@ -456,11 +533,7 @@ pub(crate) fn refuse_uses(observed: &Observed, identity: &Identity) -> Result<()
 }
 
 fn refuse_small(target: &Target, identity: &Identity) -> Result<(), Refusal> {
-    let least = if target.file_system == FileSystem::Xfs {
-        SIZE_MIN_XFS
-    } else {
-        SIZE_MIN
-    };
+    let least = target.purpose.least();
     if identity.size < least {
         return Err(Refusal::TooSmall {
             device: identity.stable_name.clone(),
@@ -502,7 +575,7 @@ fn bad_header(target: &Target, identity: &Identity, why: &str) -> Refusal {
 fn mount_taken(target: &Target, other: &std::path::Path) -> Refusal {
     Refusal::MountTaken {
         volume: target.name.clone(),
-        at: target.mount.clone(),
+        at: target.mount.clone().unwrap_or_default(),
         other: other.to_path_buf(),
     }
 }

@@ -6,6 +6,10 @@
 //! | `volumes/NAME.intent` | what is being written on a blank device, so that a kill in the middle can be told from foreign data |
 //! | `volumes/NAME.erasing` | that an erase has begun, so that it can be finished |
 //! | `volumes/NAME.backups` | where header backups were written, so that an erase can delete them |
+//! | `mount-points/HASH` | per guarded mount point: whose it is, and what it was before |
+
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -94,19 +98,36 @@ pub(crate) struct Backups {
     pub(crate) files: Vec<std::path::PathBuf>,
 }
 
+/// The folder of the guards on mount points.
+const GUARDS: &str = "mount-points";
+
+/// A plain name for anything.
+fn hash(bytes: &[u8]) -> String {
+    let digest = crypto::sha256(&[bytes]);
+    let (name, _) = digest.split_at(16);
+    let number = name
+        .iter()
+        .fold(0u128, |number, byte| number << 8 | u128::from(*byte));
+    format!("{number:032x}")
+}
+
 /// A place in the state.
 #[derive(Clone, Debug)]
 pub(crate) struct Place(String);
 
 impl Place {
     pub(crate) fn key(key: &str) -> Self {
-        let digest = crypto::sha256(&[key.as_bytes()]);
-        let (name, _) = digest.split_at(16);
-        Self(format!(
-            "keys/{:032x}",
-            name.iter()
-                .fold(0u128, |number, byte| number << 8 | u128::from(*byte))
-        ))
+        Self(format!("keys/{}", hash(key.as_bytes())))
+    }
+
+    pub(crate) fn guard(mount_point: &Path) -> Self {
+        let path = mount_point.as_os_str().as_bytes();
+        Self(format!("{GUARDS}/{}", hash(path)))
+    }
+
+    /// The places of all guards.
+    pub(crate) fn guards(host: &dyn Host) -> Result<Vec<Self>, Error> {
+        Ok(host.state_names(GUARDS)?.into_iter().map(Self).collect())
     }
 
     pub(crate) fn intent(volume: &str) -> Self {

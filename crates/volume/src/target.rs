@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::{Backing, DISKS_MAX, EngineChoice, KeySource, VolumeConfig};
+use crate::config::{Backing, DISKS_MAX, EngineChoice, KeySource, MountRoot, VolumeConfig};
 use crate::error::Error;
 use crate::header;
-use crate::host::{BackingKind, FileSystem, Host, HostError, Identity};
+use crate::host::{BackingKind, Host, HostError, Identity, Purpose};
 use crate::plan::Refusal;
 
 /// One volume with one backing.
@@ -15,10 +15,14 @@ pub(crate) struct Target {
     pub(crate) name: String,
     /// What holds it.
     pub(crate) backing: BackingPath,
-    /// Where it is mounted.
-    pub(crate) mount: PathBuf,
-    /// What is made on a blank one.
-    pub(crate) file_system: FileSystem,
+    /// Where it is mounted, if it holds files.
+    pub(crate) mount: Option<PathBuf>,
+    /// How it is mounted, and whose its root is.
+    pub(crate) root: MountRoot,
+    /// Whether the disk below learns which blocks are free.
+    pub(crate) discard: bool,
+    /// What it is for.
+    pub(crate) purpose: Purpose,
     /// Where its key comes from.
     pub(crate) key: KeySource,
     /// Which engine.
@@ -83,11 +87,13 @@ const NUMBER: &str = "{n}";
 /// # Errors
 /// [`Refusal::NoInstanceStore`], [`Refusal::SeveralDisks`], or the machine's.
 pub(crate) fn settle(host: &dyn Host, volume: &VolumeConfig) -> Result<Vec<Target>, Error> {
-    let one = |name: String, backing: BackingPath, mount: PathBuf| Target {
+    let one = |name: String, backing: BackingPath, mount: Option<PathBuf>| Target {
         name,
         backing,
         mount,
-        file_system: volume.file_system,
+        root: volume.root.clone(),
+        discard: volume.discard,
+        purpose: volume.purpose,
         key: volume.key.clone(),
         engine: volume.engine,
     };
@@ -99,7 +105,8 @@ pub(crate) fn settle(host: &dyn Host, volume: &VolumeConfig) -> Result<Vec<Targe
         Backing::Device(path) => BackingPath::Device(path.clone()),
         Backing::InstanceStore => {
             let disks = host.instance_stores()?;
-            let mount = volume.mount.to_string_lossy().into_owned();
+            let mount = volume.mount.as_deref().unwrap_or(Path::new(""));
+            let mount = mount.to_string_lossy().into_owned();
             if disks.is_empty() {
                 return Err(Refusal::NoInstanceStore {
                     volume: volume.name.clone(),
@@ -116,7 +123,7 @@ pub(crate) fn settle(host: &dyn Host, volume: &VolumeConfig) -> Result<Vec<Targe
                         one(
                             format!("{}-{n}", volume.name),
                             BackingPath::Device(disk.path),
-                            mount.into(),
+                            Some(mount.into()),
                         )
                     })
                     .collect());

@@ -9,7 +9,7 @@
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -19,7 +19,7 @@ use crypto::SecretBytes;
 use luks::VolumeKey;
 use uuid::Uuid;
 use volume::engine::{Changed, Cipher, Engine, EngineError, Health, LuksKind, Mapping};
-use volume::host::{Access, FileSystem, Host, Unmount, Use};
+use volume::host::{Access, FileSystem, Host, MountOptions, Unmount, Use};
 use volume::linux::{DmCrypt, LinuxHost};
 
 const INSIDE: &str = "KLUIS_KERNEL_TEST_INSIDE";
@@ -245,6 +245,7 @@ impl Volume {
             luks: self.luks,
             backing: &backing,
             read_only: false,
+            discards: false,
             payload: self.payload_start..size,
             sector_size: self.sector_size,
             iv_start: 0,
@@ -483,7 +484,10 @@ fn a_mounted_mapping_is_busy_and_says_where() {
         .host
         .make_file_system(&device, FileSystem::Ext4, "mounted")
         .unwrap();
-    volume.host.mount(&device, &target, "ext4", false).unwrap();
+    volume
+        .host
+        .mount(&device, &target, "ext4", &MountOptions::default())
+        .unwrap();
     let error = DmCrypt::new().close("mounted").unwrap_err();
     let EngineError::Busy { by, .. } = &error else {
         panic!("{error}")
@@ -674,6 +678,75 @@ fn a_read_only_mapping_refuses_writes() {
 
 #[test]
 #[ignore = "runs inside the guest"]
+fn discards_reach_the_disk_only_where_they_are_allowed() {
+    let volume = Volume::luks2(4096);
+    let held = || fs::metadata(volume.image()).unwrap().blocks() * 512;
+    for allowed in [false, true] {
+        let device = volume
+            .with_mapping("free", |mapping| {
+                DmCrypt::new().open(&Mapping {
+                    discards: allowed,
+                    ..mapping
+                })
+            })
+            .unwrap();
+        let found = DmCrypt::new().find("free").unwrap().unwrap();
+        assert_eq!(found.discards, allowed);
+        let said = run("cryptsetup", &["status", "free"]);
+        assert_eq!(said.contains("discards"), allowed, "{said}");
+        write_through(&device, 0, &pattern(7, 4 << 20));
+        let before = held();
+        let discarded = Command::new("blkdiscard").arg(&device).output().unwrap();
+        assert_eq!(discarded.status.success(), allowed, "{discarded:?}");
+        assert_eq!(held() + (4 << 20) <= before, allowed);
+        close("free");
+    }
+}
+
+#[test]
+#[ignore = "runs inside the guest"]
+fn the_kernel_swaps_to_a_mapping_and_takes_it_back() {
+    let volume = Volume::luks2(4096);
+    let device = volume.opened_by_kluis("swapped");
+    volume.host.make_swap(&device, "swapped").unwrap();
+    assert_eq!(volume.host.swap_on(&device).unwrap(), Changed::Yes);
+    assert_eq!(volume.host.swap_on(&device).unwrap(), Changed::No);
+    assert!(volume.host.is_swap(&device).unwrap());
+    let said = run("swapon", &["--show=NAME", "--noheadings"]);
+    assert_eq!(said.lines().count(), 1, "{said}");
+    let busy = DmCrypt::new().close("swapped").unwrap_err();
+    assert!(busy.to_string().contains("swap"), "{busy}");
+    assert_eq!(volume.host.swap_off(&device).unwrap(), Changed::Yes);
+    assert_eq!(volume.host.swap_off(&device).unwrap(), Changed::No);
+    close("swapped");
+}
+
+#[test]
+#[ignore = "runs inside the guest"]
+fn a_bare_mount_point_is_immutable_in_memory_too() {
+    let volume = Volume::luks2(4096);
+    let at = volume.folder.path().join("mnt");
+    volume.host.make_mount_point(&at).unwrap();
+    volume.host.set_immutable(&at, true).unwrap();
+    assert!(fs::write(at.join("log"), "clear").is_err());
+    rustix::mount::mount(
+        "none",
+        &at,
+        "tmpfs",
+        rustix::mount::MountFlags::empty(),
+        None,
+    )
+    .unwrap();
+    assert_eq!(volume.host.set_immutable(&at, false).unwrap(), Changed::Yes);
+    assert_eq!(
+        volume.host.unmount(&at, Unmount::IfIdle).unwrap(),
+        Changed::Yes
+    );
+    fs::write(at.join("log"), "clear").unwrap();
+}
+
+#[test]
+#[ignore = "runs inside the guest"]
 fn both_file_systems_are_made_mounted_and_read_back_on_a_mapping() {
     for (kind, size) in [(FileSystem::Ext4, 48 * MIB), (FileSystem::Xfs, 400 * MIB)] {
         let volume = Volume::new(LuksKind::V2, 4096, size);
@@ -690,11 +763,11 @@ fn both_file_systems_are_made_mounted_and_read_back_on_a_mapping() {
         );
         volume
             .host
-            .mount(&device, &target, kind.name(), false)
+            .mount(&device, &target, kind.name(), &MountOptions::default())
             .unwrap();
         volume
             .host
-            .mount(&device, &target, kind.name(), false)
+            .mount(&device, &target, kind.name(), &MountOptions::default())
             .unwrap();
         let mounted = volume
             .host
@@ -722,7 +795,7 @@ fn both_file_systems_are_made_mounted_and_read_back_on_a_mapping() {
         volume.opened_by_cryptsetup("files");
         volume
             .host
-            .mount(&device, &target, kind.name(), true)
+            .mount(&device, &target, kind.name(), &MountOptions::read_only())
             .unwrap();
         assert_eq!(fs::read_to_string(target.join("hello")).unwrap(), "world");
         assert!(fs::write(target.join("hello"), "x").is_err(), "read-only");
@@ -873,6 +946,7 @@ fn a_victim_opens_and_closes_until_it_is_killed() {
             luks: LuksKind::V2,
             backing: &backing,
             read_only: false,
+            discards: false,
             payload: start..48 * MIB,
             sector_size: 4096,
             iv_start: 0,

@@ -205,7 +205,7 @@ fn a_rekey_of_a_shared_secret_is_completed() {
 #[test]
 fn an_erase_is_completed() {
     // Sixteen of its changes write a mebibyte each: of those, one speaks for all.
-    for n in [1, 2, 3, 10, 17, 18, 19, 20, 21, 22, 23] {
+    for n in [1, 2, 3, 10, 17, 18, 19, 20, 21, 22, 23, 24, 25] {
         let stage = with_data();
         stage
             .kluis(|kluis| kluis.header_backup("v", "/root/backup".as_ref()))
@@ -213,13 +213,19 @@ fn an_erase_is_completed() {
         stage.down().unwrap();
         stage.machine.kill_at(n, Kill::Torn);
         let first = stage.erase();
-        assert_eq!(first.is_err(), stage.machine.is_killed(), "change {n}");
+        // A mount point that could not be given back is no failure of the erase.
+        let was_killed = stage.machine.is_killed();
+        assert!(first.is_ok() || was_killed, "change {n}");
         Then::ALL[usize::from(n % 2 == 0)].happens(&stage);
-        if first.is_err() {
+        if was_killed {
             stage
                 .erase()
                 .unwrap_or_else(|error| panic!("change {n}: {error}"));
         }
+        assert!(
+            stage.machine.immutable_folders().is_empty(),
+            "change {n}: given back"
+        );
         assert!(
             stage.up().unwrap_err().to_string().contains("--wipe"),
             "change {n}"

@@ -11,6 +11,7 @@ mod stage;
 
 use stage::{FILE, SEED, Stage, TOKEN};
 use volume::engine::{Changed, EngineKind};
+use volume::host::Host;
 use volume::ports::Put;
 use volume::sim::{Call, Disk, Kill};
 use volume::verbs::{Binding, Stage as At};
@@ -214,6 +215,7 @@ fn a_dry_run_changes_and_asks_nothing() {
     assert_eq!(
         steps,
         [
+            "make the mount point /mnt/v and make it immutable",
             "fetch the secret",
             "make the file /img of 67108864 bytes",
             "write a LUKS2 header",
@@ -332,4 +334,72 @@ fn the_simulated_kill_kills() {
         stage.status_or_error().is_err(),
         "a killed process does nothing more"
     );
+}
+
+const OWNED: &str = "owner = \"kafka\"\ngroup = \"12\"\nmode = \"0750\"\n";
+
+#[test]
+fn the_mounted_root_is_whose_the_configuration_says_whenever_it_is_not() {
+    let stage = Stage::new(&format!("{TOKEN}{OWNED}"));
+    let root = || stage.machine.root("/mnt/v".as_ref()).unwrap();
+    stage.up().unwrap();
+    assert_eq!((root().uid, root().gid, root().mode), (994, 12, 0o750));
+    assert_eq!(stage.up().unwrap(), Changed::No);
+    let other = volume::host::RootWanted {
+        mode: Some(0o777),
+        ..Default::default()
+    };
+    stage.machine.set_root("/mnt/v".as_ref(), other).unwrap();
+    let steps = stage.dry_run().plan.unwrap().steps;
+    assert_eq!(steps.len(), 1);
+    assert_eq!(
+        steps[0].to_string(),
+        "set owner 994, group 12, mode 0750 of /mnt/v"
+    );
+    assert_eq!(stage.up().unwrap(), Changed::Yes);
+    assert_eq!(root().mode, 0o750);
+    stage.machine.power_cut(3);
+    stage.up().unwrap();
+    assert_eq!(root().uid, 994);
+}
+
+#[test]
+fn a_user_who_does_not_exist_is_named_before_anything_is_made() {
+    let stage = Stage::new(&format!("{TOKEN}owner = \"nobody-such\"\n"));
+    let error = stage.up().unwrap_err();
+    assert_eq!(error.exit_code(), volume::ExitCode::Parameters);
+    assert!(error.to_string().contains("no user nobody-such"), "{error}");
+    assert!(stage.machine.disk("/img").is_none());
+    assert_eq!(stage.keys.calls().len(), 0);
+    assert!(
+        !stage.machine.writes_in_clear("/mnt/v", "log"),
+        "and guarded"
+    );
+}
+
+#[test]
+fn discards_are_passed_on_by_dm_crypt_and_status_says_so() {
+    let config = format!("{TOKEN}discard = \"allow\"\n");
+    let stage = Stage::new(&config);
+    stage.up().unwrap();
+    assert_eq!(stage.status().discards, Some(true));
+    let without = Stage::new(TOKEN);
+    without.up().unwrap();
+    assert_eq!(without.status().discards, Some(false));
+    let fuse = Stage::new(&config);
+    fuse.machine
+        .without_engine(volume::engine::EngineKind::DmCrypt, "none");
+    assert!(fuse.dry_run().notes[0].contains("not passed on"));
+    fuse.up().unwrap();
+    assert_eq!(fuse.status().discards, Some(false));
+}
+
+#[test]
+fn options_are_given_to_the_mount_and_shown() {
+    let stage = Stage::new(&format!(
+        "{TOKEN}options = [\"noatime\", \"commit=7\", \"x-systemd.after=a\"]\n"
+    ));
+    stage.up().unwrap();
+    assert_eq!(stage.status().mount_options.as_deref(), Some("commit=7"));
+    assert_eq!(stage.status().mount_point_protected, Some(true));
 }

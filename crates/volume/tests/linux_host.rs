@@ -13,7 +13,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use volume::engine::Changed;
-use volume::host::{Access, BackingKind, FileSystem, Host, HostError, Unmount, Use};
+use volume::host::{
+    Access, BackingKind, FileSystem, Host, HostError, MountFlag, MountOptions, Unmount, Use,
+};
 use volume::linux::LinuxHost;
 use volume::linux::loopdev::{LoopDevice, LoopOptions};
 
@@ -304,7 +306,10 @@ fn a_device_that_is_claimed_or_mounted_is_in_use() {
         .make_file_system(&device, FileSystem::Ext4, "test")
         .unwrap();
     let target = machine.path("mnt");
-    machine.host.mount(&device, &target, "ext4", false).unwrap();
+    machine
+        .host
+        .mount(&device, &target, "ext4", &MountOptions::default())
+        .unwrap();
     let _mounted = Mounted(target.clone());
     assert_eq!(
         machine.host.uses(&identity).unwrap(),
@@ -416,7 +421,10 @@ fn ext4_is_made_mounted_with_nothing_dangerous_and_busy_while_used() {
         Some("ext4")
     );
     let target = machine.path("deep/mount point");
-    machine.host.mount(&device, &target, "ext4", false).unwrap();
+    machine
+        .host
+        .mount(&device, &target, "ext4", &MountOptions::default())
+        .unwrap();
     let _mounted = Mounted(target.clone());
     let mount = machine
         .host
@@ -440,7 +448,7 @@ fn ext4_is_made_mounted_with_nothing_dangerous_and_busy_while_used() {
     let other = machine.host.attach_loop(&other, 4096, false).unwrap();
     let taken = machine
         .host
-        .mount(&other, &target, "ext4", false)
+        .mount(&other, &target, "ext4", &MountOptions::default())
         .unwrap_err();
     assert!(matches!(taken, HostError::Busy { .. }), "{taken}");
     let file = File::create(target.join("open")).unwrap();
@@ -504,7 +512,11 @@ fn xfs_is_made_in_blocks_of_4096() {
 #[test]
 fn making_a_file_system_writes_little_however_large_the_disk() {
     let machine = Machine::new();
-    for (kind, most) in [(FileSystem::Ext4, 8 * MIB), (FileSystem::Xfs, 80 * MIB)] {
+    for (kind, most) in [
+        (FileSystem::Ext4, 8 * MIB),
+        (FileSystem::Xfs, 80 * MIB),
+        (FileSystem::Btrfs, 8 * MIB),
+    ] {
         let image = machine.path(kind.name());
         assert_eq!(
             machine.host.create_file(&image, 2 << 40).unwrap(),
@@ -637,5 +649,137 @@ fn asking_for_a_mapping_where_there_is_no_device_mapper_is_no_failure() {
     assert_eq!(
         engine.close("kluis-test-no-such-mapping").unwrap(),
         Changed::No
+    );
+}
+
+/// A file system on a loop device of this test.
+fn made(machine: &Machine, kind: FileSystem) -> PathBuf {
+    let image = machine.image(kind.least());
+    let device = machine.host.attach_loop(&image, 4096, false).unwrap();
+    machine.host.make_file_system(&device, kind, "v").unwrap();
+    device
+}
+
+fn options(flags: &[MountFlag], data: &[&str]) -> MountOptions {
+    MountOptions {
+        flags: flags.iter().copied().collect(),
+        data: data.iter().map(|word| (*word).to_owned()).collect(),
+    }
+}
+
+#[test]
+fn btrfs_is_made_mounted_twice_as_once_and_unmounted() {
+    let machine = Machine::new();
+    let device = made(&machine, FileSystem::Btrfs);
+    let found = machine.host.file_system_on(&device).unwrap();
+    assert_eq!(found.as_deref(), Some("btrfs"));
+    let target = machine.path("mnt");
+    for _ in 0..2 {
+        let plain = MountOptions::default();
+        machine
+            .host
+            .mount(&device, &target, "btrfs", &plain)
+            .unwrap();
+    }
+    let _mounted = Mounted(target.clone());
+    let mounts = machine.host.mounts().unwrap();
+    let here: Vec<_> = mounts
+        .iter()
+        .filter(|mount| mount.target == target)
+        .collect();
+    assert_eq!(here.len(), 1);
+    assert_eq!(
+        here[0].source, device,
+        "by the device, though btrfs has a number of its own"
+    );
+    fs::write(target.join("file"), "text").unwrap();
+    assert_eq!(
+        machine.host.unmount(&target, Unmount::IfIdle).unwrap(),
+        Changed::Yes
+    );
+}
+
+#[test]
+fn mount_options_are_what_the_mount_table_then_has() {
+    let machine = Machine::new();
+    let device = made(&machine, FileSystem::Ext4);
+    let target = machine.path("mnt");
+    let flags = [
+        MountFlag::NoAtime,
+        MountFlag::NoExec,
+        MountFlag::Suid,
+        MountFlag::LazyTime,
+    ];
+    let told = options(&flags, &["data=journal", "commit=7"]);
+    machine.host.mount(&device, &target, "ext4", &told).unwrap();
+    let _mounted = Mounted(target.clone());
+    let table = machine.host.mounts().unwrap();
+    let mount = table.iter().find(|mount| mount.target == target).unwrap();
+    let has = |word: &str| mount.options.split(',').any(|option| option == word);
+    for word in [
+        "noatime",
+        "noexec",
+        "nodev",
+        "lazytime",
+        "data=journal",
+        "commit=7",
+    ] {
+        assert!(has(word), "{word}: {}", mount.options);
+    }
+    assert!(!has("nosuid"), "{}", mount.options);
+}
+
+#[test]
+fn an_option_that_the_file_system_does_not_know_is_named_in_its_words() {
+    let machine = Machine::new();
+    let device = made(&machine, FileSystem::Ext4);
+    let target = machine.path("mnt");
+    for (data, words) in [
+        (["commit=5", "no-such-option"], "no-such-option"),
+        (["commit=5", "data=sideways"], "data=sideways"),
+    ] {
+        let told = options(&[], &data);
+        let error = machine
+            .host
+            .mount(&device, &target, "ext4", &told)
+            .unwrap_err();
+        assert!(
+            matches!(&error, HostError::Unsupported { .. }) && error.to_string().contains(words),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn the_root_is_made_whose_it_should_be_once() {
+    use volume::host::{RootFolder, RootWanted};
+    let machine = Machine::new();
+    let device = made(&machine, FileSystem::Ext4);
+    let target = machine.path("mnt");
+    machine
+        .host
+        .mount(&device, &target, "ext4", &MountOptions::default())
+        .unwrap();
+    let _mounted = Mounted(target.clone());
+    let wanted = RootWanted {
+        uid: Some(4711),
+        gid: Some(4712),
+        mode: Some(0o2750),
+    };
+    assert_eq!(
+        machine.host.set_root(&target, wanted).unwrap(),
+        Changed::Yes
+    );
+    assert_eq!(machine.host.set_root(&target, wanted).unwrap(), Changed::No);
+    let is = RootFolder {
+        uid: 4711,
+        gid: 4712,
+        mode: 0o2750,
+    };
+    assert_eq!(machine.host.root(&target).unwrap(), is);
+    let there = fs::metadata(&target).unwrap();
+    assert_eq!(
+        (there.uid(), there.gid(), there.mode() & 0o7777),
+        (4711, 4712, 0o2750)
     );
 }

@@ -9,6 +9,7 @@
 )]
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -24,6 +25,8 @@ use volume::{Error, Silent};
 
 const TEXT: &str = "a sentence that must not be found in the backing file";
 
+const OWNED: &str = "options = [\"noatime\", \"compress=zstd\"]\nowner = \"4711\"\ngroup = \"4712\"\nmode = \"0750\"\n";
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let [first, name] = &arguments[..]
@@ -31,13 +34,17 @@ fn main() -> ExitCode {
     {
         return volume::fuse::daemon_main(name);
     }
-    let tests: [(&str, fn()); 3] = [
+    let tests: [(&str, fn()); 5] = [
         ("a_life_in_token_mode_on_ext4", || {
             life("ext4", "128MiB", "");
         }),
         ("a_life_in_seed_mode_on_xfs", || {
             life("xfs", "320MiB", "secret = \"s3://bucket/secret\"\n");
         }),
+        ("a_life_on_btrfs_with_a_root_of_its_own", || {
+            life("btrfs", "160MiB", OWNED);
+        }),
+        ("a_raw_device_has_a_name_that_stays", raw),
         ("a_foreign_file_system_is_left_alone", foreign),
     ];
     if arguments.iter().any(|argument| argument == "--list") {
@@ -103,8 +110,13 @@ impl Real {
             .tempdir()
             .unwrap();
         let at = folder.path().display();
+        let mount = if file_system == "none" {
+            String::new()
+        } else {
+            format!("mount = \"{at}/mnt\"\n")
+        };
         let config = format!(
-            "[agent]\nmachine = \"a-machine\"\nstate = \"{at}/state\"\n[volume.kluis-real]\nfile = \"{at}/image\"\nsize = \"{size}\"\nmount = \"{at}/mnt\"\nfilesystem = \"{file_system}\"\nkey = \"alias/k\"\nengine = \"fuse\"\n{more}"
+            "[agent]\nmachine = \"a-machine\"\nstate = \"{at}/state\"\n[volume.kluis-real]\nfile = \"{at}/image\"\nsize = \"{size}\"\n{mount}filesystem = \"{file_system}\"\nkey = \"alias/k\"\nengine = \"fuse\"\n{more}"
         );
         let run = folder.path().join("run");
         let engine = Fuse::new(std::env::current_exe().unwrap(), &run);
@@ -157,6 +169,10 @@ impl Drop for Real {
         if !matches!(closed, Ok(Ok(_))) {
             println!("not closed: {closed:?}");
         }
+        // An immutable folder would outlive the test.
+        let _ = catch_unwind(AssertUnwindSafe(|| {
+            self.kluis().release(None, Mode::Apply).unwrap()
+        }));
     }
 }
 
@@ -175,7 +191,7 @@ fn holds(file: &Path, text: &str) -> bool {
 
 fn life(file_system: &str, size: &str, more: &str) {
     let real = Real::new(file_system, size, more);
-    if !more.is_empty() {
+    if more.contains("secret") {
         real.kluis().seal("kluis-real").unwrap();
     }
     assert_eq!(real.up().unwrap(), Changed::Yes);
@@ -187,6 +203,18 @@ fn life(file_system: &str, size: &str, more: &str) {
         (Some("fuse"), Some(512))
     );
     assert_eq!(real.up().unwrap(), Changed::No);
+    if more == OWNED {
+        let root = fs::metadata(real.path("mnt")).unwrap();
+        assert_eq!(
+            (root.uid(), root.gid(), root.mode() & 0o7777),
+            (4711, 4712, 0o750)
+        );
+        let options = status.mount_options.unwrap();
+        assert!(
+            options.contains("noatime") && options.contains("compress=zstd"),
+            "{options}"
+        );
+    }
     fs::write(real.path("mnt/file"), TEXT).unwrap();
 
     // The key service is not asked for a volume that is up, nor for one that closes.
@@ -196,6 +224,10 @@ fn life(file_system: &str, size: &str, more: &str) {
     assert_eq!(real.stage(), Stage::Closed);
     assert!(!real.path("mnt/file").exists());
     assert!(
+        fs::write(real.path("mnt/file"), TEXT).is_err(),
+        "in clear, where the volume would be"
+    );
+    assert!(
         !holds(&real.path("image"), TEXT),
         "the text is in the backing file"
     );
@@ -204,7 +236,7 @@ fn life(file_system: &str, size: &str, more: &str) {
 
     assert_eq!(real.up().unwrap(), Changed::Yes);
     assert_eq!(real.text(), TEXT);
-    if more.is_empty() {
+    if !more.contains("secret") {
         assert_eq!(
             one(real.kluis().rekey(&[], None, Mode::Apply, &mut Silent)).unwrap(),
             Changed::Yes,
@@ -234,6 +266,36 @@ fn life(file_system: &str, size: &str, more: &str) {
     assert!(!backup.exists());
     assert_eq!(real.stage(), Stage::Erased);
     assert!(real.up().unwrap_err().to_string().contains("--wipe"));
+}
+
+/// It is opened and nothing is made in it; the loop device's number may change, the link's name does not.
+fn raw() {
+    use std::os::unix::fs::FileExt;
+    let real = Real::new("none", "64MiB", "");
+    let link = real.path("run/kluis-real/device");
+    let mut text = vec![0; 4096];
+    text[..TEXT.len()].copy_from_slice(TEXT.as_bytes());
+    for time in 0..2 {
+        assert_eq!(real.up().unwrap(), Changed::Yes);
+        assert_eq!(real.up().unwrap(), Changed::No);
+        let status = real.kluis().status(&[]).unwrap().remove(0);
+        assert_eq!((status.stage, status.mount), (Stage::Open, None));
+        assert_eq!(fs::read_link(&link).ok(), status.mapping);
+        let device = fs::OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(&link)
+            .unwrap();
+        let mut found = vec![0; 4096];
+        device.read_exact_at(&mut found, 0).unwrap();
+        assert_eq!(found == text, time == 1, "kept as it was left");
+        device.write_all_at(&text, 0).unwrap();
+        device.sync_all().unwrap();
+        drop(device);
+        assert_eq!(real.down().unwrap(), Changed::Yes);
+        assert!(!link.exists());
+    }
+    assert!(!holds(&real.path("image"), TEXT));
 }
 
 /// Both copies of the header.

@@ -618,12 +618,12 @@ fn a_volume_without_a_file_system_is_not_given_one() {
     let stage = made(TOKEN);
     stage.up().unwrap();
     stage.machine.umount("/mnt/v");
-    stage.machine.mkfs_as("/dev/mapper/v", "btrfs");
+    stage.machine.mkfs_as("/dev/mapper/v", "f2fs");
     stage.down().unwrap();
     assert_says(
         &refused(&stage, FILE),
         ExitCode::Device,
-        &["btrfs", "does not mount"],
+        &["f2fs", "does not mount"],
     );
     assert_eq!(
         stage.status().stage,

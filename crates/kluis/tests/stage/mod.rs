@@ -279,6 +279,8 @@ impl Drop for Stage {
             let _ = self.kluis(["down", &volume.name]);
             take_away(volume);
         }
+        // An immutable folder would outlive the test.
+        let _ = self.kluis(["release", "--all"]);
         if let Some(service) = &mut self.service {
             service.stop();
         }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use toml::Spanned;
 
-use super::{ConfigError, SIZE_MIN, SIZE_MIN_XFS, is_plain_absolute, units};
-use crate::host::FileSystem;
+use super::{ConfigError, is_plain_absolute, units};
+use crate::host::Purpose;
 
 /// What holds a volume.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub(super) fn check(
     file: Option<Spanned<PathBuf>>,
     device: Option<Spanned<PathBuf>>,
     size: Option<Spanned<String>>,
-    file_system: FileSystem,
+    purpose: Purpose,
     span: &Range<usize>,
 ) -> Result<Backing, ConfigError> {
     match (file, device, size) {
@@ -62,18 +62,11 @@ pub(super) fn check(
                     "size is a number and a unit, such as \"2GiB\" or \"500MB\"",
                 )
             })?;
-            let least = if file_system == FileSystem::Xfs {
-                SIZE_MIN_XFS
-            } else {
-                SIZE_MIN
-            };
+            let least = purpose.least();
             if bytes < least {
                 return Err(ConfigError::at(
                     &size,
-                    format!(
-                        "a volume with {file_system} has at least {}MiB",
-                        least >> 20
-                    ),
+                    format!("a volume with {purpose} has at least {}MiB", least >> 20),
                 ));
             }
             if bytes % 4096 != 0 {

@@ -34,12 +34,15 @@ impl KeySource {
     }
 }
 
+/// What stands in the place of a key for one that is never stored.
+pub(super) const EPHEMERAL: &str = "ephemeral";
+
 pub(super) fn check(
     key: Spanned<String>,
     secret: Option<Spanned<String>>,
 ) -> Result<KeySource, ConfigError> {
     let plain = key.get_ref();
-    if plain == "ephemeral" {
+    if plain == EPHEMERAL {
         return match secret {
             Some(secret) => Err(ConfigError::at(
                 &secret,

@@ -1,4 +1,5 @@
 use super::*;
+use crate::host::{FileSystem, Purpose};
 
 const SEED: &str = r#"
 [volume.secretfs]
@@ -275,6 +276,7 @@ fn a_volume_is_told_how_it_is_mounted() {
     assert_eq!(told.root.owner.as_deref(), Some("kafka"));
     assert_eq!(told.root.group.as_deref(), Some("1000"));
     assert_eq!(told.root.mode, Some(0o750));
+    assert_eq!(told.root.sorted.data, ["data=ordered"]);
     let plain = volume("file = \"/a\"\nsize = \"1GiB\"\nmount = \"/m\"\nkey = \"k\"").unwrap();
     assert!(!plain.required && !plain.discard);
     assert_eq!(plain.root, MountRoot::default());
@@ -363,5 +365,99 @@ fn every_key_of_the_reference_has_text_and_an_example_that_is_taken() {
                 });
             assert!(taken, "{} {name} = {example} is not taken", table.heading);
         }
+    }
+}
+
+#[test]
+fn mount_options_that_contradict_or_do_harm_are_refused_by_name() {
+    let file = "file = \"/a\"\nsize = \"1GiB\"\nmount = \"/m\"\nkey = \"k\"\n";
+    for (lines, words) in [
+        ("options = [\"rw\", \"ro\"]", "rw and ro contradict"),
+        ("options = [\"noatime\", \"relatime\"]", "contradict"),
+        ("options = [\"suid\", \"nosuid\"]", "contradict"),
+        ("options = [\"loop\"]", "loop is about a loop device"),
+        (
+            "options = [\"offset=4096\"]",
+            "offset is about a loop device",
+        ),
+        ("options = [\"remount\"]", "mounts no device"),
+        ("options = [\"noauto\"]", "kluis up"),
+        ("options = [\"users\"]", "as root alone"),
+        ("required = true\noptions = [\"nofail\"]", "required = true"),
+        ("options = [\"discard\"]", "discard = \"allow\""),
+        ("options = [\"ro\"]\nowner = \"kafka\"", "mounted ro"),
+        ("options = [\"ro\"]\nmode = \"0750\"", "mounted ro"),
+        ("engine = \"fuse\"\ndiscard = \"allow\"", "reads as noise"),
+    ] {
+        let error = volume(&format!("{file}{lines}")).unwrap_err();
+        assert!(error.message.contains(words), "{lines}\n→ {error}");
+        assert!(error.span.is_some(), "{lines}");
+    }
+    let small =
+        "file = \"/a\"\nsize = \"128MiB\"\nmount = \"/m\"\nkey = \"k\"\nfilesystem = \"btrfs\"";
+    assert!(
+        volume(small)
+            .unwrap_err()
+            .message
+            .contains("at least 144MiB")
+    );
+}
+
+#[test]
+fn mount_options_go_to_the_kernel_the_file_system_or_the_unit() {
+    use crate::host::MountFlag;
+    let told = volume(
+        "file = \"/a\"\nsize = \"1GiB\"\nmount = \"/m\"\nkey = \"k\"\noptions = [\"defaults\", \"noatime\", \"noatime\", \"ro\", \"nodev\", \"barrier=0\", \"_netdev\", \"nofail\", \"x-systemd.after=a.service\", \"lazytime\"]",
+    )
+    .unwrap();
+    let flags: Vec<MountFlag> = told.root.sorted.flags.into_iter().collect();
+    assert_eq!(
+        flags,
+        [MountFlag::ReadOnly, MountFlag::NoAtime, MountFlag::LazyTime]
+    );
+    assert_eq!(told.root.sorted.data, ["barrier=0"]);
+}
+
+#[test]
+fn a_volume_may_be_swap_or_a_raw_device() {
+    let device = "device = \"/dev/disk/by-id/x\"\n";
+    let swap = volume(&format!("{device}key = \"ephemeral\"\nswap = true")).unwrap();
+    assert_eq!((swap.purpose, &swap.mount), (Purpose::Swap, &None));
+    assert_eq!(swap.engine, EngineChoice::DmCrypt);
+    let raw = volume(&format!("{device}key = \"k\"\nfilesystem = \"none\"")).unwrap();
+    assert_eq!((raw.purpose, &raw.mount), (Purpose::Raw, &None));
+    let files = volume(&format!(
+        "{device}key = \"k\"\nmount = \"/m\"\nswap = false"
+    ))
+    .unwrap();
+    assert_eq!(files.purpose, Purpose::Files(FileSystem::Ext4));
+}
+
+#[test]
+fn swap_and_raw_devices_are_not_mounted_and_everything_else_is() {
+    let device = "device = \"/dev/disk/by-id/x\"\n";
+    let swap = format!("{device}swap = true\nkey = \"ephemeral\"\n");
+    let raw = format!("{device}filesystem = \"none\"\nkey = \"k\"\n");
+    for (lines, words) in [
+        (format!("{device}key = \"k\""), "needs mount"),
+        (format!("{swap}mount = \"/m\""), "is not mounted"),
+        (format!("{raw}mount = \"/m\""), "is not mounted"),
+        (format!("{raw}options = [\"noatime\"]"), "is not mounted"),
+        (format!("{raw}owner = \"kafka\""), "is not mounted"),
+        (format!("{swap}mode = \"0700\""), "is not mounted"),
+        (format!("{swap}filesystem = \"ext4\""), "no file system"),
+        (format!("{swap}engine = \"fuse\""), "wait for itself"),
+        (
+            format!("{device}swap = true\nkey = \"alias/k\""),
+            "ephemeral",
+        ),
+        (
+            "file = \"/a\"\nsize = \"1GiB\"\nswap = true\nkey = \"ephemeral\"".to_owned(),
+            "use device",
+        ),
+    ] {
+        let error = volume(&lines).unwrap_err();
+        assert!(error.message.contains(words), "{lines}\n→ {error}");
+        assert!(error.span.is_some(), "{lines}");
     }
 }

@@ -8,9 +8,13 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::backing::{self, Backing};
-use super::key::{self, KeySource};
+use super::key::{self, EPHEMERAL, KeySource};
+use super::options;
 use super::{ConfigError, DISKS_MAX, is_plain_absolute};
-use crate::host::FileSystem;
+use crate::host::{FileSystem, MountOptions, Purpose};
+
+/// Where the number of one of several disks stands in a mount point.
+const NUMBER: &str = "{n}";
 
 /// A table `[volume.NAME]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,14 +25,14 @@ pub struct VolumeConfig {
     pub backing: Backing,
     /// How many instance-store disks a mount point with `{n}` stands for; none: as many as there are.
     pub disks: Option<usize>,
-    /// Where it is mounted; holds `{n}` if it may stand for several disks.
-    pub mount: PathBuf,
+    /// Where it is mounted, if it holds files; has `{n}` in it if it may stand for several disks.
+    pub mount: Option<PathBuf>,
     /// Whether the boot waits for it.
     pub required: bool,
     /// How it is mounted, and whose its root is.
     pub root: MountRoot,
-    /// What is made on a blank volume.
-    pub file_system: FileSystem,
+    /// What it is for, and so what is made in a blank one.
+    pub purpose: Purpose,
     /// Where its key comes from.
     pub key: KeySource,
     /// Which engine.
@@ -37,11 +41,48 @@ pub struct VolumeConfig {
     pub discard: bool,
 }
 
+impl VolumeConfig {
+    /// Whether the volume, or one of those that it stands for, is mounted there.
+    pub(crate) fn mounts_at(&self, at: &Path) -> bool {
+        self.mount.as_deref() == Some(at) || self.numbered(DISKS_MAX).any(|(_, mount)| mount == at)
+    }
+
+    /// The names and mount points of the volumes that it stands for, as far as they are known without looking at disks.
+    pub(crate) fn mounts(&self) -> Vec<(String, PathBuf)> {
+        if self.is_numbered() {
+            self.numbered(self.disks.unwrap_or_default()).collect()
+        } else {
+            let mount = self.mount.iter();
+            mount.map(|at| (self.name.clone(), at.clone())).collect()
+        }
+    }
+
+    fn is_numbered(&self) -> bool {
+        holds_number(self.mount.as_deref())
+    }
+
+    fn numbered(&self, disks: usize) -> impl Iterator<Item = (String, PathBuf)> + '_ {
+        let disks = if self.is_numbered() { disks } else { 0 };
+        let pattern = self.mount.as_deref().unwrap_or(Path::new(""));
+        (0..disks).map(move |n| {
+            let mount = pattern.to_string_lossy();
+            let mount = mount.replace(NUMBER, &n.to_string()).into();
+            (format!("{}-{n}", self.name), mount)
+        })
+    }
+}
+
+fn holds_number(mount: Option<&Path>) -> bool {
+    mount.is_some_and(|mount| mount.to_string_lossy().contains(NUMBER))
+}
+
 /// How a volume is mounted, and whose the folder is that then stands there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MountRoot {
     /// Mount options, as `mount -o` takes them.
     pub options: Vec<String>,
+    /// What of them mounting takes.
+    pub sorted: MountOptions,
     /// The user whom the root belongs to, by name or number.
     pub owner: Option<String>,
     /// The group, by name or number.
@@ -83,19 +124,23 @@ pub(super) struct RawVolume {
     /// `TiB`, or `kB`, `MB`, `GB`, `TB`.
     #[schemars(with = "Option<String>", example = &"2GiB", extend("default" = "none: a device has its own"))]
     size: Option<Spanned<String>>,
-    /// Where it is mounted. `{n}` stands for the number of one of several instance-store disks.
-    #[schemars(with = "String", example = &"/mnt/secretfs")]
-    pub(super) mount: Spanned<PathBuf>,
+    /// Where it is mounted. `{n}` stands for the number of one of several instance-store disks. While nothing is mounted there, nothing can
+    /// be written there: see `kluis release` in kluis(1).
+    #[schemars(with = "Option<String>", example = &"/mnt/secretfs", extend("default" = "none, with swap or filesystem = none; else it must be given"))]
+    pub(super) mount: Option<Spanned<PathBuf>>,
     /// Whether the boot waits for it, as for a line of fstab without `nofail` and with `_netdev`: `remote-fs.target` then
     /// needs it. A service that needs it says so itself (`RequiresMountsFor=`), whatever stands here.
     #[serde(default)]
     #[schemars(example = true)]
     required: bool,
-    /// Mount options, as `mount -o` takes them.
+    /// Mount options, as `mount -o` takes them; without any, `nodev`, `nosuid` and `relatime`. What is not every file system's is given to
+    /// the file system, which refuses what it does not know. `_netdev`, `nofail` and `x-systemd.…` are read by the units. They count
+    /// from the next mount on.
     #[serde(default)]
     #[schemars(with = "Vec<String>", extend("examples" = [["noatime", "nodev", "nosuid"]]))]
     options: Vec<Spanned<String>>,
-    /// The user whom the mounted root belongs to, by name or number.
+    /// The user whom the mounted root belongs to, by name or number. Set whenever it is not so, also in a file system that another
+    /// program made; what lies in it is left alone.
     #[schemars(with = "Option<String>", example = &"kafka", extend("default" = "whom it belongs to: root, in a new file system"))]
     owner: Option<Spanned<String>>,
     /// The group of the mounted root, by name or number.
@@ -104,10 +149,13 @@ pub(super) struct RawVolume {
     /// The permission bits of the mounted root, in octal.
     #[schemars(with = "Option<String>", example = &"0750", extend("default" = "as they are"))]
     mode: Option<Spanned<String>>,
-    /// The file system that is made on a blank volume; one that is there is mounted.
-    #[serde(default = "ext4")]
-    #[schemars(example = &"xfs", extend("default" = "ext4"))]
-    filesystem: RawFileSystem,
+    /// The file system that is made on a blank volume; one that is there is mounted. `none`: nothing is made and nothing is
+    /// mounted, and the volume is a device for who wants one: `/dev/mapper/NAME`, or with the fuse engine `/run/kluis/NAME/device`.
+    #[schemars(with = "Option<RawFileSystem>", example = &"xfs", extend("default" = "ext4"))]
+    filesystem: Option<Spanned<RawFileSystem>>,
+    /// Whether it is swap, made anew at each boot. Goes with a device, `key = "ephemeral"` and dm-crypt, and without `mount`.
+    #[schemars(with = "Option<bool>", example = true, extend("default" = false))]
+    swap: Option<Spanned<bool>>,
     /// The KMS key that unwraps the volume's secret, as an ARN, an id, an alias or an alias's ARN; or `ephemeral`: a random
     /// key that is never stored, and a volume that is made anew at each boot.
     #[schemars(with = "String", example = &"alias/EncFSForEC2InternalStorageKey")]
@@ -121,9 +169,9 @@ pub(super) struct RawVolume {
     #[schemars(example = &"dm-crypt", extend("default" = "auto"))]
     engine: EngineChoice,
     /// `allow`: the disk is told which blocks are free (TRIM). It keeps an SSD fast, and shows whoever holds the disk how full
-    /// the volume is and where.
+    /// the volume is and where. With dm-crypt alone.
     #[schemars(with = "Option<RawDiscard>", example = &"allow", extend("default" = "never"))]
-    discard: Option<RawDiscard>,
+    discard: Option<Spanned<RawDiscard>>,
 }
 
 /// Whether free blocks are told to the disk below.
@@ -139,10 +187,8 @@ enum RawDiscard {
 enum RawFileSystem {
     Ext4,
     Xfs,
-}
-
-fn ext4() -> RawFileSystem {
-    RawFileSystem::Ext4
+    Btrfs,
+    None,
 }
 
 impl RawVolume {
@@ -151,22 +197,20 @@ impl RawVolume {
         name: &str,
         span: &Range<usize>,
     ) -> Result<VolumeConfig, ConfigError> {
-        let file_system = match self.filesystem {
-            RawFileSystem::Ext4 => FileSystem::Ext4,
-            RawFileSystem::Xfs => FileSystem::Xfs,
-        };
-        if !is_plain_absolute(self.mount.get_ref()) || self.mount.get_ref() == Path::new("/") {
-            return Err(ConfigError::at(
-                &self.mount,
-                "mount is an absolute path below / without \"..\"",
-            ));
-        }
-        let backing = backing::check(self.file, self.device, self.size, file_system, span)?;
+        let discard = self.allows_discards();
+        let sorted = options::sort(&self.options)?;
+        self.contradicts_options(&sorted)?;
+        let purpose = self.purpose()?;
+        self.check_mount(purpose, span)?;
+        let backing = backing::check(self.file, self.device, self.size, purpose, span)?;
         let key = key::check(self.key, self.secret)?;
-        let is_numbered = self.mount.get_ref().to_string_lossy().contains("{n}");
-        if is_numbered && backing != Backing::InstanceStore {
+        let is_numbered = holds_number(self.mount.as_ref().map(|mount| mount.get_ref().as_path()));
+        if let (Some(mount), true) = (
+            &self.mount,
+            is_numbered && backing != Backing::InstanceStore,
+        ) {
             return Err(ConfigError::at(
-                &self.mount,
+                mount,
                 "{n} stands for one of several disks; it goes with device = \"instance-store\"",
             ));
         }
@@ -188,7 +232,7 @@ impl RawVolume {
             name: name.to_owned(),
             backing,
             disks: self.disks.map(Spanned::into_inner),
-            mount: self.mount.into_inner(),
+            mount: self.mount.map(Spanned::into_inner),
             required: self.required,
             root: MountRoot {
                 options: self
@@ -196,15 +240,132 @@ impl RawVolume {
                     .into_iter()
                     .map(option)
                     .collect::<Result<_, _>>()?,
+                sorted,
                 owner: self.owner.map(|owner| user("owner", owner)).transpose()?,
                 group: self.group.map(|group| user("group", group)).transpose()?,
                 mode: self.mode.map(|bits| mode(&bits)).transpose()?,
             },
-            file_system,
+            purpose,
             key,
-            engine: self.engine,
-            discard: self.discard == Some(RawDiscard::Allow),
+            // The fuse engine's daemon would wait for itself.
+            engine: if purpose == Purpose::Swap {
+                EngineChoice::DmCrypt
+            } else {
+                self.engine
+            },
+            discard,
         })
+    }
+}
+
+impl RawVolume {
+    fn purpose(&self) -> Result<Purpose, ConfigError> {
+        let Some(swap) = self.swap.as_ref().filter(|swap| *swap.get_ref()) else {
+            return Ok(match self.filesystem.as_ref().map(Spanned::get_ref) {
+                None | Some(RawFileSystem::Ext4) => Purpose::Files(FileSystem::Ext4),
+                Some(RawFileSystem::Xfs) => Purpose::Files(FileSystem::Xfs),
+                Some(RawFileSystem::Btrfs) => Purpose::Files(FileSystem::Btrfs),
+                Some(RawFileSystem::None) => Purpose::Raw,
+            });
+        };
+        if let Some(place) = &self.filesystem {
+            return Err(ConfigError::at(
+                place,
+                "swap has no file system; leave filesystem out",
+            ));
+        }
+        if self.key.get_ref() != EPHEMERAL {
+            return Err(ConfigError::at(
+                &self.key,
+                "swap is made anew at each boot; use key = \"ephemeral\"",
+            ));
+        }
+        if let Some(place) = &self.file {
+            return Err(ConfigError::at(
+                place,
+                "swap lies on a device: a file below it would want memory in order to free memory; use device",
+            ));
+        }
+        if self.engine == EngineChoice::Fuse {
+            return Err(ConfigError::at(
+                swap,
+                "there is no swap with the fuse engine, whose daemon would wait for itself; use engine = \"dm-crypt\"",
+            ));
+        }
+        Ok(Purpose::Swap)
+    }
+
+    /// Where there are files there is a mount point, and nothing about mounting where there are none.
+    fn check_mount(&self, purpose: Purpose, span: &Range<usize>) -> Result<(), ConfigError> {
+        let Purpose::Files(_) = purpose else {
+            let settings = [&self.owner, &self.group, &self.mode];
+            let of_root = settings.into_iter().find_map(Option::as_ref);
+            let place = self.mount.as_ref().map(Spanned::span);
+            let place = place.or_else(|| Some(self.options.first().or(of_root)?.span()));
+            return place.map_or(Ok(()), |place| {
+                Err(ConfigError {
+                    message: "a volume that is swap, or has no file system, is not mounted; leave mount, options, owner, group and mode out"
+                        .to_owned(),
+                    span: Some(place),
+                })
+            });
+        };
+        let Some(mount) = &self.mount else {
+            return Err(ConfigError {
+                message: "a volume needs mount = \"/path\"; without a file system in it, filesystem = \"none\" or swap = true"
+                    .to_owned(),
+                span: Some(span.clone()),
+            });
+        };
+        if !is_plain_absolute(mount.get_ref()) || mount.get_ref() == Path::new("/") {
+            return Err(ConfigError::at(
+                mount,
+                "mount is an absolute path below / without \"..\"",
+            ));
+        }
+        Ok(())
+    }
+
+    /// What is said of the volume elsewhere against one of its options.
+    fn contradicts_options(&self, sorted: &MountOptions) -> Result<(), ConfigError> {
+        let option = |name: &str| self.options.iter().find(|option| option.get_ref() == name);
+        if let (Some(option), true) = (option("nofail"), self.required) {
+            return Err(ConfigError::at(
+                option,
+                "nofail and required = true contradict each other; leave one out",
+            ));
+        }
+        if let (Some(option), true) = (option("discard"), !self.allows_discards()) {
+            return Err(ConfigError::at(
+                option,
+                "the option discard does nothing while the volume passes none on; add discard = \"allow\" to the volume (it shows the disk which blocks are free), or leave it out",
+            ));
+        }
+        let of_root = self
+            .owner
+            .as_ref()
+            .or(self.group.as_ref())
+            .or(self.mode.as_ref());
+        if let (Some(place), true) = (of_root, sorted.is_read_only()) {
+            return Err(ConfigError::at(
+                place,
+                "the root of a volume that is mounted ro cannot be changed; leave owner, group and mode out, or ro",
+            ));
+        }
+        if let (EngineChoice::Fuse, Some(place), true) =
+            (self.engine, &self.discard, self.allows_discards())
+        {
+            return Err(ConfigError::at(
+                place,
+                "the fuse engine passes no discards on: a loop device asks for zeros by the same call, and a hole in ciphertext reads as noise; leave discard out, or use engine = \"dm-crypt\"",
+            ));
+        }
+        Ok(())
+    }
+
+    fn allows_discards(&self) -> bool {
+        let discard = self.discard.as_ref().map(Spanned::get_ref);
+        discard == Some(&RawDiscard::Allow)
     }
 }
 

@@ -87,7 +87,9 @@ impl Fuse {
             key_len: key.len(),
         };
         spawn::spawn(&self.program, &handover, key)?;
-        stack::attach(&dir.volume(), mapping)
+        let device = stack::attach(&dir.volume(), mapping)?;
+        link(&device, &dir.device()).map_err(|error| failed(dir.device().display(), error))?;
+        Ok(device)
     }
 }
 
@@ -196,6 +198,7 @@ fn active(state: Option<State>, device: PathBuf, health: Health) -> Active {
             payload: state.payload,
             sector_size: state.sector_size,
             read_only: state.read_only,
+            discards: false,
             health,
         },
         None => Active {
@@ -209,6 +212,7 @@ fn active(state: Option<State>, device: PathBuf, health: Health) -> Active {
             payload: 0..0,
             sector_size: 0,
             read_only: false,
+            discards: false,
             health: Health::Dead("its state file is gone".to_owned()),
         },
     }
@@ -228,6 +232,15 @@ fn state_of(mapping: &Mapping<'_>, backing: &Path, key_len: usize) -> State {
         key_bits: u32::try_from(key_len * 8).unwrap_or(u32::MAX),
         read_only: mapping.read_only,
     }
+}
+
+/// Makes a link, in place of one that a killed run has left.
+fn link(device: &Path, name: &Path) -> io::Result<()> {
+    match std::fs::remove_file(name) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    std::os::unix::fs::symlink(device, name)
 }
 
 fn failed(what: impl std::fmt::Display, source: io::Error) -> EngineError {

@@ -74,6 +74,11 @@ impl RunDir {
         self.dir.join("volume")
     }
 
+    /// A link to the loop device, for who wants a device by a name that stays.
+    pub(crate) fn device(&self) -> PathBuf {
+        self.dir.join("device")
+    }
+
     fn state(&self) -> PathBuf {
         self.dir.join("state")
     }

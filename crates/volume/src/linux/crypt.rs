@@ -23,6 +23,8 @@ const TARGET_NEEDED: TargetVersion = (1, 18, 1);
 const PROBE_PATIENCE: Duration = Duration::from_secs(3);
 /// Between two tries to remove it.
 const PROBE_PAUSE: Duration = Duration::from_millis(50);
+/// The table's option that passes discards on; before the sector size, as cryptsetup writes them.
+const ALLOW_DISCARDS: &str = "allow_discards";
 /// How the UUID of a mapping begins that cryptsetup or Kluis made of a LUKS volume.
 const UUID_PREFIX: &str = "CRYPT-LUKS";
 
@@ -256,11 +258,12 @@ fn target_of(mapping: &Mapping<'_>) -> Result<Target, EngineError> {
         iv_offset: mapping.iv_start,
         device: number.to_string(),
         offset_sectors: start / SECTOR,
-        options: if unit == SECTOR {
-            Vec::new()
-        } else {
-            vec![format!("sector_size:{unit}")]
-        },
+        options: mapping
+            .discards
+            .then(|| ALLOW_DISCARDS.to_owned())
+            .into_iter()
+            .chain((unit != SECTOR).then(|| format!("sector_size:{unit}")))
+            .collect(),
     };
     Ok(Target {
         start: 0,
@@ -351,6 +354,7 @@ fn active(name: &str, info: &Info, target: Option<&Target>) -> Active {
         payload: 0..0,
         sector_size: 512,
         read_only: info.read_only,
+        discards: false,
         health: Health::Serving,
     };
     let Some((target, crypt)) = crypt else {
@@ -360,6 +364,7 @@ fn active(name: &str, info: &Info, target: Option<&Target>) -> Active {
     let start = crypt.offset_sectors.saturating_mul(SECTOR);
     found.payload = start..start.saturating_add(target.sectors.saturating_mul(SECTOR));
     found.sector_size = crypt.sector_size();
+    found.discards = crypt.options.iter().any(|option| option == ALLOW_DISCARDS);
     found.key_bits = u32::try_from(crypt.key.len().saturating_mul(8)).unwrap_or(u32::MAX);
     let backing = crypt.device.parse::<node::Number>().ok();
     match backing.and_then(node::Number::path) {

@@ -16,6 +16,8 @@ use crate::linux::failure::{about, host_error};
 const PRIVATE: u32 = 0o600;
 /// The largest piece of state: a header backup has its own place.
 const STATE_MAX: u64 = 64 << 10;
+/// How the name of a piece of state ends that is being written.
+const UNFINISHED: &str = ".new";
 /// Written at once when a file is overwritten.
 const CHUNK: usize = 1 << 20;
 
@@ -223,7 +225,7 @@ impl State {
         }
         // Whoever writes holds the volume's lock, so one name is enough; what a kill has left under it goes first.
         let mut fresh = path.clone().into_os_string();
-        fresh.push(".new");
+        fresh.push(UNFINISHED);
         let fresh = PathBuf::from(fresh);
         match fs::remove_file(&fresh) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -235,6 +237,26 @@ impl State {
         fs::rename(&fresh, &path)
             .and_then(|()| sync_folder_of(&path))
             .map_err(about(&path))
+    }
+
+    /// The names of the pieces in a folder, in order.
+    pub(super) fn names(&self, folder: &str) -> Result<Vec<String>, HostError> {
+        let path = self.path(folder)?;
+        let entries = match fs::read_dir(&path) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(about(&path)(error)),
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(about(&path))?.file_name();
+            // What a kill has left of a write is no piece.
+            if let Some(name) = name.to_str().filter(|name| !name.ends_with(UNFINISHED)) {
+                names.push(format!("{folder}/{name}"));
+            }
+        }
+        names.sort();
+        Ok(names)
     }
 
     pub(super) fn remove(&self, name: &str) -> Result<Changed, HostError> {

@@ -8,15 +8,17 @@ use std::time::{Duration, Instant};
 
 use crate::engine::{Changed, Engine};
 use crate::host::{
-    Access, Device, FileSystem, Hold, Host, HostError, Identity, Lock, Mount, SignatureReport,
-    Unmount,
+    Access, Device, FileSystem, Hold, Host, HostError, Identity, Lock, Mount, MountOptions,
+    MountPoint, RootFolder, RootWanted, SignatureReport, Unmount,
 };
 use crate::linux::crypt::DmCrypt;
 use crate::linux::device::{self, OpenDevice};
 use crate::linux::failure::about;
 use crate::linux::files::{self, State};
 use crate::linux::loopdev::{self, LoopDevice, LoopOptions};
-use crate::linux::{identity, lock, machine_id, mkfs, mounts, node, uses};
+use crate::linux::{
+    accounts, identity, lock, machine_id, mkfs, mount_point, mounts, node, root, swap, uses,
+};
 use crate::signatures;
 
 /// Where the machine's own id is.
@@ -182,6 +184,22 @@ impl Host for LinuxHost {
         Ok(Box::new(mkfs::make(device, kind, label)?))
     }
 
+    fn make_swap(&self, device: &Path, label: &str) -> Result<(), HostError> {
+        swap::make(device, label)
+    }
+
+    fn swap_on(&self, device: &Path) -> Result<Changed, HostError> {
+        swap::on(device)
+    }
+
+    fn swap_off(&self, device: &Path) -> Result<Changed, HostError> {
+        swap::off(device)
+    }
+
+    fn is_swap(&self, device: &Path) -> Result<bool, HostError> {
+        swap::is(device)
+    }
+
     fn file_system_on(&self, device: &Path) -> Result<Option<String>, HostError> {
         let file = File::open(device).map_err(about(device))?;
         let len = match node::number_of(device).map_err(about(device))? {
@@ -196,9 +214,25 @@ impl Host for LinuxHost {
         device: &Path,
         target: &Path,
         file_system: &str,
-        read_only: bool,
+        options: &MountOptions,
     ) -> Result<(), HostError> {
-        mounts::mount(device, target, file_system, read_only)
+        mounts::mount(device, target, file_system, options)
+    }
+
+    fn user(&self, name: &str) -> Result<Option<u32>, HostError> {
+        accounts::user(name)
+    }
+
+    fn group(&self, name: &str) -> Result<Option<u32>, HostError> {
+        accounts::group(name)
+    }
+
+    fn root(&self, at: &Path) -> Result<RootFolder, HostError> {
+        root::look(at)
+    }
+
+    fn set_root(&self, at: &Path, wanted: RootWanted) -> Result<Changed, HostError> {
+        root::set(at, wanted)
     }
 
     fn unmount(&self, target: &Path, how: Unmount) -> Result<Changed, HostError> {
@@ -207,6 +241,30 @@ impl Host for LinuxHost {
 
     fn mounts(&self) -> Result<Vec<Mount>, HostError> {
         mounts::table()
+    }
+
+    fn mount_point(&self, at: &Path) -> Result<MountPoint, HostError> {
+        mount_point::look(at)
+    }
+
+    fn make_mount_point(&self, at: &Path) -> Result<Changed, HostError> {
+        mount_point::make(at)
+    }
+
+    fn set_immutable(&self, at: &Path, immutable: bool) -> Result<Changed, HostError> {
+        mount_point::set_immutable(at, immutable)
+    }
+
+    fn set_mode(&self, at: &Path, mode: u32) -> Result<Changed, HostError> {
+        mount_point::set_mode(at, mode)
+    }
+
+    fn remove_mount_point(&self, at: &Path) -> Result<Changed, HostError> {
+        mount_point::remove(at)
+    }
+
+    fn state_names(&self, folder: &str) -> Result<Vec<String>, HostError> {
+        self.state.names(folder)
     }
 
     fn read_state(&self, name: &str) -> Result<Option<Vec<u8>>, HostError> {

@@ -11,8 +11,8 @@ use crate::linux::failure::about;
 
 /// How much of what a program says is kept.
 const WORDS_MAX: usize = 2000;
-/// The longest labels: ext4 has 16 bytes, XFS 12.
-const LABEL_MAX: [usize; 2] = [16, 12];
+/// The longest labels: ext4 has 16 bytes, XFS 12, btrfs 255.
+const LABEL_MAX: [usize; 3] = [16, 12, 255];
 
 /// From this size on an ext4 file system has two backups of its group descriptors, not a score: each grows with the disk, to 1 MiB at
 /// 2 TiB. Such a file system grows only while it is not mounted, and so needs no room that is kept for that.
@@ -26,6 +26,10 @@ const XFS_LOG: &str = "size=64m";
 /// From this size on a disk gets that journal; smaller ones get what mkfs.xfs thinks best, which is no more.
 const XFS_LOG_FROM: u64 = 2 << 30;
 
+/// No discard. Metadata is kept twice, as btrfs has it by default: XTS turns a flipped bit into noise, which its checksums find and the
+/// second copy mends. What it writes does not grow with the disk.
+const BTRFS_WORDS: [&str; 5] = ["-q", "-f", "-K", "-m", "dup"];
+
 impl Hold for File {}
 
 /// Makes a file system over whatever is there, and makes it durable. The device is open from before until the caller closes it: the kernel
@@ -34,6 +38,7 @@ pub(super) fn make(device: &Path, kind: FileSystem, label: &str) -> Result<File,
     let (program, package) = match kind {
         FileSystem::Ext4 => ("mkfs.ext4", "e2fsprogs"),
         FileSystem::Xfs => ("mkfs.xfs", "xfsprogs"),
+        FileSystem::Btrfs => ("mkfs.btrfs", "btrfs-progs"),
     };
     let file = File::open(device).map_err(about(device))?;
     let size = (&file).seek(SeekFrom::End(0)).map_err(about(device))?;
@@ -46,10 +51,11 @@ pub(super) fn make(device: &Path, kind: FileSystem, label: &str) -> Result<File,
 
 /// See `docs/decisions/0010-mkfs-options.md` for what each costs.
 fn arguments(kind: FileSystem, label: &str, size: u64) -> Vec<String> {
-    let [ext4, xfs] = LABEL_MAX;
+    let [ext4, xfs, btrfs] = LABEL_MAX;
     let (words, label) = match kind {
         FileSystem::Ext4 => (ext4_words(size), cut(label, ext4)),
         FileSystem::Xfs => (xfs_words(size), cut(label, xfs)),
+        FileSystem::Btrfs => (BTRFS_WORDS.to_vec(), cut(label, btrfs)),
     };
     let words = words.into_iter().chain(["-L", label]);
     words.map(str::to_owned).collect()
@@ -76,13 +82,13 @@ fn xfs_words(size: u64) -> Vec<&'static str> {
 }
 
 /// As much of a label as fits, whole characters.
-fn cut(label: &str, max: usize) -> &str {
+pub(super) fn cut(label: &str, max: usize) -> &str {
     &label[..label.floor_char_boundary(max)]
 }
 
 /// Runs a program to its end, with nothing to read and nothing of our environment (which may hold credentials), and keeps
 /// what it says.
-fn run(
+pub(super) fn run(
     mut command: Command,
     program: &'static str,
     package: &'static str,

@@ -9,10 +9,12 @@
 //! | `uses`, `users` | what keeps a backing from being taken; who keeps something busy |
 //! | `loopdev` | loop devices |
 //! | `dm`, `crypt_target`, `crypt`, `keyring`, `udev` | device-mapper's protocol; the crypt target's line; the engine; its key; its links |
-//! | `mounts`, `mkfs` | the mount table; making file systems |
+//! | `mounts`, `mount_point`, `mkfs`, `swap` | the mount table; the folder beneath a mount; making file systems; swap |
+//! | `root`, `accounts` | whose the root of a mounted volume is; users and groups by name |
 //! | `files`, `machine_id`, `lock` | files and state that last; the machine's name; one run at a time |
 //! | `node`, `ioctl`, `failure` | device numbers and nodes; the system call; whose fault an error is |
 
+mod accounts;
 mod crypt;
 mod crypt_target;
 mod device;
@@ -27,9 +29,12 @@ mod lock;
 pub mod loopdev;
 mod machine_id;
 mod mkfs;
+mod mount_point;
 mod mounts;
 mod node;
 pub mod property;
+mod root;
+mod swap;
 mod udev;
 mod users;
 mod uses;

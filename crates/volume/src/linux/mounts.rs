@@ -3,15 +3,19 @@
 use std::ffi::{CString, OsStr, OsString};
 use std::fs;
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use rustix::mount::{MountFlags, UnmountFlags};
 
 use crate::engine::Changed;
-use crate::host::{HostError, Mount, Unmount};
+use crate::host::{HostError, Mount, MountFlag, MountOptions, Unmount};
 use crate::linux::failure::{about, host_error};
-use crate::linux::{node, users};
+use crate::linux::{mount_point, node, users};
+
+/// How much of a file system's words about an option is kept.
+const WORDS_MAX: usize = 512;
 
 /// A line of `/proc/self/mountinfo` (proc(5)).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +64,7 @@ fn parse_line(line: &[u8]) -> Option<MountLine> {
 }
 
 /// Space, tab, newline and backslash are written as three octal digits.
-fn unescape(word: &[u8]) -> OsString {
+pub(super) fn unescape(word: &[u8]) -> OsString {
     let mut text = Vec::with_capacity(word.len());
     let mut rest = word;
     while let Some((&first, tail)) = rest.split_first() {
@@ -108,6 +112,7 @@ pub(super) fn table() -> Result<Vec<Mount>, HostError> {
             source: line.source_node(),
             read_only: line.read_only(),
             file_system: line.file_system,
+            options: line.options,
             target: line.target,
         })
         .collect())
@@ -129,7 +134,7 @@ pub(crate) fn is_mounted(target: &Path, file_system: &str) -> Result<bool, HostE
 
 /// A mount point's path with links resolved, but without asking the file system that is mounted there: it may be dead,
 /// and would keep the asker waiting.
-fn resolved(target: &Path) -> PathBuf {
+pub(super) fn resolved(target: &Path) -> PathBuf {
     match (target.parent(), target.file_name()) {
         (Some(parent), Some(name)) => {
             let whole = fs::canonicalize(parent)
@@ -149,9 +154,9 @@ pub(super) fn mount(
     device: &Path,
     target: &Path,
     file_system: &str,
-    read_only: bool,
+    options: &MountOptions,
 ) -> Result<(), HostError> {
-    fs::create_dir_all(target).map_err(about(target))?;
+    let _ = mount_point::make(target)?;
     let target = resolved(target);
     let number = node::number_of(device)
         .map_err(about(device))?
@@ -159,7 +164,8 @@ pub(super) fn mount(
             what: device.display().to_string(),
         })?;
     if let Some(there) = at(&target)? {
-        if there.device == number {
+        // A file system with a number of its own (btrfs) is told by what it was mounted from.
+        if there.device == number || there.source == device {
             return Ok(());
         }
         return Err(HostError::Busy {
@@ -167,27 +173,81 @@ pub(super) fn mount(
             by: format!("{}, mounted there", there.source.display()),
         });
     }
-    let mut flags = MountFlags::NODEV | MountFlags::NOSUID;
-    if read_only {
-        flags |= MountFlags::RDONLY;
-    }
     let kind = CString::new(file_system).map_err(|error| host_error("mount", error.into()))?;
+    let data =
+        CString::new(options.data.join(",")).map_err(|error| host_error("mount", error.into()))?;
+    let data = (!options.data.is_empty()).then_some(data.as_c_str());
     let what = || format!("mounting {} at {}", device.display(), target.display());
-    rustix::mount::mount(device, &target, &kind, flags, None).map_err(|error| match error {
+    rustix::mount::mount(device, &target, &kind, flags(options), data).map_err(|error| match error {
         rustix::io::Errno::NODEV => HostError::Unsupported {
             what: format!("the file system {file_system}"),
             why: format!("the kernel has none of that type; modprobe {file_system} may bring it"),
         },
-        // The superblock is not what it should be. The kernel's words are in its log.
-        bad @ (rustix::io::Errno::INVAL | rustix::io::Errno::UCLEAN) => host_error(
-            format!(
-                "{}, where the file system is damaged or larger than its device (dmesg says which)",
-                what()
-            ),
-            bad.into(),
-        ),
+        // The superblock is not what it should be, or an option is not. The kernel's words are in its log.
+        bad @ (rustix::io::Errno::INVAL | rustix::io::Errno::UCLEAN) => {
+            refused_option(file_system, options).unwrap_or_else(|| {
+                let options = if options.data.is_empty() {
+                    String::new()
+                } else {
+                    format!(", or refuses one of {}", options.data.join(", "))
+                };
+                host_error(
+                    format!(
+                        "{}, where the file system is damaged or larger than its device{options} (dmesg says which)",
+                        what()
+                    ),
+                    bad.into(),
+                )
+            })
+        }
         other => host_error(what(), other.into()),
     })
+}
+
+fn flags(options: &MountOptions) -> MountFlags {
+    let mut flags = MountFlags::NODEV | MountFlags::NOSUID;
+    for option in &options.flags {
+        match option {
+            MountFlag::ReadOnly => flags |= MountFlags::RDONLY,
+            MountFlag::Suid => flags -= MountFlags::NOSUID,
+            MountFlag::Dev => flags -= MountFlags::NODEV,
+            MountFlag::NoExec => flags |= MountFlags::NOEXEC,
+            MountFlag::Synchronous => flags |= MountFlags::SYNCHRONOUS,
+            MountFlag::DirSync => flags |= MountFlags::DIRSYNC,
+            MountFlag::NoAtime => flags |= MountFlags::NOATIME,
+            MountFlag::NoDirAtime => flags |= MountFlags::NODIRATIME,
+            MountFlag::StrictAtime => flags |= MountFlags::STRICTATIME,
+            MountFlag::LazyTime => flags |= MountFlags::LAZYTIME,
+        }
+    }
+    flags
+}
+
+/// The option that the file system does not know, in its own words. It is given them one by one, and nothing is mounted.
+fn refused_option(file_system: &str, options: &MountOptions) -> Option<HostError> {
+    let flags = rustix::mount::FsOpenFlags::FSOPEN_CLOEXEC;
+    let context = rustix::mount::fsopen(file_system, flags).ok()?;
+    for option in &options.data {
+        let set = match option.split_once('=') {
+            Some((key, value)) => rustix::mount::fsconfig_set_string(context.as_fd(), key, value),
+            None => rustix::mount::fsconfig_set_flag(context.as_fd(), option.as_str()),
+        };
+        let Err(error) = set else { continue };
+        let mut said = [0; WORDS_MAX];
+        let len = rustix::io::read(&context, &mut said).unwrap_or_default();
+        // A letter for how bad it is, and a blank.
+        let words = String::from_utf8_lossy(said.get(2..len).unwrap_or_default());
+        let words = words.trim();
+        return Some(HostError::Unsupported {
+            what: format!("the mount option {option}"),
+            why: if words.is_empty() {
+                io::Error::from(error).to_string()
+            } else {
+                words.replace(|c: char| c.is_control(), "?")
+            },
+        });
+    }
+    None
 }
 
 /// Unmounts what is at a place.

@@ -186,6 +186,14 @@ pub enum Refusal {
         /// The volume.
         volume: String,
     },
+    /// `release` of what is mounted.
+    #[error("volume {volume} is mounted at {}; its mount point stays protected. Close it first: kluis down {volume}", at.display())]
+    MountedNotReleased {
+        /// The volume.
+        volume: String,
+        /// Where.
+        at: PathBuf,
+    },
     /// `erase` of what is open.
     #[error("volume {volume} is open; nothing was erased. Close it first: kluis down {volume}")]
     OpenNotErased {
@@ -265,6 +273,7 @@ impl Refusal {
             | Self::MountTaken { .. }
             | Self::MountedElsewhere { .. }
             | Self::OpenNotWiped { .. }
+            | Self::MountedNotReleased { .. }
             | Self::OpenNotErased { .. } => ExitCode::Busy,
             Self::Missing { .. }
             | Self::NotBlank { .. }

@@ -4,11 +4,23 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::engine::EngineKind;
-use crate::host::FileSystem;
+use crate::host::{FileSystem, RootWanted};
 
 /// One thing to do. Each is idempotent: done again after a kill, it finds or makes the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
+    /// See that nothing can be put into the bare mount point. Before all else, so that no failure leaves it open.
+    GuardMountPoint {
+        /// Where.
+        at: PathBuf,
+        /// Whether the folder has to be made.
+        make: bool,
+    },
+    /// Make a mount point an ordinary folder again.
+    ReleaseMountPoint {
+        /// Where.
+        at: PathBuf,
+    },
     /// Have the key service unwrap (or make) the secret. First, so that a service that fails never leads to a write.
     FetchSecret,
     /// Make the sparse file.
@@ -43,12 +55,25 @@ pub enum Step {
         /// Which.
         kind: FileSystem,
     },
+    /// Make swap space.
+    MakeSwap,
+    /// Let the kernel swap to it.
+    SwapOn,
+    /// Take back what was swapped to it.
+    SwapOff,
     /// Write into the header that the file system is whole.
     MarkReady,
     /// Mount it.
     Mount {
         /// Where.
         at: PathBuf,
+    },
+    /// Make the mounted root whose it should be.
+    SetRoot {
+        /// Where.
+        at: PathBuf,
+        /// What it should be.
+        wanted: RootWanted,
     },
     /// Unmount it.
     Unmount {
@@ -82,6 +107,15 @@ pub enum Step {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::GuardMountPoint { at, make } => write!(
+                f,
+                "{} the mount point {} and make it immutable",
+                if *make { "make" } else { "keep" },
+                at.display()
+            ),
+            Self::ReleaseMountPoint { at } => {
+                write!(f, "give the mount point {} back", at.display())
+            }
             Self::FetchSecret => f.write_str("fetch the secret"),
             Self::CreateFile { path, size } => {
                 write!(f, "make the file {} of {size} bytes", path.display())
@@ -94,8 +128,12 @@ impl fmt::Display for Step {
             Self::AttachLoop => f.write_str("attach a loop device"),
             Self::Map { engine } => write!(f, "open with {engine}"),
             Self::MakeFileSystem { kind } => write!(f, "make {kind}"),
+            Self::MakeSwap => f.write_str("make swap"),
+            Self::SwapOn => f.write_str("swap to it"),
+            Self::SwapOff => f.write_str("take back what was swapped to it"),
             Self::MarkReady => f.write_str("mark the volume ready"),
             Self::Mount { at } => write!(f, "mount at {}", at.display()),
+            Self::SetRoot { at, wanted } => write!(f, "set {wanted} of {}", at.display()),
             Self::Unmount { at, dead: false } => write!(f, "unmount {}", at.display()),
             Self::Unmount { at, dead: true } => {
                 write!(f, "detach {}, whose device has died", at.display())

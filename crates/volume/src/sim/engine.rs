@@ -36,6 +36,7 @@ pub(super) struct Mapped {
     key: XtsKey,
     key_bits: u32,
     read_only: bool,
+    discards: bool,
 }
 
 impl Mapped {
@@ -208,6 +209,7 @@ impl SimEngine {
             key,
             key_bits: u32::try_from(mapping.key.len() * 8).unwrap_or(u32::MAX),
             read_only: mapping.read_only,
+            discards: mapping.discards && self.kind == EngineKind::DmCrypt,
         };
         world.mapped.insert(mapping.name.to_owned(), mapped);
         Ok(device)
@@ -277,6 +279,12 @@ impl Engine for SimEngine {
                 by: mount.target.display().to_string(),
             });
         }
+        if world.swaps.contains(&mapped.device) {
+            return Err(EngineError::Busy {
+                what: name.to_owned(),
+                by: "swap".to_owned(),
+            });
+        }
         world.change("close mapping", |world| {
             world.mapped.remove(name);
             Ok(())
@@ -302,6 +310,7 @@ impl Engine for SimEngine {
                 payload: mapped.payload.clone(),
                 sector_size: mapped.sector_size,
                 read_only: mapped.read_only,
+                discards: mapped.discards,
                 health: if mapped.dead {
                     Health::Dead("its server was killed".to_owned())
                 } else {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::engine::{Changed, Engine};
 use crate::host::{
     Access, BackingKind, Device, FileSystem, Hold, Host, HostError, Identity, Lock, Mount,
-    SignatureReport, Unmount, Use,
+    MountOptions, MountPoint, RootFolder, RootWanted, SignatureReport, Unmount, Use,
 };
 use crate::signatures;
 
@@ -18,6 +18,8 @@ use super::world::{Backing, Machine, Turn, World, WriteFault, killed};
 const BLOCK: usize = 4096;
 /// Where tests' files lie in the decrypted view.
 const FILE_AT: u64 = 1 << 20;
+/// Where the root's owner, group and mode lie there.
+const ROOT_AT: u64 = 2 << 20;
 const MAGIC: &str = "SIMFS:";
 
 fn not_found(path: &Path) -> HostError {
@@ -82,6 +84,35 @@ fn device_at(world: &World, mount: &str) -> Option<PathBuf> {
         .iter()
         .find(|known| known.target == Path::new(mount))
         .map(|known| known.source.clone())
+}
+
+fn mounted_at(world: &World, at: &Path) -> Result<PathBuf, HostError> {
+    device_at(world, &at.to_string_lossy()).ok_or_else(|| not_found(at))
+}
+
+/// A fresh file system has zeros there: its root is root's.
+fn root_at(world: &mut World, at: &Path) -> Result<RootFolder, HostError> {
+    let device = mounted_at(world, at)?;
+    let mut block = vec![0; BLOCK];
+    world.read_view(&device, ROOT_AT, &mut block)?;
+    let number = |n: usize| {
+        block[n * 4..]
+            .first_chunk()
+            .map_or(0, |bytes| u32::from_le_bytes(*bytes))
+    };
+    Ok(if number(0) == 1 {
+        RootFolder {
+            uid: number(1),
+            gid: number(2),
+            mode: number(3),
+        }
+    } else {
+        RootFolder {
+            uid: 0,
+            gid: 0,
+            mode: 0o755,
+        }
+    })
 }
 
 fn superblock(file_system: &str) -> Vec<u8> {
@@ -453,6 +484,7 @@ impl Host for Machine {
         let turn = world.turn("mkfs")?;
         // A real mkfs clears what was there, file by file, and writes the superblock last.
         world.write_view(device, FILE_AT, &[0; BLOCK])?;
+        world.write_view(device, ROOT_AT, &[0; BLOCK])?;
         if turn == Turn::Half {
             return Err(killed());
         }
@@ -463,6 +495,40 @@ impl Host for Machine {
         } else {
             Err(killed())
         }
+    }
+
+    fn make_swap(&self, device: &Path, _label: &str) -> Result<(), HostError> {
+        self.lock_world().change("mkswap", |world| {
+            world.write_view(device, 0, &superblock("swap"))?;
+            world.flush_view(device);
+            Ok(())
+        })
+    }
+
+    fn swap_on(&self, device: &Path) -> Result<Changed, HostError> {
+        if self.file_system_on(device)?.as_deref() != Some("swap") {
+            return Err(HostError::Program {
+                program: "swapon",
+                words: "read swap header failed".to_owned(),
+            });
+        }
+        self.lock_world().change("swap on", |world| {
+            let is_new = world.swaps.insert(device.to_path_buf());
+            Ok(if is_new { Changed::Yes } else { Changed::No })
+        })
+    }
+
+    fn swap_off(&self, device: &Path) -> Result<Changed, HostError> {
+        self.lock_world().change("swap off", |world| {
+            let was = world.swaps.remove(device);
+            Ok(if was { Changed::Yes } else { Changed::No })
+        })
+    }
+
+    fn is_swap(&self, device: &Path) -> Result<bool, HostError> {
+        let world = self.lock_world();
+        world.alive()?;
+        Ok(world.swaps.contains(device))
     }
 
     fn file_system_on(&self, device: &Path) -> Result<Option<String>, HostError> {
@@ -481,7 +547,7 @@ impl Host for Machine {
         device: &Path,
         target: &Path,
         file_system: &str,
-        read_only: bool,
+        options: &MountOptions,
     ) -> Result<(), HostError> {
         self.lock_world().change("mount", |world| {
             if world.mounts.iter().any(|mount| mount.target == target) {
@@ -490,14 +556,49 @@ impl Host for Machine {
                     by: "another mount".to_owned(),
                 });
             }
+            let _ = world.make_folder(target);
             let mount = Mount {
                 source: device.to_path_buf(),
                 target: target.to_path_buf(),
                 file_system: file_system.to_owned(),
-                read_only,
+                read_only: options.is_read_only(),
+                options: options.data.join(","),
             };
             world.mounts.push(mount);
             Ok(())
+        })
+    }
+
+    fn user(&self, name: &str) -> Result<Option<u32>, HostError> {
+        Ok(name.parse().ok().or((name == "kafka").then_some(994)))
+    }
+
+    fn group(&self, name: &str) -> Result<Option<u32>, HostError> {
+        self.user(name)
+    }
+
+    fn root(&self, at: &Path) -> Result<RootFolder, HostError> {
+        let mut world = self.lock_world();
+        world.alive()?;
+        root_at(&mut world, at)
+    }
+
+    fn set_root(&self, at: &Path, wanted: RootWanted) -> Result<Changed, HostError> {
+        self.lock_world().change("set root", |world| {
+            let now = root_at(world, at)?;
+            if wanted.is_met_by(now) {
+                return Ok(Changed::No);
+            }
+            let (uid, gid) = (wanted.uid.unwrap_or(now.uid), wanted.gid.unwrap_or(now.gid));
+            let mode = wanted.mode.unwrap_or(now.mode);
+            let mut block = vec![0; BLOCK];
+            for (place, number) in block.chunks_mut(4).zip([1, uid, gid, mode]) {
+                place.copy_from_slice(&number.to_le_bytes());
+            }
+            let device = mounted_at(world, at)?;
+            world.write_view(&device, ROOT_AT, &block)?;
+            world.flush_view(&device);
+            Ok(Changed::Yes)
         })
     }
 
@@ -523,6 +624,43 @@ impl Host for Machine {
         let world = self.lock_world();
         world.alive()?;
         Ok(world.mounts.clone())
+    }
+
+    fn mount_point(&self, at: &Path) -> Result<MountPoint, HostError> {
+        self.lock_world().look_beneath(at)
+    }
+
+    fn make_mount_point(&self, at: &Path) -> Result<Changed, HostError> {
+        self.lock_world()
+            .change("make mount point", |world| Ok(world.make_folder(at)))
+    }
+
+    fn set_immutable(&self, at: &Path, immutable: bool) -> Result<Changed, HostError> {
+        self.lock_world().change("set immutable", |world| {
+            world.set_folder_immutable(at, immutable)
+        })
+    }
+
+    fn set_mode(&self, at: &Path, mode: u32) -> Result<Changed, HostError> {
+        self.lock_world()
+            .change("set mode", |world| world.set_folder_mode(at, mode))
+    }
+
+    fn remove_mount_point(&self, at: &Path) -> Result<Changed, HostError> {
+        self.lock_world()
+            .change("remove mount point", |world| world.remove_folder(at))
+    }
+
+    fn state_names(&self, folder: &str) -> Result<Vec<String>, HostError> {
+        let world = self.lock_world();
+        world.alive()?;
+        let within = format!("{folder}/");
+        Ok(world
+            .state
+            .keys()
+            .filter(|name| name.starts_with(&within))
+            .cloned()
+            .collect())
     }
 
     fn read_state(&self, name: &str) -> Result<Option<Vec<u8>>, HostError> {

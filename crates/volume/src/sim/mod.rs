@@ -9,6 +9,7 @@
 mod disk;
 mod engine;
 mod host;
+mod mount_point;
 mod services;
 mod world;
 

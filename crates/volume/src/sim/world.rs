@@ -11,6 +11,7 @@ use crate::host::{BackingKind, HostError, Mount, Use};
 
 use super::disk::Disk;
 use super::engine::{Mapped, SimEngine};
+use super::mount_point::SimFolder;
 
 /// How a killed call ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +42,10 @@ pub(super) struct World {
     pub(super) mounts: Vec<Mount>,
     pub(super) state: BTreeMap<String, Vec<u8>>,
     pub(super) files: BTreeMap<PathBuf, Vec<u8>>,
+    pub(super) folders: BTreeMap<PathBuf, SimFolder>,
+    pub(super) without_flags: bool,
+    pub(super) unmounted_parent: Option<PathBuf>,
+    pub(super) swaps: BTreeSet<PathBuf>,
     pub(super) undeletable: BTreeSet<PathBuf>,
     pub(super) locked: BTreeSet<String>,
     pub(super) claimed: BTreeSet<PathBuf>,
@@ -181,6 +186,15 @@ impl Machine {
     pub fn add_instance_store(&self, path: &str, disk: Disk) {
         self.add(path, disk, BackingKind::Device);
         self.lock_world().instance_stores.push(path.into());
+    }
+
+    /// Takes an instance-store disk away.
+    pub fn remove_instance_store(&self, path: &str) {
+        let mut world = self.lock_world();
+        world
+            .instance_stores
+            .retain(|known| known != Path::new(path));
+        world.disks.remove(Path::new(path));
     }
 
     /// Adds a regular file.
@@ -333,6 +347,7 @@ impl Machine {
         world.mapped.clear();
         world.loops.clear();
         world.mounts.clear();
+        world.swaps.clear();
         world.random = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
         let mut disks = std::mem::take(&mut world.disks);
         for backing in disks.values_mut() {

@@ -10,6 +10,8 @@ use crate::plan::{self, Wanted};
 use crate::secrets::Secrets;
 use crate::target::{self, Target};
 
+mod mount_point;
+
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -71,6 +73,7 @@ impl Kluis<'_> {
                 Err(error) => findings.push(Finding::bad(&volume.name, &error)),
             }
         }
+        findings.extend(self.check_mount_points());
         if self.config.volumes.is_empty() {
             findings.push(Finding::new(
                 Level::Bad,
@@ -142,6 +145,7 @@ impl Kluis<'_> {
             Wanted {
                 target,
                 wipe: false,
+                root: self.root_of(target)?,
             },
         )?;
         let token: Option<Token> = match &observed.content {

@@ -1,6 +1,6 @@
 //! `kluis down`: unmount, close, forget the key.
 
-use super::{Kluis, Mode, Outcome};
+use super::{Kluis, Mode, Outcome, depth};
 use crate::apply::Progress;
 use crate::error::Error;
 use crate::plan;
@@ -17,7 +17,10 @@ impl Kluis<'_> {
         progress: &mut dyn Progress,
     ) -> Result<Vec<Outcome>, Error> {
         let mut secrets = self.secrets();
-        self.each(names, |target| {
+        let mut volumes = self.chosen(names)?;
+        // What is mounted within another volume keeps that busy.
+        volumes.sort_by_key(|volume| std::cmp::Reverse(depth(volume)));
+        Ok(self.each_of(volumes, |target| {
             self.run(
                 target,
                 mode,
@@ -26,6 +29,6 @@ impl Kluis<'_> {
                 |observed| Ok(plan::down(observed, target)?),
                 |_| {},
             )
-        })
+        }))
     }
 }

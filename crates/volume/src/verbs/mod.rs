@@ -5,6 +5,7 @@ mod down;
 mod erase;
 mod header;
 mod rekey;
+mod release;
 mod seal;
 mod status;
 mod up;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 pub use check::{Finding, Level};
 pub use header::Shown;
+pub use release::Released;
 pub use seal::Sealed;
 pub use status::{Binding, Stage, Status};
 pub use up::UpOptions;
@@ -22,7 +24,7 @@ use crate::apply::{Applier, Progress};
 use crate::config::{Config, VolumeConfig};
 use crate::engine::Changed;
 use crate::error::Error;
-use crate::host::{Host, Lock};
+use crate::host::{Host, Lock, RootWanted};
 use crate::observe::{Observed, observe};
 use crate::plan::{Plan, Refusal};
 use crate::ports::{KeyService, ObjectSource};
@@ -58,6 +60,19 @@ pub struct Outcome {
     pub plan: Option<Plan>,
     /// Whether anything was changed. With a dry run, [`Changed::Yes`] says that something would be.
     pub result: Result<Changed, Error>,
+    /// What a person should know besides.
+    pub notes: Vec<String>,
+}
+
+impl Outcome {
+    fn failed(volume: &str, error: Error) -> Self {
+        Self {
+            volume: volume.to_owned(),
+            plan: None,
+            result: Err(error),
+            notes: Vec::new(),
+        }
+    }
 }
 
 /// Whether to do it or only to say what would be done.
@@ -82,14 +97,14 @@ impl<'a> Kluis<'a> {
         )
     }
 
-    /// The configured volumes of these names, or all of them.
+    /// The configured volumes of these names, or all of them: first those on whose mount points others lie.
     fn chosen(&self, names: &[String]) -> Result<Vec<&'a VolumeConfig>, Error> {
         let config = self.config;
         if names.is_empty() {
-            return Ok(config.volumes.values().collect());
+            return Ok(outer_first(config.volumes.values().collect()));
         }
         let wanted: BTreeSet<&String> = names.iter().collect();
-        wanted
+        let chosen: Result<Vec<&VolumeConfig>, Error> = wanted
             .into_iter()
             .map(|name| {
                 config
@@ -103,7 +118,8 @@ impl<'a> Kluis<'a> {
                         },
                     })
             })
-            .collect()
+            .collect();
+        Ok(outer_first(chosen?))
     }
 
     /// The one configured volume of that name, with one backing.
@@ -132,20 +148,46 @@ impl<'a> Kluis<'a> {
     fn each(
         &self,
         names: &[String],
-        mut work: impl FnMut(&Target) -> Outcome,
+        work: impl FnMut(&Target) -> Outcome,
     ) -> Result<Vec<Outcome>, Error> {
+        Ok(self.each_of(self.chosen(names)?, work))
+    }
+
+    /// The same in an order of the caller's.
+    fn each_of(
+        &self,
+        volumes: Vec<&VolumeConfig>,
+        mut work: impl FnMut(&Target) -> Outcome,
+    ) -> Vec<Outcome> {
         let mut outcomes = Vec::new();
-        for volume in self.chosen(names)? {
+        for volume in volumes {
             match target::settle(self.host, volume) {
                 Ok(targets) => outcomes.extend(targets.iter().map(&mut work)),
-                Err(error) => outcomes.push(Outcome {
-                    volume: volume.name.clone(),
-                    plan: None,
-                    result: Err(error),
-                }),
+                Err(error) => outcomes.push(Outcome::failed(&volume.name, error)),
             }
         }
-        Ok(outcomes)
+        outcomes
+    }
+
+    /// Whose the root of a volume is to be, by number.
+    fn root_of(&self, target: &Target) -> Result<RootWanted, Error> {
+        let root = &target.root;
+        let unknown = |key: &'static str, name: &String| Error::UnknownAccount {
+            volume: target.name.clone(),
+            key,
+            name: name.clone(),
+        };
+        let number = |key, name: &Option<String>, found: Option<u32>| match (name, found) {
+            (Some(name), None) => Err(unknown(key, name)),
+            (_, found) => Ok(found),
+        };
+        let user = root.owner.as_ref().map(|name| self.host.user(name));
+        let group = root.group.as_ref().map(|name| self.host.group(name));
+        Ok(RootWanted {
+            uid: number("owner", &root.owner, user.transpose()?.flatten())?,
+            gid: number("group", &root.group, group.transpose()?.flatten())?,
+            mode: root.mode,
+        })
     }
 
     /// Observes, plans, and unless it is a dry run applies, under the volume's lock.
@@ -163,11 +205,7 @@ impl<'a> Kluis<'a> {
         let (_lock, observed, plan) = match planned {
             Ok(planned) => planned,
             Err(error) => {
-                return Outcome {
-                    volume,
-                    plan: None,
-                    result: Err(error),
-                };
+                return Outcome::failed(&volume, error);
             }
         };
         if mode == Mode::DryRun {
@@ -178,15 +216,19 @@ impl<'a> Kluis<'a> {
             });
             return Outcome {
                 volume,
+                notes: plan.notes.clone(),
                 plan: Some(plan),
                 result,
             };
         }
         let mut applier = Applier::new(self.host, secrets, target, observed);
+        applier.configuration.clone_from(&self.config.source);
         prepare(&mut applier);
         let result = applier.run(&plan, progress);
+        let notes = plan.notes.iter().chain(&applier.notes).cloned().collect();
         Outcome {
             volume,
+            notes,
             plan: Some(plan),
             result,
         }
@@ -206,4 +248,16 @@ impl<'a> Kluis<'a> {
         let plan = plan(&observed)?;
         Ok((lock, observed, plan))
     }
+}
+
+/// How deep a volume's mount point lies.
+fn depth(volume: &VolumeConfig) -> usize {
+    let mount = volume.mount.iter();
+    mount.flat_map(|mount| mount.components()).count()
+}
+
+/// A mount point within another volume is there only once that is mounted.
+fn outer_first(mut volumes: Vec<&VolumeConfig>) -> Vec<&VolumeConfig> {
+    volumes.sort_by_key(|volume| depth(volume));
+    volumes
 }

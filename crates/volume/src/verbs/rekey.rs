@@ -92,11 +92,7 @@ impl Kluis<'_> {
         let targets = match self.sharing(group) {
             Ok(targets) => targets,
             Err((volume, error)) => {
-                return vec![Outcome {
-                    volume,
-                    plan: None,
-                    result: Err(error),
-                }];
+                return vec![Outcome::failed(&volume, error)];
             }
         };
         let mut outcomes = Vec::new();
@@ -106,11 +102,7 @@ impl Kluis<'_> {
                 Mode::Apply => match adopt(&mut secrets, group, from, &target.name) {
                     Ok((adopt, previous)) => (Some(adopt), previous),
                     Err(error) => {
-                        outcomes.push(Outcome {
-                            volume: target.name.clone(),
-                            plan: None,
-                            result: Err(error),
-                        });
+                        outcomes.push(Outcome::failed(&target.name, error));
                         return outcomes;
                     }
                 },

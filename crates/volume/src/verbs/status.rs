@@ -10,8 +10,8 @@ use crate::config::KeySource;
 use crate::engine::{Active, Health, LuksKind};
 use crate::error::Error;
 use crate::header::Snapshot;
-use crate::host::BackingKind;
-use crate::observe::{Content, Observed, observe};
+use crate::host::{BackingKind, Folder};
+use crate::observe::{Content, HeaderFacts, Observed, observe};
 use crate::state::{KeyRecord, Place};
 use crate::target::{self, Target};
 
@@ -29,7 +29,7 @@ pub enum Stage {
     Closed,
     /// Open and not mounted.
     Open,
-    /// Open and mounted.
+    /// Open and mounted, or swapped to.
     Mounted,
     /// Open, and its engine or backing has died; `up` mends it.
     Dead,
@@ -86,10 +86,16 @@ pub struct Status {
     pub mode: Option<&'static str>,
     /// Which engine serves it.
     pub engine: Option<String>,
-    /// Where it is mounted, or would be.
-    pub mount: PathBuf,
+    /// Where it is mounted, or would be; none for swap and raw devices, unless somebody has mounted them.
+    pub mount: Option<PathBuf>,
     /// The file system that is mounted.
     pub file_system: Option<String>,
+    /// The options that it is mounted with, the file system's included.
+    pub mount_options: Option<String>,
+    /// Whether nothing can be written into the bare mount point; none where it is not there, or cannot be seen.
+    pub mount_point_protected: Option<bool>,
+    /// Whether the disk below learns which blocks are free.
+    pub discards: Option<bool>,
     /// The backing's name that survives reboots.
     pub backing: String,
     /// The backing's size in bytes.
@@ -130,8 +136,12 @@ impl Kluis<'_> {
             None => None,
         };
         let active = observed.active.as_ref().filter(|_| observed.active_is_ours);
+        let mounted = active.and_then(|active| {
+            let mount = observed.mount.as_ref();
+            mount.filter(|mount| mount.source == active.device)
+        });
         let facts = match &observed.content {
-            Content::Luks(facts) => Some(facts),
+            Content::Luks(facts) => Some(&**facts),
             _ => None,
         };
         let payload = active.map(|active| active.payload.clone()).or_else(|| {
@@ -188,15 +198,16 @@ impl Kluis<'_> {
                 .mounted_elsewhere
                 .clone()
                 .filter(|_| observed.mount.is_none())
-                .unwrap_or_else(|| target.mount.clone()),
-            file_system: active
-                .and_then(|active| {
-                    observed
-                        .mount
-                        .as_ref()
-                        .filter(|mount| mount.source == active.device)
-                })
-                .map(|mount| mount.file_system.clone()),
+                .or_else(|| target.mount.clone()),
+            file_system: mounted
+                .map(|mount| mount.file_system.clone())
+                .or_else(|| observed.is_swap.then(|| "swap".to_owned())),
+            mount_options: mounted.map(|mount| mount.options.clone()),
+            mount_point_protected: observed.bare.as_ref().and_then(|bare| {
+                let folder = bare.place.beneath.folder();
+                folder.map(Folder::is_protected)
+            }),
+            discards: active.map(|active| active.discards),
             backing: observed.identity.as_ref().map_or_else(
                 || target.backing.path().display().to_string(),
                 |identity| identity.stable_name.clone(),
@@ -208,21 +219,25 @@ impl Kluis<'_> {
                 KeySource::Seed { secret, .. } => Some(secret.to_string()),
                 _ => None,
             },
-            binding: match (&target.key, facts) {
-                (KeySource::Ephemeral, _) => Binding::Ephemeral,
-                (_, None) => Binding::Unknown,
-                (_, Some(facts)) => match &facts.token {
-                    Some(token) if token.mac.is_none() => Binding::NotBound,
-                    Some(token) if token.blob.is_some() => Binding::Machine,
-                    Some(_) => Binding::Shared,
-                    None => Binding::NotBound,
-                },
-            },
+            binding: binding(target, facts),
             generation: facts
                 .and_then(|facts| facts.token.as_ref())
                 .map(|token| token.generation),
             note: note(&observed, active),
         })
+    }
+}
+
+fn binding(target: &Target, facts: Option<&HeaderFacts>) -> Binding {
+    match (&target.key, facts) {
+        (KeySource::Ephemeral, _) => Binding::Ephemeral,
+        (_, None) => Binding::Unknown,
+        (_, Some(facts)) => match &facts.token {
+            Some(token) if token.mac.is_none() => Binding::NotBound,
+            Some(token) if token.blob.is_some() => Binding::Machine,
+            Some(_) => Binding::Shared,
+            None => Binding::NotBound,
+        },
     }
 }
 
@@ -238,7 +253,9 @@ fn stage(observed: &Observed) -> Stage {
         (Some(active), true, _) => match (&active.health, &observed.mount) {
             (Health::Dead(_), _) => Stage::Dead,
             (Health::Serving, Some(mount)) if mount.source == active.device => Stage::Mounted,
-            (Health::Serving, _) if observed.mounted_elsewhere.is_some() => Stage::Mounted,
+            (Health::Serving, _) if observed.mounted_elsewhere.is_some() || observed.is_swap => {
+                Stage::Mounted
+            }
             (Health::Serving, _) => Stage::Open,
         },
         (_, _, Content::Missing) => Stage::Missing,

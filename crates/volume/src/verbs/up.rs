@@ -1,10 +1,13 @@
 //! `kluis up`: everything needed to have the volumes mounted, at boot and ever after.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
-use super::{Kluis, Mode, Outcome};
+use super::{Kluis, LOCK_WAIT, Mode, Outcome};
 use crate::apply::Progress;
+use crate::config::VolumeConfig;
 use crate::error::Error;
+use crate::mount_point;
 use crate::plan::{self, Wanted};
 
 /// What `up` may do.
@@ -28,19 +31,55 @@ impl Kluis<'_> {
         progress: &mut dyn Progress,
     ) -> Result<Vec<Outcome>, Error> {
         let mut secrets = self.secrets();
-        self.each(names, |target| {
-            let wanted = Wanted {
-                target,
-                wipe: options.wipe.contains(&target.name),
-            };
-            self.run(
+        let mut outcomes = self.each(names, |target| {
+            let mut outcome = self.run(
                 target,
                 options.mode,
                 &mut secrets,
                 progress,
-                |observed| Ok(plan::up(observed, wanted)?),
+                |observed| {
+                    let wanted = Wanted {
+                        target,
+                        wipe: options.wipe.contains(&target.name),
+                        root: self.root_of(target)?,
+                    };
+                    Ok(plan::up(observed, wanted)?)
+                },
                 |_| {},
-            )
-        })
+            );
+            if outcome.plan.is_none() && options.mode == Mode::Apply {
+                let mount = target.mount.as_ref();
+                let note = mount.and_then(|mount| self.guard_at_least(&target.name, mount));
+                outcome.notes.extend(note);
+            }
+            outcome
+        })?;
+        let mut notes = Vec::new();
+        if options.mode == Mode::Apply {
+            // Those of disks that are not there.
+            for (name, mount) in self
+                .chosen(names)?
+                .into_iter()
+                .flat_map(VolumeConfig::mounts)
+            {
+                notes.extend(self.guard_at_least(&name, &mount));
+            }
+        }
+        notes.extend(self.release_forgotten(options.mode)?);
+        if let Some(last) = outcomes.last_mut() {
+            last.notes.extend(notes);
+        }
+        Ok(outcomes)
+    }
+
+    /// A volume that cannot come up is one whose mount point programs will find bare.
+    fn guard_at_least(&self, volume: &str, mount: &Path) -> Option<String> {
+        let is_guarded = mount_point::look(self.host, volume, mount)
+            .is_ok_and(|bare| bare.guard_step().is_none());
+        if is_guarded {
+            return None;
+        }
+        let _lock = self.host.lock(volume, LOCK_WAIT).ok()?;
+        mount_point::guard(self.host, volume, mount, self.config.source.as_deref()).1
     }
 }

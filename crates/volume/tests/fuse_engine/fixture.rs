@@ -77,6 +77,7 @@ impl Fixture {
             luks: LuksKind::V2,
             backing: &self.image(),
             read_only: self.read_only,
+            discards: false,
             payload: self.payload.clone(),
             sector_size: self.sector_size,
             iv_start: 0,
