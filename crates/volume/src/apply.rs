@@ -12,6 +12,7 @@ use crate::header::{self, Snapshot};
 use crate::host::{Access, Device, FileSystem, Hold, Host, HostError, Identity, SCAN_LEN, Unmount};
 use crate::observe::{Content, Observed, PIECE, each_piece, observe};
 use crate::plan::{Plan, Refusal, Step};
+use crate::retry::Waiting;
 use crate::secrets::Secrets;
 use crate::state::{Intent, Place};
 use crate::target::Target;
@@ -39,6 +40,8 @@ pub trait Progress {
 pub struct Silent;
 
 impl Progress for Silent {}
+
+impl Waiting for Silent {}
 
 /// The file systems that are mounted when they are found in a volume.
 const MOUNTED: [&str; 4] = ["ext4", "xfs", "ext3", "ext2"];

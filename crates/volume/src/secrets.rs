@@ -14,7 +14,7 @@ use crate::ports::{
     Context, DataKey, KeyService, KeyServiceError, ObjectError, ObjectSource, ObjectUri, Put,
     Unwrapped,
 };
-use crate::retry::Deadline;
+use crate::retry::{Deadline, Waiting};
 use crate::state::{KeyRecord, MachineBlob, Place, Wrapping};
 
 /// The encryption context's version, so that a later construction can be told apart.
@@ -35,13 +35,21 @@ type Answer = Result<(Rc<VolumeSecret>, String), KeyServiceError>;
 /// The secrets of one run.
 pub(crate) struct Secrets<'a> {
     host: &'a dyn Host,
-    keys: &'a dyn KeyService,
-    objects: &'a dyn ObjectSource,
+    services: Services<'a>,
     machine: Option<String>,
-    deadline: Deadline,
     unwrapped: HashMap<(String, Vec<u8>), Answer>,
     shared: HashMap<(String, ObjectUri), Rc<VolumeSecret>>,
     silent: Option<Silence>,
+}
+
+/// Whom a run asks, and until when.
+#[derive(Clone, Copy)]
+pub(crate) struct Services<'a> {
+    pub(crate) host: &'a dyn Host,
+    pub(crate) keys: &'a dyn KeyService,
+    pub(crate) objects: &'a dyn ObjectSource,
+    pub(crate) waiting: &'a dyn Waiting,
+    pub(crate) deadline: Deadline,
 }
 
 /// The services that did not answer until the deadline.
@@ -51,19 +59,11 @@ enum Silence {
 }
 
 impl<'a> Secrets<'a> {
-    pub(crate) fn new(
-        host: &'a dyn Host,
-        keys: &'a dyn KeyService,
-        objects: &'a dyn ObjectSource,
-        machine: Option<String>,
-        deadline: Deadline,
-    ) -> Self {
+    pub(crate) fn new(services: Services<'a>, machine: Option<String>) -> Self {
         Self {
-            host,
-            keys,
-            objects,
+            host: services.host,
+            services,
             machine,
-            deadline,
             unwrapped: HashMap::new(),
             shared: HashMap::new(),
             silent: None,
@@ -322,9 +322,20 @@ impl<'a> Secrets<'a> {
         if let Some(Silence::Keys(error)) = &self.silent {
             return Err(Error::KeyService(error.clone()));
         }
-        let result = self
-            .deadline
-            .retry(self.host, KeyServiceError::is_temporary, || call(self.keys));
+        let Services {
+            host,
+            keys,
+            waiting,
+            deadline,
+            ..
+        } = self.services;
+        let result = deadline.retry(
+            host,
+            waiting,
+            || keys.place(),
+            |error: &KeyServiceError| error.is_temporary().then(|| error.cause()),
+            || call(keys),
+        );
         result.map_err(|error| {
             if error.is_temporary() {
                 self.silent = Some(Silence::Keys(error.clone()));
@@ -340,9 +351,20 @@ impl<'a> Secrets<'a> {
         if let Some(Silence::Objects(error)) = &self.silent {
             return Err(Error::Object(error.clone()));
         }
-        let result = self
-            .deadline
-            .retry(self.host, ObjectError::is_temporary, || call(self.objects));
+        let Services {
+            host,
+            objects,
+            waiting,
+            deadline,
+            ..
+        } = self.services;
+        let result = deadline.retry(
+            host,
+            waiting,
+            || objects.place(),
+            |error: &ObjectError| error.is_temporary().then(|| error.cause()),
+            || call(objects),
+        );
         result.map_err(|error| {
             if error.is_temporary() {
                 self.silent = Some(Silence::Objects(error.clone()));
