@@ -86,6 +86,7 @@ fn aws_settings(verb: &Verb, agent: &Agent) -> aws::Settings {
             }),
         patience: match verb {
             Verb::Check { .. } => volume::verbs::CHECK_PATIENCE,
+            Verb::Up { boot: true, .. } => agent.boot_deadline,
             _ => agent.deadline,
         },
     }
@@ -117,7 +118,10 @@ fn verb(
         keys,
         objects,
         config,
-        occasion: Occasion::ByHand,
+        occasion: match cli.verb {
+            Verb::Up { boot: true, .. } => Occasion::Boot,
+            _ => Occasion::ByHand,
+        },
         waiting: &steps,
     };
     let mode = |plan: &DryRun| {
@@ -134,6 +138,7 @@ fn verb(
         Verb::Up {
             names,
             wipe,
+            boot: _,
             yes,
             plan,
             output,

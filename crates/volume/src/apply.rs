@@ -220,7 +220,16 @@ impl<'r, 'a> Applier<'r, 'a> {
                     .and_then(Snapshot::token)
                     .and_then(|(_, token)| token.blob);
                 let made = match blob.filter(|_| !makes_header) {
-                    Some(blob) => self.secrets.machine_secret(&self.target.name, key, &blob)?,
+                    Some(blob) => {
+                        let name = &self.target.name;
+                        let found = self.secrets.machine_secret(name, key, &blob)?;
+                        // What another process left is believed as far as the header's mac bears it out.
+                        if found.is_kept && !self.is_bound_to(&found.secret)? {
+                            self.secrets.machine_secret_anew(name, key, &blob)?
+                        } else {
+                            found
+                        }
+                    }
                     None => self
                         .secrets
                         .machine_secret_for_new(&self.target.name, key)?,

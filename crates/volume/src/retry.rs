@@ -61,6 +61,11 @@ impl Deadline {
         Self(host.monotonic().saturating_add(time))
     }
 
+    /// How long there is yet.
+    pub(crate) fn left(self, host: &dyn Host) -> Duration {
+        self.0.saturating_sub(host.monotonic())
+    }
+
     /// Calls until it succeeds, fails for good, or the next wait would pass the deadline. At least one call is made.
     /// `temporary` gives the cause of a failure that is worth another call.
     pub(crate) fn retry<T, E>(

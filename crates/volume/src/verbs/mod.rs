@@ -103,6 +103,7 @@ impl<'a> Kluis<'a> {
                 objects: self.objects,
                 waiting: self.waiting,
                 deadline: Deadline::after(self.host, patience),
+                is_shared: self.occasion == Occasion::Boot,
             },
             self.config.agent.machine.clone(),
         )
