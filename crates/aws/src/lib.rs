@@ -53,6 +53,13 @@ const METADATA_ATTEMPTS: u32 = 2;
 /// The region that a service of one's own signs for unless one is named: the AWS CLI's, and `kluisd`'s.
 const REGION_DEFAULT: &str = "us-east-1";
 
+/// By which variables a service of one's own is named.
+const ENDPOINT_VARIABLES: [&str; 3] = [
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_KMS",
+    "AWS_ENDPOINT_URL_S3",
+];
+
 /// Both ports, over one set of credentials and one connection pool.
 ///
 /// Nobody is called before the first request, so that work that needs no key service (a volume that is
@@ -122,6 +129,9 @@ impl Aws {
     }
 
     async fn connect(&self) -> Result<Clients, Fault> {
+        if self.settings.endpoint.is_none() {
+            check_variables()?;
+        }
         let config = self.sdk_config().await?;
         let kms_endpoint = endpoint(&config, "KMS");
         let s3_endpoint = endpoint(&config, "S3");
@@ -200,10 +210,14 @@ impl Aws {
         if let Some(region) = &self.settings.region {
             return Ok(Region::new(region.clone()));
         }
-        if let Some(region) = EnvironmentVariableRegionProvider::new().region().await {
+        // A variable that is set to nothing is not set.
+        let is_named = |region: &Region| !region.as_ref().is_empty();
+        let variable = EnvironmentVariableRegionProvider::new().region().await;
+        if let Some(region) = variable.filter(is_named) {
             return Ok(region);
         }
-        if let Some(region) = self.profile.region(provider).region().await {
+        let profile = self.profile.region(provider).region().await;
+        if let Some(region) = profile.filter(is_named) {
             return Ok(region);
         }
         if self.has_own_endpoint().await {
@@ -230,13 +244,8 @@ impl Aws {
 
     /// Whether a service of one's own is named anywhere.
     async fn has_own_endpoint(&self) -> bool {
-        const VARIABLES: [&str; 3] = [
-            "AWS_ENDPOINT_URL",
-            "AWS_ENDPOINT_URL_KMS",
-            "AWS_ENDPOINT_URL_S3",
-        ];
         self.settings.endpoint.is_some()
-            || VARIABLES
+            || ENDPOINT_VARIABLES
                 .iter()
                 .any(|name| std::env::var_os(name).is_some_and(|url| !url.is_empty()))
             || self.profile.get("endpoint_url").await.is_some()
@@ -264,6 +273,23 @@ fn http_client(trust: tls::TrustStore) -> SharedHttpClient {
         // A trust store that was parsed already cannot make this fail; the default is the system's roots, which trust less.
         Err(_) => builder.build_with_resolver(SystemResolver),
     }
+}
+
+/// The SDK asks AWS where `AWS_ENDPOINT_URL` is not a URL; whoever set it did not mean that.
+fn check_variables() -> Result<(), Fault> {
+    for name in ENDPOINT_VARIABLES {
+        if let Some(url) = std::env::var_os(name).filter(|url| !url.is_empty())
+            && !url
+                .to_str()
+                .is_some_and(|url| url.starts_with("https://") || url.starts_with("http://"))
+        {
+            return Err(Fault::Reach(ReachError::Misconfigured(format!(
+                "{name} is {}, and that is not a URL; write it as https://HOST:PORT, or set [agent] endpoint",
+                url.display()
+            ))));
+        }
+    }
+    Ok(())
 }
 
 /// The endpoint of a service, if it is not AWS's own.

@@ -185,6 +185,18 @@ fn nowhere_to_ask_is_told_so() {
     );
 }
 
+#[test]
+fn a_variable_that_is_not_a_url_does_not_lead_to_aws() {
+    let (stage, volume) = patient();
+    told_at_once(
+        &stage,
+        &volume,
+        &[("AWS_ENDPOINT_URL", "kms.example:7600")],
+        1,
+        &["AWS_ENDPOINT_URL is kms.example:7600", "https://"],
+    );
+}
+
 // --- who asks ---
 
 #[test]
