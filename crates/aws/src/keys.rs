@@ -10,11 +10,37 @@ use volume::ports::{Context, DataKey, KeyService, KeyServiceError, Unwrapped, Wr
 use crate::Aws;
 use crate::errors::{Fault, sort};
 
+/// What a dry run that would have gone through is answered with.
+const WOULD_HAVE_SUCCEEDED: &str = "DryRunOperationException";
+
 impl KeyService for Aws {
+    fn place(&self) -> String {
+        self.place(|clients| &clients.kms_place, "the key service")
+    }
+
+    fn clock_ahead(&self) -> Option<i64> {
+        self.clock.ahead()
+    }
+
+    fn may_generate(&self, key: &str, context: &Context) -> Result<(), KeyServiceError> {
+        let request = self
+            .clients_of_kms()?
+            .generate_data_key()
+            .key_id(key)
+            .key_spec(DataKeySpec::Aes256)
+            .set_encryption_context(Some(pairs(context)))
+            .dry_run(true);
+        match self.runtime.block_on(request.send()) {
+            // A service that knows no dry runs has made a key; nobody keeps it.
+            Ok(_) => Ok(()),
+            Err(error) if error.code() == Some(WOULD_HAVE_SUCCEEDED) => Ok(()),
+            Err(error) => Err(self.key_fault(&error)),
+        }
+    }
+
     fn generate_data_key(&self, key: &str, context: &Context) -> Result<DataKey, KeyServiceError> {
         let request = self
-            .clients()
-            .kms
+            .clients_of_kms()?
             .generate_data_key()
             .key_id(key)
             .key_spec(DataKeySpec::Aes256)
@@ -22,7 +48,7 @@ impl KeyService for Aws {
         let answer = self
             .runtime
             .block_on(request.send())
-            .map_err(|error| fault(&error))?;
+            .map_err(|error| self.key_fault(&error))?;
         let plaintext = secret(answer.plaintext)?;
         let given: &[u8; 32] = plaintext.danger_expose().try_into().map_err(|_| {
             KeyServiceError::Invalid(format!("the data key is {} bytes, not 32", plaintext.len()))
@@ -45,8 +71,7 @@ impl KeyService for Aws {
         context: &Context,
     ) -> Result<Wrapped, KeyServiceError> {
         let request = self
-            .clients()
-            .kms
+            .clients_of_kms()?
             .encrypt()
             .key_id(key)
             .plaintext(Blob::new(plaintext.danger_expose()))
@@ -54,7 +79,7 @@ impl KeyService for Aws {
         let answer = self
             .runtime
             .block_on(request.send())
-            .map_err(|error| fault(&error))?;
+            .map_err(|error| self.key_fault(&error))?;
         Ok(Wrapped {
             key_arn: named(answer.key_id)?,
             blob: blob(answer.ciphertext_blob)?,
@@ -68,8 +93,7 @@ impl KeyService for Aws {
         context: &Context,
     ) -> Result<Unwrapped, KeyServiceError> {
         let request = self
-            .clients()
-            .kms
+            .clients_of_kms()?
             .decrypt()
             .set_key_id(key.map(str::to_owned))
             .ciphertext_blob(Blob::new(blob))
@@ -77,7 +101,7 @@ impl KeyService for Aws {
         let answer = self
             .runtime
             .block_on(request.send())
-            .map_err(|error| fault(&error))?;
+            .map_err(|error| self.key_fault(&error))?;
         Ok(Unwrapped {
             key_arn: named(answer.key_id)?,
             plaintext: secret(answer.plaintext)?,
@@ -130,15 +154,29 @@ fn missing(member: &str) -> KeyServiceError {
     ))
 }
 
-fn fault<E>(error: &SdkError<E, HttpResponse>) -> KeyServiceError
-where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
-{
-    match sort(error) {
+fn sorted(fault: Fault) -> KeyServiceError {
+    match fault {
+        Fault::Reach(error) => KeyServiceError::Reach(error),
         Fault::Unreachable(text) => KeyServiceError::Unreachable(text),
         Fault::Throttled(text) => KeyServiceError::Throttled(text),
         Fault::Denied(text) => KeyServiceError::Denied(text),
         Fault::NotFound(text) => KeyServiceError::NotFound(text),
+        Fault::Disabled(text) => KeyServiceError::Disabled(text),
+        Fault::PendingDeletion(text) => KeyServiceError::PendingDeletion(text),
+        Fault::Unusable(text) => KeyServiceError::Unusable(text),
         Fault::Invalid(text) => KeyServiceError::Invalid(text),
+    }
+}
+
+impl Aws {
+    fn clients_of_kms(&self) -> Result<aws_sdk_kms::Client, KeyServiceError> {
+        Ok(self.clients().map_err(sorted)?.kms)
+    }
+
+    fn key_fault<E>(&self, error: &SdkError<E, HttpResponse>) -> KeyServiceError
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        sorted(sort(error, &KeyService::place(self), &self.clock))
     }
 }

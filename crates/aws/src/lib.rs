@@ -1,28 +1,43 @@
 //! The volume's two ports over the official AWS SDK: its credential chain, profiles, endpoints and CA bundle. Nothing else of
 //! volumes is known here.
 //!
+//! Whatever fails is sorted by whose fault it is and by whether it passes: what does not pass is told at the first call.
+//!
 //! One call is one HTTP request: the SDK's own retries are off, because `volume` retries to a deadline of its own.
 
+mod clock;
+mod credentials;
 mod errors;
+mod instance;
 mod keys;
 mod objects;
+mod profile;
+mod resolver;
+mod settings;
 mod trust;
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::environment::region::EnvironmentVariableRegionProvider;
 use aws_config::imds::region::ImdsRegionProvider;
-use aws_config::meta::region::RegionProviderChain;
-use aws_config::profile::region::ProfileFileRegionProvider;
+use aws_config::meta::region::ProvideRegion as _;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig, imds};
+use aws_config::{BehaviorVersion, Region, SdkConfig, imds};
 use aws_smithy_http_client::{Builder as HttpBuilder, tls};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_types::service_config::ServiceConfigKey;
 use tokio::runtime::Runtime;
+use volume::ports::ReachError;
 
+use crate::clock::Clock;
+use crate::errors::Fault;
+use crate::profile::Profile;
+use crate::resolver::SystemResolver;
+
+pub use settings::{CredentialSource, Settings};
 pub use trust::TrustError;
 
 /// How long to wait for a connection.
@@ -33,135 +48,263 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 const REQUEST_TIMEOUT_LEAST: Duration = Duration::from_secs(1);
 /// How long to wait for an instance-metadata service: it is one hop away, or it is not there.
 const METADATA_TIMEOUT: Duration = Duration::from_millis(500);
-/// How often an instance-metadata service is asked.
+/// How often an instance-metadata service is asked where there is one.
 const METADATA_ATTEMPTS: u32 = 2;
+/// The region that a service of one's own signs for unless one is named: the AWS CLI's, and `kluisd`'s.
+const REGION_DEFAULT: &str = "us-east-1";
+
+/// By which variables a service of one's own is named.
+const ENDPOINT_VARIABLES: [&str; 3] = [
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_KMS",
+    "AWS_ENDPOINT_URL_S3",
+];
 
 /// Both ports, over one set of credentials and one connection pool.
 ///
-/// Nothing is read and nobody is called before the first request, so that work that needs no key service (a volume that is
+/// Nobody is called before the first request, so that work that needs no key service (a volume that is
 /// mounted already, `status`, `down`) never waits for one.
 pub struct Aws {
     runtime: Runtime,
-    clients: OnceLock<Clients>,
+    settings: Settings,
+    profile: Profile,
     trust: tls::TrustStore,
-    request_timeout: Duration,
+    clock: Clock,
+    /// Made at the first request; not before a region is known, which an instance may not tell at once.
+    clients: Mutex<Option<Clients>>,
 }
 
+/// A client of each service, and what people call it.
+#[derive(Clone)]
 struct Clients {
     kms: aws_sdk_kms::Client,
+    kms_place: String,
     s3: aws_sdk_s3::Client,
+    s3_place: String,
 }
 
 impl Aws {
-    /// Takes the SDK's usual configuration from the environment: `AWS_PROFILE`, `AWS_REGION`, `AWS_ENDPOINT_URL[_KMS|_S3]`,
-    /// `AWS_CA_BUNDLE`, shared files, `credential_process`, instance profile. A service that says nothing is waited for no longer
-    /// than `patience`, within bounds of this crate's own.
+    /// Takes what `settings` says, and behind it the SDK's usual configuration: `AWS_PROFILE`, `AWS_REGION`,
+    /// `AWS_ENDPOINT_URL[_KMS|_S3]`, `AWS_CA_BUNDLE`, shared files, `credential_process`, instance profile. Shared files are looked for
+    /// in the user's folder also where `HOME` is not set.
     ///
     /// # Errors
-    /// [`TrustError`] when `AWS_CA_BUNDLE` names a file that is not a bundle of PEM certificates, or no I/O runtime can be had.
-    pub fn from_env(patience: Duration) -> Result<Self, TrustError> {
-        let trust = trust::from_env()?;
+    /// [`TrustError`] when the file of the authorities to trust is not a bundle of PEM certificates, or no I/O runtime can be had.
+    pub fn new(settings: Settings) -> Result<Self, TrustError> {
         // One thread: the agent makes one request at a time.
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(TrustError::Runtime)?;
+        let profile = Profile::of(&settings);
+        let trust = runtime.block_on(trust::store(&settings, &profile))?;
         Ok(Self {
             runtime,
-            clients: OnceLock::new(),
+            settings,
+            profile,
             trust,
-            request_timeout: patience.clamp(REQUEST_TIMEOUT_LEAST, REQUEST_TIMEOUT),
+            clock: Clock::new(),
+            clients: Mutex::new(None),
         })
     }
 
-    fn clients(&self) -> &Clients {
-        self.clients.get_or_init(|| {
-            self.runtime
-                .block_on(Clients::connect(self.trust.clone(), self.request_timeout))
+    fn clients(&self) -> Result<Clients, Fault> {
+        let mut made = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(clients) = &*made {
+            return Ok(clients.clone());
+        }
+        let clients = self.runtime.block_on(self.connect())?;
+        *made = Some(clients.clone());
+        Ok(clients)
+    }
+
+    /// What the services are called as far as that is known.
+    fn place(&self, of: impl Fn(&Clients) -> &String, otherwise: &str) -> String {
+        let made = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        match (&*made, &self.settings.endpoint) {
+            (Some(clients), _) => of(clients).clone(),
+            (None, Some(endpoint)) => endpoint.clone(),
+            (None, None) => otherwise.to_owned(),
+        }
+    }
+
+    async fn connect(&self) -> Result<Clients, Fault> {
+        if self.settings.endpoint.is_none() {
+            check_variables()?;
+        }
+        let config = self.sdk_config().await?;
+        let kms_endpoint = endpoint(&config, "KMS");
+        let s3_endpoint = endpoint(&config, "S3");
+        // Bucket names in the host name need DNS and certificates that only AWS has.
+        let s3 = aws_sdk_s3::config::Builder::from(&config)
+            .force_path_style(s3_endpoint.is_some())
+            .interceptor(self.clock.clone());
+        let kms = aws_sdk_kms::config::Builder::from(&config).interceptor(self.clock.clone());
+        let region = config.region().map_or("", Region::as_ref);
+        let usual = |service: &str| format!("https://{service}.{region}.amazonaws.com");
+        Ok(Clients {
+            kms: aws_sdk_kms::Client::from_conf(kms.build()),
+            kms_place: kms_endpoint.unwrap_or_else(|| usual("kms")),
+            s3: aws_sdk_s3::Client::from_conf(s3.build()),
+            s3_place: s3_endpoint.unwrap_or_else(|| usual("s3")),
         })
+    }
+
+    async fn sdk_config(&self) -> Result<SdkConfig, Fault> {
+        let http = http_client(self.trust.clone());
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .operation_timeout(
+                self.settings
+                    .patience
+                    .clamp(REQUEST_TIMEOUT_LEAST, REQUEST_TIMEOUT),
+            )
+            .build();
+        let provider = ProviderConfig::without_region()
+            .with_http_client(http.clone())
+            .with_timeout_config(timeouts.clone());
+        let metadata = imds::Client::builder()
+            .configure(&provider)
+            .connect_timeout(METADATA_TIMEOUT)
+            .read_timeout(METADATA_TIMEOUT)
+            .max_attempts(if instance::is_ec2() {
+                METADATA_ATTEMPTS
+            } else {
+                1
+            })
+            .build();
+        let region = self.region(&provider, &metadata).await?;
+        let credentials = credentials::Source {
+            named: self.settings.credentials.clone(),
+            profile: self.profile.clone(),
+            provider: provider.with_region(Some(region.clone())),
+            metadata,
+        };
+        let mut loader = self
+            .profile
+            .configure(aws_config::defaults(BehaviorVersion::latest()))
+            .http_client(http)
+            .region(region)
+            .credentials_provider(credentials)
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeouts)
+            .request_checksum_calculation(
+                aws_sdk_s3::config::RequestChecksumCalculation::WhenRequired,
+            )
+            .response_checksum_validation(
+                aws_sdk_s3::config::ResponseChecksumValidation::WhenRequired,
+            );
+        if let Some(endpoint) = &self.settings.endpoint {
+            loader = loader.endpoint_url(endpoint);
+        }
+        Ok(loader.load().await)
+    }
+
+    /// The SDK's own chain, piece by piece: as a whole it cannot be told which HTTP client to use, and it knows no default for a
+    /// service of one's own.
+    async fn region(
+        &self,
+        provider: &ProviderConfig,
+        metadata: &imds::Client,
+    ) -> Result<Region, Fault> {
+        if let Some(region) = &self.settings.region {
+            return Ok(Region::new(region.clone()));
+        }
+        // A variable that is set to nothing is not set.
+        let is_named = |region: &Region| !region.as_ref().is_empty();
+        let variable = EnvironmentVariableRegionProvider::new().region().await;
+        if let Some(region) = variable.filter(is_named) {
+            return Ok(region);
+        }
+        let profile = self.profile.region(provider).region().await;
+        if let Some(region) = profile.filter(is_named) {
+            return Ok(region);
+        }
+        if self.has_own_endpoint().await {
+            return Ok(Region::from_static(REGION_DEFAULT));
+        }
+        let instance = ImdsRegionProvider::builder()
+            .configure(provider)
+            .imds_client(metadata.clone())
+            .build();
+        if let Some(region) = instance.region().await {
+            return Ok(region);
+        }
+        if instance::is_ec2() {
+            return Err(Fault::Unreachable(
+                "this is an EC2 instance, and its metadata service does not tell its region"
+                    .to_owned(),
+            ));
+        }
+        Err(Fault::Reach(ReachError::Misconfigured(
+            "it is not said where the key service is: set [agent] endpoint for one of your own (kluisd env prints it), or region for AWS's"
+                .to_owned(),
+        )))
+    }
+
+    /// Whether a service of one's own is named anywhere.
+    async fn has_own_endpoint(&self) -> bool {
+        self.settings.endpoint.is_some()
+            || ENDPOINT_VARIABLES
+                .iter()
+                .any(|name| std::env::var_os(name).is_some_and(|url| !url.is_empty()))
+            || self.profile.get("endpoint_url").await.is_some()
+            || self.profile.get("services").await.is_some()
     }
 }
 
 impl std::fmt::Debug for Aws {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Aws")
-            .field("connected", &self.clients.get().is_some())
+            .field("settings", &self.settings)
             .finish_non_exhaustive()
     }
 }
 
-impl Clients {
-    async fn connect(trust: tls::TrustStore, request_timeout: Duration) -> Self {
-        let config = sdk_config(trust, request_timeout).await;
-        let mut s3 = aws_sdk_s3::config::Builder::from(&config);
-        if has_custom_s3_endpoint(&config) {
-            // Bucket names in the host name need DNS and certificates that only AWS has.
-            s3 = s3.force_path_style(true);
-        }
-        Self {
-            kms: aws_sdk_kms::Client::new(&config),
-            s3: aws_sdk_s3::Client::from_conf(s3.build()),
-        }
-    }
-}
-
-async fn sdk_config(trust: tls::TrustStore, request_timeout: Duration) -> SdkConfig {
+fn http_client(trust: tls::TrustStore) -> SharedHttpClient {
     let context = tls::TlsContext::builder().with_trust_store(trust).build();
     let builder = HttpBuilder::new().tls_provider(tls::Provider::Rustls(
         tls::rustls_provider::CryptoMode::AwsLc,
     ));
-    let http = match context {
-        Ok(context) => builder.tls_context(context).build_https(),
+    match context {
+        Ok(context) => builder
+            .tls_context(context)
+            .build_with_resolver(SystemResolver),
         // A trust store that was parsed already cannot make this fail; the default is the system's roots, which trust less.
-        Err(_) => builder.build_https(),
-    };
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .operation_timeout(request_timeout)
-        .build();
-    let provider = ProviderConfig::without_region()
-        .with_http_client(http.clone())
-        .with_timeout_config(timeouts.clone());
-    let metadata = imds::Client::builder()
-        .configure(&provider)
-        .connect_timeout(METADATA_TIMEOUT)
-        .read_timeout(METADATA_TIMEOUT)
-        .max_attempts(METADATA_ATTEMPTS)
-        .build();
-    // The SDK's own chain, piece by piece: as a whole it cannot be told which HTTP client to use.
-    let region = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
-        .or_else(
-            ProfileFileRegionProvider::builder()
-                .configure(&provider)
-                .build(),
-        )
-        .or_else(
-            ImdsRegionProvider::builder()
-                .configure(&provider)
-                .imds_client(metadata.clone())
-                .build(),
-        )
-        .region()
-        .await;
-    let provider = provider.with_region(region.clone());
-    let credentials = DefaultCredentialsChain::builder()
-        .configure(provider)
-        .imds_client(metadata)
-        .build()
-        .await;
-    aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http)
-        .region(region)
-        .credentials_provider(credentials)
-        .retry_config(RetryConfig::disabled())
-        .timeout_config(timeouts)
-        .request_checksum_calculation(aws_sdk_s3::config::RequestChecksumCalculation::WhenRequired)
-        .response_checksum_validation(aws_sdk_s3::config::ResponseChecksumValidation::WhenRequired)
-        .load()
-        .await
+        Err(_) => builder.build_with_resolver(SystemResolver),
+    }
 }
 
-fn has_custom_s3_endpoint(config: &SdkConfig) -> bool {
-    config.endpoint_url().is_some()
-        || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some_and(|url| !url.is_empty())
+/// The SDK asks AWS where `AWS_ENDPOINT_URL` is not a URL; whoever set it did not mean that.
+fn check_variables() -> Result<(), Fault> {
+    for name in ENDPOINT_VARIABLES {
+        if let Some(url) = std::env::var_os(name).filter(|url| !url.is_empty())
+            && !url
+                .to_str()
+                .is_some_and(|url| url.starts_with("https://") || url.starts_with("http://"))
+        {
+            return Err(Fault::Reach(ReachError::Misconfigured(format!(
+                "{name} is {}, and that is not a URL; write it as https://HOST:PORT, or set [agent] endpoint",
+                url.display()
+            ))));
+        }
+    }
+    Ok(())
+}
+
+/// The endpoint of a service, if it is not AWS's own.
+fn endpoint(config: &SdkConfig, service: &str) -> Option<String> {
+    let of_all = || config.endpoint_url().map(str::to_owned);
+    if config.get_origin("endpoint_url").is_client_config() {
+        return of_all();
+    }
+    let key = ServiceConfigKey::builder()
+        .service_id(service)
+        .env("AWS_ENDPOINT_URL")
+        .profile("endpoint_url")
+        .build()
+        .ok();
+    key.and_then(|key| config.service_config()?.load_config(key))
+        .filter(|url| !url.is_empty())
+        .or_else(of_all)
 }

@@ -12,23 +12,28 @@ use crate::errors::{Fault, sort};
 const EXISTS: &[&str] = &["PreconditionFailed", "ConditionalRequestConflict"];
 
 impl ObjectSource for Aws {
+    fn place(&self) -> String {
+        self.place(|clients| &clients.s3_place, "the object store")
+    }
+
     fn get(&self, uri: &ObjectUri) -> Result<Vec<u8>, ObjectError> {
         let request = self
-            .clients()
-            .s3
+            .clients_of_s3()?
             .get_object()
             .bucket(uri.bucket())
             .key(uri.key());
         self.runtime.block_on(async {
-            let answer = request.send().await.map_err(|error| fault(&error, uri))?;
+            let answer = request
+                .send()
+                .await
+                .map_err(|error| self.object_fault(&error, uri))?;
             read_bounded(answer.body, uri).await
         })
     }
 
     fn put_if_absent(&self, uri: &ObjectUri, bytes: &[u8]) -> Result<Put, ObjectError> {
         let request = self
-            .clients()
-            .s3
+            .clients_of_s3()?
             .put_object()
             .bucket(uri.bucket())
             .key(uri.key())
@@ -39,7 +44,7 @@ impl ObjectSource for Aws {
             Err(error) if error.code().is_some_and(|code| EXISTS.contains(&code)) => {
                 Ok(Put::Exists)
             }
-            Err(error) => Err(fault(&error, uri)),
+            Err(error) => Err(self.object_fault(&error, uri)),
         }
     }
 }
@@ -60,15 +65,43 @@ async fn read_bounded(mut body: ByteStream, uri: &ObjectUri) -> Result<Vec<u8>, 
     Ok(bytes)
 }
 
-fn fault<E>(error: &SdkError<E, HttpResponse>, uri: &ObjectUri) -> ObjectError
-where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
-{
-    match sort(error) {
-        Fault::Unreachable(text) => ObjectError::Unreachable(format!("{uri}: {text}")),
-        Fault::Throttled(text) => ObjectError::Throttled(format!("{uri}: {text}")),
-        Fault::Denied(text) => ObjectError::Denied(format!("{uri}: {text}")),
-        Fault::NotFound(text) => ObjectError::NotFound(format!("{uri}: {text}")),
-        Fault::Invalid(text) => ObjectError::Invalid(format!("{uri}: {text}")),
+fn sorted(fault: Fault) -> ObjectError {
+    match fault {
+        Fault::Reach(error) => ObjectError::Reach(error),
+        Fault::Unreachable(text) => ObjectError::Unreachable(text),
+        Fault::Throttled(text) => ObjectError::Throttled(text),
+        Fault::Denied(text) => ObjectError::Denied(text),
+        Fault::NotFound(text) => ObjectError::NotFound(text),
+        Fault::Disabled(text) | Fault::PendingDeletion(text) | Fault::Unusable(text) => {
+            ObjectError::Unusable(text)
+        }
+        Fault::Invalid(text) => ObjectError::Invalid(text),
+    }
+}
+
+/// The same with the object's name before the service's words.
+fn about(fault: Fault, uri: &ObjectUri) -> ObjectError {
+    let named = |text: String| format!("{uri}: {text}");
+    match sorted(fault) {
+        ObjectError::Reach(error) => ObjectError::Reach(error),
+        ObjectError::Unreachable(text) => ObjectError::Unreachable(named(text)),
+        ObjectError::Throttled(text) => ObjectError::Throttled(named(text)),
+        ObjectError::Denied(text) => ObjectError::Denied(named(text)),
+        ObjectError::NotFound(text) => ObjectError::NotFound(named(text)),
+        ObjectError::Unusable(text) => ObjectError::Unusable(named(text)),
+        ObjectError::Invalid(text) => ObjectError::Invalid(named(text)),
+    }
+}
+
+impl Aws {
+    fn clients_of_s3(&self) -> Result<aws_sdk_s3::Client, ObjectError> {
+        Ok(self.clients().map_err(sorted)?.s3)
+    }
+
+    fn object_fault<E>(&self, error: &SdkError<E, HttpResponse>, uri: &ObjectUri) -> ObjectError
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        about(sort(error, &ObjectSource::place(self), &self.clock), uri)
     }
 }

@@ -1,4 +1,5 @@
-//! Whom to trust: the system's roots, or the bundle that `AWS_CA_BUNDLE` names and nothing else.
+//! Whom to trust: the system's roots, or the bundle that is named (in the settings, by `AWS_CA_BUNDLE`, by the profile's `ca_bundle`, in
+//! this order) and nothing else.
 
 use std::io;
 use std::path::PathBuf;
@@ -8,26 +9,33 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
+use crate::profile::Profile;
+use crate::settings::Settings;
+
 /// Why no connection to a key service can be prepared.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
     /// The file is missing or unreadable.
     #[error(
-        "cannot read the CA bundle {path} that AWS_CA_BUNDLE names: {error}; point it at a PEM file, or unset it to use the system's roots"
+        "cannot read the CA bundle {path} that {named_by} names: {error}; point it at a PEM file, or unset it to use the system's roots"
     )]
     Unreadable {
-        /// What `AWS_CA_BUNDLE` says.
+        /// The bundle.
         path: PathBuf,
+        /// Who names it.
+        named_by: &'static str,
         /// What the system said.
         error: io::Error,
     },
     /// The file is not a bundle of certificates.
     #[error(
-        "the CA bundle {path} that AWS_CA_BUNDLE names holds no usable certificate ({reason}); it must be a PEM file of CA certificates"
+        "the CA bundle {path} that {named_by} names holds no usable certificate ({reason}); it must be a PEM file of CA certificates"
     )]
     NotCertificates {
-        /// What `AWS_CA_BUNDLE` says.
+        /// The bundle.
         path: PathBuf,
+        /// Who names it.
+        named_by: &'static str,
         /// What is wrong with it.
         reason: String,
     },
@@ -36,23 +44,46 @@ pub enum TrustError {
     Runtime(io::Error),
 }
 
-/// The store that the environment asks for.
-pub(crate) fn from_env() -> Result<TrustStore, TrustError> {
-    match std::env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty()) {
-        Some(path) => bundle(PathBuf::from(path)),
+/// The store that is asked for.
+pub(crate) async fn store(
+    settings: &Settings,
+    profile: &Profile,
+) -> Result<TrustStore, TrustError> {
+    if let Some(path) = &settings.ca {
+        return bundle(path.clone(), "[agent] ca");
+    }
+    if let Some(path) = std::env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty()) {
+        return bundle(path.into(), "AWS_CA_BUNDLE");
+    }
+    match profile
+        .get("ca_bundle")
+        .await
+        .filter(|path| !path.is_empty())
+    {
+        Some(path) => bundle(path.into(), "ca_bundle in the AWS profile"),
         None => Ok(TrustStore::default()),
     }
 }
 
 /// Reads a bundle. Every certificate is checked here, because the SDK panics on one that does not parse.
-fn bundle(path: PathBuf) -> Result<TrustStore, TrustError> {
+fn bundle(path: PathBuf, named_by: &'static str) -> Result<TrustStore, TrustError> {
     let pem = match std::fs::read(&path) {
         Ok(pem) => pem,
-        Err(error) => return Err(TrustError::Unreadable { path, error }),
+        Err(error) => {
+            return Err(TrustError::Unreadable {
+                path,
+                named_by,
+                error,
+            });
+        }
     };
     match check(&pem) {
         Ok(()) => Ok(TrustStore::empty().with_pem_certificate(pem)),
-        Err(reason) => Err(TrustError::NotCertificates { path, reason }),
+        Err(reason) => Err(TrustError::NotCertificates {
+            path,
+            named_by,
+            reason,
+        }),
     }
 }
 
@@ -77,12 +108,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("ca.pem");
         std::fs::write(&path, content).unwrap();
-        bundle(path).unwrap_err().to_string()
+        bundle(path, "AWS_CA_BUNDLE").unwrap_err().to_string()
     }
 
     #[test]
     fn a_bundle_that_is_not_there_is_named() {
-        let error = bundle(PathBuf::from("/nonexistent/ca.pem"))
+        let error = bundle(PathBuf::from("/nonexistent/ca.pem"), "AWS_CA_BUNDLE")
             .unwrap_err()
             .to_string();
         assert!(

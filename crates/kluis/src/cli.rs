@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 /// What belongs to every verb.
-const AFTER_HELP: &str = "Credentials, region and endpoints come from AWS's usual configuration: AWS_PROFILE, AWS_REGION, \
-AWS_ENDPOINT_URL, AWS_CA_BUNDLE, credential_process, instance profile.\n\n\
+const AFTER_HELP: &str = "Endpoint, authorities, region and credentials come from [agent] of the configuration, and behind it from AWS's usual \
+variables and files: AWS_ENDPOINT_URL, AWS_CA_BUNDLE, AWS_REGION, AWS_PROFILE, credential_process, instance profile.\n\n\
 Exit codes: 1 wrong parameters, 2 no permission or bad key, 3 memory, 4 wrong device, 5 busy, 75 try again later.";
 
 /// Encrypted volumes whose keys only a key service can unwrap.
@@ -46,6 +46,9 @@ pub(crate) enum Verb {
         /// Format the one volume named, whatever is on its device
         #[arg(long)]
         wipe: bool,
+        /// Wait for the services as long as a boot may (`[agent] boot_deadline`), and tell systemd for whom; kluis@.service does
+        #[arg(long, conflicts_with_all = ["wipe", "dry_run"])]
+        boot: bool,
         #[command(flatten)]
         yes: Yes,
         #[command(flatten)]

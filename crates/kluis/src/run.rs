@@ -6,12 +6,12 @@ use std::process::ExitCode;
 use anyhow::anyhow;
 use aws::Aws;
 use clap::CommandFactory as _;
-use volume::config::Config;
+use volume::config::{Agent, Config, Credentials};
 use volume::fuse::Fuse;
 use volume::linux::LinuxHost;
 use volume::ports::{KeyService, ObjectSource};
 use volume::verbs::{Mode, Outcome, UpOptions};
-use volume::{Error, Kluis};
+use volume::{Error, Kluis, Occasion};
 
 use crate::cli::{Cli, DryRun, HeaderVerb, Output, Verb};
 use crate::out::{say, tell};
@@ -60,12 +60,35 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         vec![Box::new(engine)],
     );
     if asks_services(&cli.verb) {
-        match Aws::from_env(config.agent.deadline) {
+        match Aws::new(aws_settings(&cli.verb, &config.agent)) {
             Ok(aws) => verb(&cli, &host, &aws, &aws, &config),
             Err(error) => fail(&error.into(), WRONG_PARAMETERS),
         }
     } else {
         verb(&cli, &host, &NoServices, &NoServices, &config)
+    }
+}
+
+/// The configuration as the crate that asks wants it.
+fn aws_settings(verb: &Verb, agent: &Agent) -> aws::Settings {
+    aws::Settings {
+        endpoint: agent.endpoints.first().cloned(),
+        ca: agent.ca.clone(),
+        region: agent.region.clone(),
+        credentials: agent
+            .credentials
+            .clone()
+            .map(|credentials| match credentials {
+                Credentials::Shared { file, profile } => {
+                    aws::CredentialSource::Shared { file, profile }
+                }
+                Credentials::Process(command) => aws::CredentialSource::Process(command),
+            }),
+        patience: match verb {
+            Verb::Check { .. } => volume::verbs::CHECK_PATIENCE,
+            Verb::Up { boot: true, .. } => agent.boot_deadline,
+            _ => agent.deadline,
+        },
     }
 }
 
@@ -90,13 +113,18 @@ fn verb(
     objects: &dyn ObjectSource,
     config: &Config,
 ) -> ExitCode {
+    let steps = Steps::new(cli.quiet);
     let kluis = Kluis {
         host,
         keys,
         objects,
         config,
+        occasion: match cli.verb {
+            Verb::Up { boot: true, .. } => Occasion::Boot,
+            _ => Occasion::ByHand,
+        },
+        waiting: &steps,
     };
-    let mut steps = Steps::new(cli.quiet);
     let mode = |plan: &DryRun| {
         if plan.dry_run {
             Mode::DryRun
@@ -111,17 +139,18 @@ fn verb(
         Verb::Up {
             names,
             wipe,
+            boot: _,
             yes,
             plan,
             output,
-        } => up(&kluis, names, *wipe, yes.yes, mode(plan), &mut steps).map(|outcomes| {
+        } => up(&kluis, names, *wipe, yes.yes, mode(plan), &mut &steps).map(|outcomes| {
             show::outcomes(&outcomes, show::Verb::Up, plan.dry_run, cli.quiet, *output)
         }),
         Verb::Down {
             names,
             plan,
             output,
-        } => kluis.down(names, mode(plan), &mut steps).map(|outcomes| {
+        } => kluis.down(names, mode(plan), &mut &steps).map(|outcomes| {
             show::outcomes(
                 &outcomes,
                 show::Verb::Down,
@@ -141,7 +170,7 @@ fn verb(
             plan,
             output,
         } => kluis
-            .rekey(names, from.as_ref(), mode(plan), &mut steps)
+            .rekey(names, from.as_ref(), mode(plan), &mut &steps)
             .map(|outcomes| {
                 show::outcomes(
                     &outcomes,
@@ -156,7 +185,7 @@ fn verb(
             yes,
             plan,
             output,
-        } => erase(&kluis, name, yes.yes, mode(plan), &mut steps).map(|outcome| {
+        } => erase(&kluis, name, yes.yes, mode(plan), &mut &steps).map(|outcome| {
             show::outcomes(
                 &[outcome],
                 show::Verb::Erase,
@@ -190,7 +219,7 @@ fn up(
     wipe: bool,
     yes: bool,
     mode: Mode,
-    steps: &mut Steps,
+    steps: &mut &Steps,
 ) -> Result<Vec<Outcome>, Error> {
     let mut options = UpOptions {
         wipe: BTreeSet::new(),
@@ -238,7 +267,7 @@ fn erase(
     name: &str,
     yes: bool,
     mode: Mode,
-    steps: &mut Steps,
+    steps: &mut &Steps,
 ) -> Result<Outcome, Error> {
     if mode == Mode::Apply {
         ask::consent(

@@ -13,6 +13,10 @@ pub(crate) struct NoServices;
 const UNASKED: &str = "this verb asks no service; that is a fault in kluis, please report it";
 
 impl KeyService for NoServices {
+    fn may_generate(&self, _: &str, _: &Context) -> Result<(), KeyServiceError> {
+        Err(KeyServiceError::Invalid(UNASKED.to_owned()))
+    }
+
     fn generate_data_key(&self, _: &str, _: &Context) -> Result<DataKey, KeyServiceError> {
         Err(KeyServiceError::Invalid(UNASKED.to_owned()))
     }

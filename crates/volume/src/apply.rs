@@ -12,6 +12,7 @@ use crate::header::{self, Snapshot};
 use crate::host::{Access, Device, FileSystem, Hold, Host, HostError, Identity, SCAN_LEN, Unmount};
 use crate::observe::{Content, Observed, PIECE, each_piece, observe};
 use crate::plan::{Plan, Refusal, Step};
+use crate::retry::Waiting;
 use crate::secrets::Secrets;
 use crate::state::{Intent, Place};
 use crate::target::Target;
@@ -40,6 +41,8 @@ pub trait Progress {
 pub struct Silent;
 
 impl Progress for Silent {}
+
+impl Waiting for Silent {}
 
 /// The file systems that are mounted when they are found in a volume.
 const MOUNTED: [&str; 5] = ["ext4", "xfs", "btrfs", "ext3", "ext2"];
@@ -230,7 +233,16 @@ impl<'r, 'a> Applier<'r, 'a> {
                     .and_then(Snapshot::token)
                     .and_then(|(_, token)| token.blob);
                 let made = match blob.filter(|_| !makes_header) {
-                    Some(blob) => self.secrets.machine_secret(&self.target.name, key, &blob)?,
+                    Some(blob) => {
+                        let name = &self.target.name;
+                        let found = self.secrets.machine_secret(name, key, &blob)?;
+                        // What another process left is believed as far as the header's mac bears it out.
+                        if found.is_kept && !self.is_bound_to(&found.secret)? {
+                            self.secrets.machine_secret_anew(name, key, &blob)?
+                        } else {
+                            found
+                        }
+                    }
                     None => self
                         .secrets
                         .machine_secret_for_new(&self.target.name, key)?,

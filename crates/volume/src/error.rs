@@ -7,7 +7,7 @@ use crate::config::{ConfigError, KeySource};
 use crate::engine::EngineError;
 use crate::host::HostError;
 use crate::plan::Refusal;
-use crate::ports::{KeyServiceError, ObjectError, ObjectUri};
+use crate::ports::{KeyServiceError, ObjectError, ObjectUri, ReachError};
 use crate::target::Target;
 
 /// Exit codes: cryptsetup's, and `EX_TEMPFAIL` of sysexits for "try again".
@@ -229,19 +229,42 @@ impl Error {
     }
 }
 
+/// 1 for where the service is, 2 for who asks, 75 for what passes by itself.
+fn reach_code(error: &ReachError) -> ExitCode {
+    match error {
+        ReachError::Clock(_) | ReachError::CredentialsNotYet(_) => ExitCode::Temporary,
+        ReachError::Untrusted { .. }
+        | ReachError::OtherName { .. }
+        | ReachError::Expired { .. }
+        | ReachError::NotTls { .. }
+        | ReachError::Misconfigured(_) => ExitCode::Parameters,
+        ReachError::NoCredentials(_)
+        | ReachError::CredentialsFailed(_)
+        | ReachError::NotRecognized(_) => ExitCode::Key,
+    }
+}
+
 fn key_service_code(error: &KeyServiceError) -> ExitCode {
     match error {
+        KeyServiceError::Reach(error) => reach_code(error),
         KeyServiceError::Unreachable(_) | KeyServiceError::Throttled(_) => ExitCode::Temporary,
         KeyServiceError::NotFound(_) => ExitCode::Parameters,
-        KeyServiceError::Denied(_) | KeyServiceError::Invalid(_) => ExitCode::Key,
+        KeyServiceError::Denied(_)
+        | KeyServiceError::Disabled(_)
+        | KeyServiceError::PendingDeletion(_)
+        | KeyServiceError::Unusable(_)
+        | KeyServiceError::Invalid(_) => ExitCode::Key,
     }
 }
 
 fn object_code(error: &ObjectError) -> ExitCode {
     match error {
+        ObjectError::Reach(error) => reach_code(error),
         ObjectError::Unreachable(_) | ObjectError::Throttled(_) => ExitCode::Temporary,
         ObjectError::NotFound(_) => ExitCode::Parameters,
-        ObjectError::Denied(_) | ObjectError::Invalid(_) => ExitCode::Key,
+        ObjectError::Denied(_) | ObjectError::Unusable(_) | ObjectError::Invalid(_) => {
+            ExitCode::Key
+        }
     }
 }
 

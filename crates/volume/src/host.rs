@@ -8,6 +8,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crypto::SecretBytes;
+
 use crate::config::{SIZE_MIN, SIZE_MIN_BTRFS, SIZE_MIN_XFS};
 use crate::engine::{Changed, Engine};
 
@@ -503,7 +505,14 @@ pub trait Host: Send + Sync {
     /// [`HostError::Denied`], [`HostError::Io`].
     fn remove_file(&self, path: &Path) -> Result<Changed, HostError>;
 
-    /// Takes the lock of a volume (`/run/kluis/NAME.lock`), waiting at most `wait`.
+    /// Keeps a secret where this user's other processes find it, in memory alone, for `time` at the most. [`Changed::No`] where the
+    /// machine has no such place (containers): then everybody asks for themselves.
+    fn keep_secret(&self, name: &str, secret: &SecretBytes, time: Duration) -> Changed;
+
+    /// A secret that was kept under that name, and whose time is not over.
+    fn kept_secret(&self, name: &str) -> Option<SecretBytes>;
+
+    /// Takes the lock of a volume, or of a key (`/run/kluis/NAME.lock`), waiting at most `wait`.
     ///
     /// # Errors
     /// [`HostError::Busy`] when another holds it; [`HostError::Io`].

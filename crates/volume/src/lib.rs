@@ -48,4 +48,5 @@ pub mod verbs;
 
 pub use apply::{Progress, Silent};
 pub use error::{Error, ExitCode};
-pub use verbs::Kluis;
+pub use retry::{Wait, Waiting};
+pub use verbs::{Kluis, Occasion};

@@ -48,6 +48,22 @@ pub struct Unwrapped {
 ///
 /// `key` is whatever the operator may write: an ARN, an id, an alias name or an alias ARN.
 pub trait KeyService: Send + Sync {
+    /// How it is named to people: its URL, as far as that is known without asking anybody.
+    fn place(&self) -> String {
+        "the key service".to_owned()
+    }
+
+    /// How far its clock was ahead of this machine's (behind, if negative) when it last answered, in seconds; `None` before that.
+    fn clock_ahead(&self) -> Option<i64> {
+        None
+    }
+
+    /// Whether [`KeyService::generate_data_key`] would be allowed; nothing is made.
+    ///
+    /// # Errors
+    /// What it would fail with.
+    fn may_generate(&self, key: &str, context: &Context) -> Result<(), KeyServiceError>;
+
     /// Makes a 256-bit secret and wraps it under `key`, bound to `context`.
     ///
     /// # Errors
@@ -80,6 +96,11 @@ pub trait KeyService: Send + Sync {
 
 /// Port 2: where wrapped secrets lie.
 pub trait ObjectSource: Send + Sync {
+    /// How it is named to people: its URL, as far as that is known without asking anybody.
+    fn place(&self) -> String {
+        "the object store".to_owned()
+    }
+
     /// Fetches an object whole. An implementation refuses one larger than [`BLOB_MAX`] as [`ObjectError::Invalid`].
     ///
     /// # Errors
@@ -102,12 +123,117 @@ pub enum Put {
     Exists,
 }
 
+/// Why a service was not reached, or did not listen: what stands between it and this machine, whichever service it is. Each carries a
+/// sentence's worth of what was seen.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReachError {
+    // --- passes by itself ---
+    /// The clocks of the two differ too much for a signature or a certificate to hold.
+    #[error(
+        "{0}; set this machine's clock (timedatectl), or wait until it is set, then run this again"
+    )]
+    Clock(String),
+    /// The machine is one that is given credentials, and it has none yet.
+    #[error(
+        "this machine has no credentials yet: {0}; attach an instance profile to it, or name others in [agent] credentials, then run this again"
+    )]
+    CredentialsNotYet(String),
+
+    // --- where the service is: the configuration's ---
+    /// The certificate is not of an authority that is trusted here.
+    #[error(
+        "{place} is not trusted: {why}; if the service is yours, [agent] ca (or AWS_CA_BUNDLE) must name the certificate of its authority"
+    )]
+    Untrusted {
+        /// The service's URL.
+        place: String,
+        /// What is wrong with its certificate.
+        why: String,
+    },
+    /// The certificate is for other names.
+    #[error(
+        "the certificate of {place} is for another name: {why}; put a name that it has into [agent] endpoint (or AWS_ENDPOINT_URL), or ask the service's owner for a certificate with this one"
+    )]
+    OtherName {
+        /// The service's URL.
+        place: String,
+        /// Which names it has.
+        why: String,
+    },
+    /// The certificate has run out.
+    #[error(
+        "the certificate of {place} has run out: {why}; ask the service's owner to renew it, or set this machine's clock if that is wrong"
+    )]
+    Expired {
+        /// The service's URL.
+        place: String,
+        /// Since when, and what this machine takes the time to be.
+        why: String,
+    },
+    /// Whoever answers does not speak TLS, or none that is understood here.
+    #[error(
+        "{place} does not speak TLS as it should: {why}; check host and port in [agent] endpoint (or AWS_ENDPOINT_URL)"
+    )]
+    NotTls {
+        /// The service's URL.
+        place: String,
+        /// What was seen instead.
+        why: String,
+    },
+    /// Nobody can be asked with this configuration.
+    #[error("{0}")]
+    Misconfigured(String),
+
+    // --- who asks ---
+    /// There are no credentials.
+    #[error(
+        "this machine has no credentials: {0}; name some in [agent] credentials, or as the AWS CLI takes them (AWS_PROFILE, ~/.aws/credentials, an instance profile)"
+    )]
+    NoCredentials(String),
+    /// Whatever gives out the credentials failed.
+    #[error(
+        "the credentials of this machine cannot be had: {0}; mend what [agent] credentials or AWS_PROFILE names"
+    )]
+    CredentialsFailed(String),
+    /// The service does not know who asks.
+    #[error(
+        "the service does not accept the credentials of this machine: {0}; put the access key that its owner gave you into what [agent] credentials or AWS_PROFILE names"
+    )]
+    NotRecognized(String),
+}
+
+impl ReachError {
+    /// Whether the same request may succeed later: exit code 75.
+    pub fn is_temporary(&self) -> bool {
+        matches!(self, Self::Clock(_) | Self::CredentialsNotYet(_))
+    }
+
+    /// What was seen, without what to do about it.
+    pub fn cause(&self) -> &str {
+        match self {
+            Self::Untrusted { why, .. }
+            | Self::OtherName { why, .. }
+            | Self::Expired { why, .. }
+            | Self::NotTls { why, .. } => why,
+            Self::Clock(text)
+            | Self::CredentialsNotYet(text)
+            | Self::Misconfigured(text)
+            | Self::NoCredentials(text)
+            | Self::CredentialsFailed(text)
+            | Self::NotRecognized(text) => text,
+        }
+    }
+}
+
 /// Why a key service did not do what it was asked. Each carries the service's own words.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyServiceError {
-    /// No answer: network, DNS, TLS, timeout, no credentials yet, or a 5xx. Temporary.
+    /// It was not asked, or did not listen.
+    #[error(transparent)]
+    Reach(#[from] ReachError),
+    /// No answer: network, DNS, timeout, or a 5xx. Temporary.
     #[error(
-        "the key service cannot be reached: {0}; check AWS_ENDPOINT_URL, the network and the credentials, then run this again"
+        "the key service cannot be reached: {0}; check AWS_ENDPOINT_URL or [agent] endpoint, and the network, then run this again"
     )]
     Unreachable(String),
     /// Asked to slow down. Temporary.
@@ -123,7 +249,22 @@ pub enum KeyServiceError {
         "the key service has no such key: {0}; check `key` in the configuration and the region"
     )]
     NotFound(String),
-    /// The request or the blob makes no sense to the service, the key is in no state to be used, or the answer made no sense here.
+    /// The key is there and switched off.
+    #[error(
+        "the key is disabled: {0}; ask its owner to enable it (aws kms enable-key), then run this again"
+    )]
+    Disabled(String),
+    /// The key waits for its deletion.
+    #[error(
+        "the key is about to be deleted: {0}; ask its owner at once to cancel that (aws kms cancel-key-deletion, then aws kms enable-key): without it, what it wrapped is lost"
+    )]
+    PendingDeletion(String),
+    /// The key is in another state in which it cannot be used: its material is missing, say.
+    #[error(
+        "the key cannot be used as it is: {0}; ask its owner to look at its state (aws kms describe-key)"
+    )]
+    Unusable(String),
+    /// The request or the blob makes no sense to the service, or the answer made no sense here.
     #[error("the key service could not use the key or the blob: {0}")]
     Invalid(String),
 }
@@ -131,16 +272,43 @@ pub enum KeyServiceError {
 impl KeyServiceError {
     /// Whether the same request may succeed later: exit code 75.
     pub fn is_temporary(&self) -> bool {
-        matches!(self, Self::Unreachable(_) | Self::Throttled(_))
+        match self {
+            Self::Reach(error) => error.is_temporary(),
+            Self::Unreachable(_) | Self::Throttled(_) => true,
+            Self::Denied(_)
+            | Self::NotFound(_)
+            | Self::Disabled(_)
+            | Self::PendingDeletion(_)
+            | Self::Unusable(_)
+            | Self::Invalid(_) => false,
+        }
+    }
+
+    /// What was seen, without what to do about it.
+    pub fn cause(&self) -> &str {
+        match self {
+            Self::Reach(error) => error.cause(),
+            Self::Unreachable(text)
+            | Self::Throttled(text)
+            | Self::Denied(text)
+            | Self::NotFound(text)
+            | Self::Disabled(text)
+            | Self::PendingDeletion(text)
+            | Self::Unusable(text)
+            | Self::Invalid(text) => text,
+        }
     }
 }
 
 /// Why an object source did not do what it was asked. Each carries the service's own words.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ObjectError {
-    /// No answer: network, DNS, TLS, timeout, no credentials yet, or a 5xx. Temporary.
+    /// It was not asked, or did not listen.
+    #[error(transparent)]
+    Reach(#[from] ReachError),
+    /// No answer: network, DNS, timeout, or a 5xx. Temporary.
     #[error(
-        "the object store cannot be reached: {0}; check AWS_ENDPOINT_URL, the network and the credentials, then run this again"
+        "the object store cannot be reached: {0}; check AWS_ENDPOINT_URL or [agent] endpoint, and the network, then run this again"
     )]
     Unreachable(String),
     /// Asked to slow down. Temporary.
@@ -156,6 +324,11 @@ pub enum ObjectError {
         "the object store has no such object: {0}; check `secret` in the configuration, or run: kluis seal"
     )]
     NotFound(String),
+    /// The key that the object store itself encrypts the object under is in no state to be used.
+    #[error(
+        "the object store cannot use the key that it keeps the object under: {0}; ask that key's owner to enable it"
+    )]
+    Unusable(String),
     /// The answer made no sense: too large, or not what the protocol allows.
     #[error("the object store's answer cannot be used: {0}")]
     Invalid(String),
@@ -164,7 +337,24 @@ pub enum ObjectError {
 impl ObjectError {
     /// Whether the same request may succeed later: exit code 75.
     pub fn is_temporary(&self) -> bool {
-        matches!(self, Self::Unreachable(_) | Self::Throttled(_))
+        match self {
+            Self::Reach(error) => error.is_temporary(),
+            Self::Unreachable(_) | Self::Throttled(_) => true,
+            Self::Denied(_) | Self::NotFound(_) | Self::Unusable(_) | Self::Invalid(_) => false,
+        }
+    }
+
+    /// What was seen, without what to do about it.
+    pub fn cause(&self) -> &str {
+        match self {
+            Self::Reach(error) => error.cause(),
+            Self::Unreachable(text)
+            | Self::Throttled(text)
+            | Self::Denied(text)
+            | Self::NotFound(text)
+            | Self::Unusable(text)
+            | Self::Invalid(text) => text,
+        }
     }
 }
 

@@ -130,6 +130,11 @@ impl Place {
         Ok(host.state_names(GUARDS)?.into_iter().map(Self).collect())
     }
 
+    /// The lock of whoever reads, asks for and writes what lies here. No volume is called so: their names begin with a letter or digit.
+    pub(crate) fn lock_name(&self) -> String {
+        format!("_{}", self.0.replace('/', "-"))
+    }
+
     pub(crate) fn intent(volume: &str) -> Self {
         Self(format!("volumes/{volume}.intent"))
     }

@@ -142,6 +142,8 @@ impl Real {
             keys: &self.keys,
             objects: &self.objects,
             config: &self.config,
+            occasion: volume::Occasion::ByHand,
+            waiting: &Silent,
         }
     }
 

@@ -9,6 +9,7 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 mod service;
+mod tls;
 
 use std::ffi::OsStr;
 use std::fs;
@@ -22,6 +23,8 @@ use tempfile::TempDir;
 use service::Service;
 #[allow(unused_imports, reason = "each test program uses a part of it")]
 pub(crate) use service::{answering, silent, workspace};
+#[allow(unused_imports, reason = "each test program uses a part of it")]
+pub(crate) use tls::{certified, elsewhere};
 
 /// Some of Debian's tools lie where a user's PATH does not.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -172,6 +175,42 @@ impl Stage {
         )
     }
 
+    /// The same without any environment: what a system service has.
+    pub(crate) fn kluis_alone<A: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Ran {
+        let mut command = self.command(arguments);
+        Ran::from(command.env_clear().env("PATH", PATH).output().unwrap())
+    }
+
+    /// A variable of this stage's environment.
+    pub(crate) fn variable(&self, name: &str) -> String {
+        let environment = &self.service.as_ref().unwrap().environment;
+        let found = environment.iter().find(|(known, _)| known == name);
+        found
+            .unwrap_or_else(|| panic!("no {name} in {environment:?}"))
+            .1
+            .clone()
+    }
+
+    /// A file of the key service.
+    pub(crate) fn service_path(&self, name: &str) -> PathBuf {
+        self.service.as_ref().unwrap().data_dir.join(name)
+    }
+
+    /// What an administrator does to a key.
+    pub(crate) fn administrator(&self, arguments: &[&str]) {
+        let mut command = service::python();
+        self.set_environment(&mut command);
+        let output = command
+            .arg(service::scripts().join("act.py"))
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    }
+
     /// The command, for those who do not wait for its end.
     pub(crate) fn command<A: AsRef<OsStr>>(
         &self,
@@ -251,6 +290,11 @@ impl Stage {
             .status()
             .unwrap();
         assert!(status.success());
+    }
+
+    /// Starts the key service that was ended, where it was.
+    pub(crate) fn start_service_again(&mut self) {
+        self.service.as_mut().unwrap().start_again();
     }
 
     /// Ends the key service.
@@ -357,11 +401,14 @@ impl Ran {
         self.out
     }
 
-    /// It was refused with this code, in one line that says all of `words`.
+    /// It was refused with this code, in one line that says all of `words`; what it said of waiting came before.
     #[track_caller]
     pub(crate) fn refused(self, code: i32, words: &[&str]) {
         assert_eq!(self.code, code, "{}{}", self.out, self.err);
-        let line = self.err.trim_end_matches('\n');
+        let mut lines: Vec<&str> = self.err.lines().collect();
+        lines.retain(|line| !line.starts_with("kluis: waiting for "));
+        let line = lines.join("\n");
+        let line = line.as_str();
         assert!(
             line.starts_with("kluis: ") && !line.contains('\n'),
             "not one line of kluis: {line:?}"

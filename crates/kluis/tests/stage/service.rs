@@ -29,6 +29,10 @@ impl Service {
     }
 
     fn serve(data_dir: &Path) -> Self {
+        Self::serve_at(data_dir, "127.0.0.1:0")
+    }
+
+    fn serve_at(data_dir: &Path, listen: &str) -> Self {
         let program = Path::new(env!("CARGO_BIN_EXE_kluis")).with_file_name("kluisd");
         assert!(
             program.exists(),
@@ -36,7 +40,7 @@ impl Service {
             program.display()
         );
         let mut process = Command::new(&program)
-            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+            .args(["serve", "--listen", listen, "--data-dir"])
             .arg(data_dir)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -53,6 +57,20 @@ impl Service {
         };
         assert!(line.starts_with("kluisd: listening on "), "{line:?}");
         service
+    }
+
+    /// Starts it again at the same address.
+    pub(crate) fn start_again(&mut self) {
+        let listen = self
+            .environment
+            .iter()
+            .find_map(|(name, url)| (name == "AWS_ENDPOINT_URL").then_some(url))
+            .map(|url| {
+                url.trim_start_matches("https://")
+                    .replace("localhost", "127.0.0.1")
+            })
+            .unwrap();
+        *self = Self::serve_at(&self.data_dir.clone(), &listen);
     }
 
     /// Asks it to end, and waits until it has.
@@ -157,7 +175,7 @@ pub(crate) fn silent() -> String {
     listening(move |stream| kept.push(stream))
 }
 
-fn listening(mut each: impl FnMut(std::net::TcpStream) + Send + 'static) -> String {
+pub(super) fn listening(mut each: impl FnMut(std::net::TcpStream) + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || listener.incoming().flatten().for_each(&mut each));

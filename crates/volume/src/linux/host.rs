@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crypto::SecretBytes;
+
 use crate::engine::{Changed, Engine};
 use crate::host::{
     Access, Device, FileSystem, Hold, Host, HostError, Identity, Lock, Mount, MountOptions,
@@ -17,7 +19,8 @@ use crate::linux::failure::about;
 use crate::linux::files::{self, State};
 use crate::linux::loopdev::{self, LoopDevice, LoopOptions};
 use crate::linux::{
-    accounts, identity, lock, machine_id, mkfs, mount_point, mounts, node, root, swap, uses,
+    accounts, identity, keyring, lock, machine_id, mkfs, mount_point, mounts, node, root, swap,
+    uses,
 };
 use crate::signatures;
 
@@ -293,6 +296,17 @@ impl Host for LinuxHost {
 
     fn lock(&self, volume: &str, wait: Duration) -> Result<Box<dyn Lock>, HostError> {
         lock::take(&self.run, volume, wait)
+    }
+
+    fn keep_secret(&self, name: &str, secret: &SecretBytes, time: Duration) -> Changed {
+        match keyring::keep(name, secret, time) {
+            Ok(()) => Changed::Yes,
+            Err(_) => Changed::No,
+        }
+    }
+
+    fn kept_secret(&self, name: &str) -> Option<SecretBytes> {
+        keyring::kept(name).ok().flatten()
     }
 
     fn engines(&self) -> Vec<&dyn Engine> {

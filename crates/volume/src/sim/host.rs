@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crypto::SecretBytes;
+
 use crate::engine::{Changed, Engine};
 use crate::host::{
     Access, BackingKind, Device, FileSystem, Hold, Host, HostError, Identity, Lock, Mount,
@@ -727,6 +729,23 @@ impl Host for Machine {
                 Changed::No
             })
         })
+    }
+
+    fn keep_secret(&self, name: &str, secret: &SecretBytes, time: Duration) -> Changed {
+        let mut world = self.lock_world();
+        if world.has_no_keyring {
+            return Changed::No;
+        }
+        let until = world.clock + time;
+        let bytes = secret.danger_expose().to_vec();
+        world.kept.insert(name.to_owned(), (until, bytes));
+        Changed::Yes
+    }
+
+    fn kept_secret(&self, name: &str) -> Option<SecretBytes> {
+        let world = self.lock_world();
+        let (until, bytes) = world.kept.get(name)?;
+        (world.clock < *until).then(|| SecretBytes::copy_of(bytes).ok())?
     }
 
     fn lock(&self, volume: &str, _wait: Duration) -> Result<Box<dyn Lock>, HostError> {

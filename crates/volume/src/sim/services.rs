@@ -37,6 +37,8 @@ pub enum Call {
     GenerateDataKey(String),
     /// `Encrypt` with that key.
     Encrypt(String),
+    /// `GenerateDataKey` with that key, as a dry run.
+    MayGenerate(String),
     /// `Decrypt` with that key and context.
     Decrypt(Option<String>, Context),
     /// `GetObject`.
@@ -144,7 +146,7 @@ impl KeysState {
             )));
         }
         if self.disabled.contains(&found) {
-            return Err(KeyServiceError::Invalid(format!(
+            return Err(KeyServiceError::Disabled(format!(
                 "DisabledException: {found} is disabled"
             )));
         }
@@ -174,6 +176,12 @@ fn library(error: &crypto::Error) -> KeyServiceError {
 }
 
 impl KeyService for Keys {
+    fn may_generate(&self, key: &str, _: &Context) -> Result<(), KeyServiceError> {
+        let mut state = lock(&self.0);
+        state.begin(Call::MayGenerate(key.to_owned()))?;
+        state.resolve(key).map(drop)
+    }
+
     fn generate_data_key(&self, key: &str, context: &Context) -> Result<DataKey, KeyServiceError> {
         let mut state = lock(&self.0);
         state.begin(Call::GenerateDataKey(key.to_owned()))?;

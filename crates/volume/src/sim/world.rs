@@ -48,6 +48,8 @@ pub(super) struct World {
     pub(super) swaps: BTreeSet<PathBuf>,
     pub(super) undeletable: BTreeSet<PathBuf>,
     pub(super) locked: BTreeSet<String>,
+    pub(super) kept: BTreeMap<String, (Duration, Vec<u8>)>,
+    pub(super) has_no_keyring: bool,
     pub(super) claimed: BTreeSet<PathBuf>,
     pub(super) unavailable: BTreeMap<&'static str, String>,
     pub(super) busy_mounts: BTreeSet<PathBuf>,
@@ -330,6 +332,23 @@ impl Machine {
         self.lock_world().disk_writes
     }
 
+    /// Takes the kernel's keyring away, as containers have it.
+    pub fn forbid_keyring(&self) {
+        self.lock_world().has_no_keyring = true;
+    }
+
+    /// Spoils what is kept in the keyring.
+    pub fn spoil_kept_secrets(&self) {
+        for (_, bytes) in self.lock_world().kept.values_mut() {
+            bytes.iter_mut().for_each(|byte| *byte ^= 0x55);
+        }
+    }
+
+    /// Lets time pass.
+    pub fn pass(&self, time: Duration) {
+        self.lock_world().clock += time;
+    }
+
     /// The process is started anew: locks and claims are gone, caches, mappings and mounts are as they were.
     pub fn restart(&self) {
         let mut world = self.lock_world();
@@ -348,6 +367,7 @@ impl Machine {
         world.loops.clear();
         world.mounts.clear();
         world.swaps.clear();
+        world.kept.clear();
         world.random = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
         let mut disks = std::mem::take(&mut world.disks);
         for backing in disks.values_mut() {

@@ -1,16 +1,19 @@
 //! `kluis check`: a doctor. What is missing or wrong here, and the command that mends it.
 
-use super::Kluis;
+use super::{CHECK_PATIENCE, Kluis};
 use crate::binding::Token;
 use crate::config::KeySource;
 use crate::engine::Changed;
 use crate::error::{Error, ExitCode};
-use crate::observe::{Content, observe};
-use crate::plan::{self, Wanted};
+use crate::observe::{Content, Observed, observe};
+use crate::plan::{self, Plan, Wanted};
 use crate::secrets::Secrets;
 use crate::target::{self, Target};
 
 mod mount_point;
+
+/// How many seconds the clocks may differ before it is said.
+const CLOCK_TOLERATED: u64 = 30;
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -62,17 +65,25 @@ impl Kluis<'_> {
     pub fn check(&self) -> Vec<Finding> {
         let mut findings = vec![self.check_machine()];
         findings.extend(self.check_engines());
-        let mut secrets = self.secrets();
+        let patience = CHECK_PATIENCE.min(self.config.agent.deadline);
+        let mut secrets = self.secrets_within(patience);
+        let mut of_volumes = Vec::new();
         for volume in self.config.volumes.values() {
             match target::settle(self.host, volume) {
-                Ok(targets) => findings.extend(
-                    targets
-                        .iter()
-                        .map(|target| self.check_volume(target, &mut secrets)),
-                ),
-                Err(error) => findings.push(Finding::bad(&volume.name, &error)),
+                Ok(targets) => {
+                    for target in &targets {
+                        of_volumes.extend(self.check_volume(target, &mut secrets));
+                    }
+                }
+                Err(error) => {
+                    of_volumes.push(Finding::bad(&volume.name, &error));
+                    of_volumes.extend(ask(&volume.name, &volume.key, &mut secrets));
+                }
             }
         }
+        // Whom they asked comes before what they were told.
+        findings.extend(self.check_services());
+        findings.extend(of_volumes);
         findings.extend(self.check_mount_points());
         if self.config.volumes.is_empty() {
             findings.push(Finding::new(
@@ -104,6 +115,39 @@ impl Kluis<'_> {
         }
     }
 
+    /// Where the services are, and whether their clock is ours. Who does not answer is told of by the volumes.
+    fn check_services(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        if let [first, _, ..] = &self.config.agent.endpoints[..] {
+            findings.push(Finding::new(
+                Level::Note,
+                "key service",
+                format!("of `endpoints` only the first is used today: {first}"),
+            ));
+        }
+        let Some(ahead) = self.keys.clock_ahead() else {
+            return findings;
+        };
+        let place = self.keys.place();
+        findings.push(Finding::new(
+            Level::Good,
+            "key service",
+            format!("{place} answers"),
+        ));
+        if ahead.unsigned_abs() > CLOCK_TOLERATED {
+            let which = if ahead > 0 { "behind" } else { "ahead of" };
+            findings.push(Finding::new(
+                Level::Note,
+                "clock",
+                format!(
+                    "this machine's clock is {} s {which} that of {place}; beyond some minutes requests are refused. Set it: timedatectl set-ntp true",
+                    ahead.unsigned_abs()
+                ),
+            ));
+        }
+        findings
+    }
+
     fn check_engines(&self) -> Vec<Finding> {
         let engines: Vec<Finding> = self
             .host
@@ -131,64 +175,89 @@ impl Kluis<'_> {
             .collect()
     }
 
-    fn check_volume(&self, target: &Target, secrets: &mut Secrets<'_>) -> Finding {
-        match self.examine(target, secrets) {
-            Ok(message) => message,
-            Err(error) => Finding::bad(&target.name, &error),
-        }
-    }
-
-    fn examine(&self, target: &Target, secrets: &mut Secrets<'_>) -> Result<Finding, Error> {
-        let observed = observe(self.host, target)?;
-        let plan = plan::up(
-            &observed,
-            Wanted {
+    fn check_volume(&self, target: &Target, secrets: &mut Secrets<'_>) -> Vec<Finding> {
+        let planned = observe(self.host, target).and_then(|observed| {
+            let wanted = Wanted {
                 target,
                 wipe: false,
                 root: self.root_of(target)?,
-            },
-        )?;
-        let token: Option<Token> = match &observed.content {
-            Content::Luks(facts) => facts.token.clone(),
-            _ => None,
-        };
-        let secret = match &target.key {
-            KeySource::Ephemeral => None,
-            KeySource::Seed { key, secret } => Some(secrets.shared_secret(key, secret)?),
-            KeySource::Token { key } => {
-                match token.as_ref().and_then(|token| token.blob.as_ref()) {
-                    Some(blob) => Some(secrets.machine_secret(&target.name, key, blob)?.secret),
-                    None => None,
-                }
+            };
+            Ok((plan::up(&observed, wanted)?, observed))
+        });
+        match planned {
+            Ok((plan, observed)) => {
+                let examined = examine(target, &observed, plan, secrets);
+                vec![examined.unwrap_or_else(|error| Finding::bad(&target.name, &error))]
             }
-        };
-        if let (Some(secret), Some(token), Some(header)) = (&secret, &token, &observed.header)
-            && !header.verify(&target.name, secret, token)?
-        {
-            return Err(Error::mac(target, plan.device));
+            // What is wrong with the disk does not hide what is wrong with the key.
+            Err(error) => {
+                let mut findings = vec![Finding::bad(&target.name, &error)];
+                findings.extend(ask(&target.name, &target.key, secrets));
+                findings
+            }
         }
-        let name = &target.name;
-        let done = if plan.steps.is_empty() {
-            Changed::No
-        } else {
-            Changed::Yes
-        };
-        let message = match (done, token, &observed.content) {
-            (Changed::No, ..) => "up, and its key is within reach".to_owned(),
-            (Changed::Yes, Some(_), _) => {
-                format!("closed, and its key is within reach; run: kluis up {name}")
-            }
-            (Changed::Yes, None, Content::Luks(_)) => {
-                return Ok(Finding::new(
-                    Level::Note,
-                    name,
-                    format!(
-                        "its header is not bound to a key (another program made it); it opens, but a changed header would not be noticed. To bind it: kluis rekey --from s3://bucket/previous {name}"
-                    ),
-                ));
-            }
-            (Changed::Yes, None, _) => format!("not made yet; run: kluis up {name}"),
-        };
-        Ok(Finding::new(Level::Good, name, message))
     }
+}
+
+/// Asks for a volume's key, whatever its disk is like; nothing where that goes well.
+fn ask(volume: &str, key: &KeySource, secrets: &mut Secrets<'_>) -> Option<Finding> {
+    let asked = match key {
+        KeySource::Ephemeral => Ok(()),
+        KeySource::Seed { key, secret } => secrets.shared_secret(key, secret).map(drop),
+        KeySource::Token { key } => secrets.can_have_machine_secret(volume, key),
+    };
+    asked.err().map(|error| Finding::bad(volume, &error))
+}
+
+fn examine(
+    target: &Target,
+    observed: &Observed,
+    plan: Plan,
+    secrets: &mut Secrets<'_>,
+) -> Result<Finding, Error> {
+    let token: Option<Token> = match &observed.content {
+        Content::Luks(facts) => facts.token.clone(),
+        _ => None,
+    };
+    let secret = match &target.key {
+        KeySource::Ephemeral => None,
+        KeySource::Seed { key, secret } => Some(secrets.shared_secret(key, secret)?),
+        KeySource::Token { key } => match token.as_ref().and_then(|token| token.blob.as_ref()) {
+            Some(blob) => Some(secrets.machine_secret(&target.name, key, blob)?.secret),
+            None => {
+                secrets.can_have_machine_secret(&target.name, key)?;
+                None
+            }
+        },
+    };
+    if let (Some(secret), Some(token), Some(header)) = (&secret, &token, &observed.header)
+        && !header.verify(&target.name, secret, token)?
+    {
+        return Err(Error::mac(target, plan.device));
+    }
+    let name = &target.name;
+    let done = if plan.steps.is_empty() {
+        Changed::No
+    } else {
+        Changed::Yes
+    };
+    let message = match (done, token, &observed.content) {
+        (Changed::No, ..) => "up, and its key is within reach".to_owned(),
+        (Changed::Yes, Some(_), _) => {
+            format!("closed, and its key is within reach; run: kluis up {name}")
+        }
+        (Changed::Yes, None, Content::Luks(_)) => {
+            return Ok(Finding::new(
+                Level::Note,
+                name,
+                format!(
+                    "its header is not bound to a key (another program made it); it opens, but a changed header would not be noticed. To bind it: kluis rekey --from s3://bucket/previous {name}"
+                ),
+            ));
+        }
+        (Changed::Yes, None, _) => {
+            format!("not made yet, and its key is within reach; run: kluis up {name}")
+        }
+    };
+    Ok(Finding::new(Level::Good, name, message))
 }

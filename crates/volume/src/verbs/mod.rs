@@ -28,12 +28,14 @@ use crate::host::{Host, Lock, RootWanted};
 use crate::observe::{Observed, observe};
 use crate::plan::{Plan, Refusal};
 use crate::ports::{KeyService, ObjectSource};
-use crate::retry::Deadline;
-use crate::secrets::Secrets;
+use crate::retry::{Deadline, Waiting};
+use crate::secrets::{Secrets, Services};
 use crate::target::{self, Target};
 
 /// How long a volume that another run is working on is waited for.
 const LOCK_WAIT: Duration = Duration::from_mins(1);
+/// How long `check` waits for services: it is there to tell, not to wait.
+pub const CHECK_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What a plan was made from, and the lock that keeps it true; none for a dry run.
 type Planned = (Option<Box<dyn Lock>>, Observed, Plan);
@@ -49,6 +51,20 @@ pub struct Kluis<'a> {
     pub objects: &'a dyn ObjectSource,
     /// The configuration.
     pub config: &'a Config,
+    /// On which occasion.
+    pub occasion: Occasion,
+    /// Who is told that a service is waited for.
+    pub waiting: &'a dyn Waiting,
+}
+
+/// On which occasion a verb runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Occasion {
+    /// Somebody typed it, and would rather be told than wait: `[agent] deadline`.
+    #[default]
+    ByHand,
+    /// The machine boots, and whatever needs the volume waits with it: `[agent] boot_deadline`.
+    Boot,
 }
 
 /// What became of one volume.
@@ -87,13 +103,24 @@ pub enum Mode {
 
 impl<'a> Kluis<'a> {
     fn secrets(&self) -> Secrets<'a> {
-        let deadline = Deadline::after(self.host, self.config.agent.deadline);
+        self.secrets_within(match self.occasion {
+            Occasion::ByHand => self.config.agent.deadline,
+            Occasion::Boot => self.config.agent.boot_deadline,
+        })
+    }
+
+    /// The same, waiting no longer than that for services.
+    fn secrets_within(&self, patience: Duration) -> Secrets<'a> {
         Secrets::new(
-            self.host,
-            self.keys,
-            self.objects,
+            Services {
+                host: self.host,
+                keys: self.keys,
+                objects: self.objects,
+                waiting: self.waiting,
+                deadline: Deadline::after(self.host, patience),
+                is_shared: self.occasion == Occasion::Boot,
+            },
             self.config.agent.machine.clone(),
-            deadline,
         )
     }
 

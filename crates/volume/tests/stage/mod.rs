@@ -59,6 +59,8 @@ impl Stage {
             keys: &self.keys,
             objects: &self.objects,
             config: &self.config,
+            occasion: volume::Occasion::ByHand,
+            waiting: &Silent,
         })
     }
 

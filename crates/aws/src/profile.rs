@@ -1,0 +1,110 @@
+//! The shared profiles: in which files, and which one. They are found without `HOME`, which a system service does not have.
+
+use std::borrow::Cow;
+use std::path::PathBuf;
+
+use aws_config::ConfigLoader;
+use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
+use aws_config::provider_config::ProviderConfig;
+use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
+use aws_types::os_shim_internal::{Env, Fs};
+
+use crate::settings::{CredentialSource, Settings};
+
+/// A profile of the shared files.
+#[derive(Clone, Debug)]
+pub(crate) struct Profile {
+    files: EnvConfigFiles,
+    name: Option<String>,
+}
+
+impl Profile {
+    /// The profile that the settings name, or AWS's usual one.
+    pub(crate) fn of(settings: &Settings) -> Self {
+        match &settings.credentials {
+            Some(CredentialSource::Shared { file, profile }) => Self {
+                files: file.clone().map_or_else(usual_files, |file| {
+                    // Either way of writing a profile's title is understood: [profile NAME] and [NAME].
+                    EnvConfigFiles::builder()
+                        .with_file(EnvConfigFileKind::Config, file.clone())
+                        .with_file(EnvConfigFileKind::Credentials, file)
+                        .build()
+                }),
+                name: profile.clone(),
+            },
+            Some(CredentialSource::Process(_)) | None => Self {
+                files: usual_files(),
+                name: None,
+            },
+        }
+    }
+
+    /// A setting of the profile; `None` also where the files cannot be read, which the credentials' provider says in its time.
+    pub(crate) async fn get(&self, setting: &str) -> Option<String> {
+        let name = self.name.clone().map(Cow::Owned);
+        let profiles = aws_config::profile::load(&Fs::real(), &Env::real(), &self.files, name)
+            .await
+            .ok()?;
+        profiles.get(setting).map(str::to_owned)
+    }
+
+    pub(crate) fn credentials(&self, provider: &ProviderConfig) -> ProfileFileCredentialsProvider {
+        let mut builder = ProfileFileCredentialsProvider::builder()
+            .configure(provider)
+            .profile_files(self.files.clone());
+        if let Some(name) = &self.name {
+            builder = builder.profile_name(name.clone());
+        }
+        builder.build()
+    }
+
+    pub(crate) fn region(&self, provider: &ProviderConfig) -> ProfileFileRegionProvider {
+        let mut builder = ProfileFileRegionProvider::builder()
+            .configure(provider)
+            .profile_files(self.files.clone());
+        if let Some(name) = &self.name {
+            builder = builder.profile_name(name.clone());
+        }
+        builder.build()
+    }
+
+    /// Has everything else that a profile can say read from this one.
+    pub(crate) fn configure(&self, loader: ConfigLoader) -> ConfigLoader {
+        let loader = loader.profile_files(self.files.clone());
+        match &self.name {
+            Some(name) => loader.profile_name(name.clone()),
+            None => loader,
+        }
+    }
+}
+
+/// `~/.aws/config` and `~/.aws/credentials`, or what the variables name instead.
+fn usual_files() -> EnvConfigFiles {
+    if std::env::var_os("HOME").is_some_and(|home| !home.is_empty()) {
+        return EnvConfigFiles::default();
+    }
+    // The password database knows the folder; a file named here must be there, those by default need not.
+    let home = std::env::home_dir().filter(|home| home.is_absolute());
+    let mut builder = EnvConfigFiles::builder();
+    for (kind, variable, name) in [
+        (EnvConfigFileKind::Config, "AWS_CONFIG_FILE", "config"),
+        (
+            EnvConfigFileKind::Credentials,
+            "AWS_SHARED_CREDENTIALS_FILE",
+            "credentials",
+        ),
+    ] {
+        let known: Option<PathBuf> = home
+            .as_ref()
+            .map(|home| home.join(".aws").join(name))
+            .filter(|path| std::env::var_os(variable).is_none() && path.exists());
+        builder = match (known, kind) {
+            (Some(path), kind) => builder.with_file(kind, path),
+            (None, EnvConfigFileKind::Config) => builder.include_default_config_file(true),
+            (None, EnvConfigFileKind::Credentials) => {
+                builder.include_default_credentials_file(true)
+            }
+        };
+    }
+    builder.build()
+}
