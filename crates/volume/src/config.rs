@@ -4,7 +4,7 @@
 //! `man 5 kluis-volumes` and `docs/configuration.md` print.
 
 use std::collections::BTreeMap;
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -116,6 +116,30 @@ impl Config {
             volumes.insert(name, volume);
         }
         Ok(Self { agent, volumes })
+    }
+
+    /// The volume of that name; of one of several disks (`NAME-n`), which.
+    pub fn named(&self, name: &str) -> Option<(&VolumeConfig, Option<usize>)> {
+        if let Some(volume) = self.volumes.get(name) {
+            return Some((volume, None));
+        }
+        let (volume, digits) = name.rsplit_once('-')?;
+        let volume = self
+            .volumes
+            .get(volume)
+            .filter(|volume| volume.is_numbered())?;
+        let disk: usize = digits.parse().ok().filter(|disk| *disk < DISKS_MAX)?;
+        // One name for one disk: `-01` and `-+1` are none.
+        (digits == disk.to_string()).then_some((volume, Some(disk)))
+    }
+
+    /// Where the volume of that name is mounted; none if that is several places, or there is no such volume.
+    pub fn mount_of(&self, name: &str) -> Option<PathBuf> {
+        match self.named(name)? {
+            (volume, Some(disk)) => Some(volume.mount_of_disk(disk)),
+            (volume, None) if volume.is_numbered() => None,
+            (volume, None) => Some(volume.mount.clone()),
+        }
     }
 
     /// The JSON schema of the file, with every key's description, default and example.

@@ -37,6 +37,27 @@ pub struct VolumeConfig {
     pub discard: bool,
 }
 
+/// Where a number stands in the mount point of one of several disks.
+const NUMBER: &str = "{n}";
+
+impl VolumeConfig {
+    /// Whether it may stand for several disks.
+    pub fn is_numbered(&self) -> bool {
+        self.mount.to_string_lossy().contains(NUMBER)
+    }
+
+    /// What one of several disks is called.
+    pub fn name_of_disk(&self, disk: usize) -> String {
+        format!("{}-{disk}", self.name)
+    }
+
+    /// Where one of several disks is mounted.
+    pub fn mount_of_disk(&self, disk: usize) -> PathBuf {
+        let mount = self.mount.to_string_lossy();
+        mount.replace(NUMBER, &disk.to_string()).into()
+    }
+}
+
 /// How a volume is mounted, and whose the folder is that then stands there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MountRoot {
@@ -163,7 +184,7 @@ impl RawVolume {
         }
         let backing = backing::check(self.file, self.device, self.size, file_system, span)?;
         let key = key::check(self.key, self.secret)?;
-        let is_numbered = self.mount.get_ref().to_string_lossy().contains("{n}");
+        let is_numbered = self.mount.get_ref().to_string_lossy().contains(NUMBER);
         if is_numbered && backing != Backing::InstanceStore {
             return Err(ConfigError::at(
                 &self.mount,

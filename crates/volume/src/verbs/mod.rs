@@ -82,50 +82,64 @@ impl<'a> Kluis<'a> {
         )
     }
 
-    /// The configured volumes of these names, or all of them.
-    fn chosen(&self, names: &[String]) -> Result<Vec<&'a VolumeConfig>, Error> {
+    /// The configured volumes of these names, or all of them; of one of several disks (`NAME-n`), which.
+    fn chosen(&self, names: &[String]) -> Result<Vec<(&'a VolumeConfig, Option<usize>)>, Error> {
         let config = self.config;
         if names.is_empty() {
-            return Ok(config.volumes.values().collect());
+            return Ok(config
+                .volumes
+                .values()
+                .map(|volume| (volume, None))
+                .collect());
         }
         let wanted: BTreeSet<&String> = names.iter().collect();
         wanted
             .into_iter()
             .map(|name| {
-                config
-                    .volumes
-                    .get(name)
-                    .ok_or_else(|| Error::UnknownVolume {
-                        name: name.clone(),
-                        known: match config.volumes.keys().cloned().collect::<Vec<_>>() {
-                            known if known.is_empty() => "none".to_owned(),
-                            known => known.join(", "),
-                        },
-                    })
+                config.named(name).ok_or_else(|| Error::UnknownVolume {
+                    name: name.clone(),
+                    known: match config.volumes.keys().cloned().collect::<Vec<_>>() {
+                        known if known.is_empty() => "none".to_owned(),
+                        known => known.join(", "),
+                    },
+                })
             })
             .collect()
     }
 
+    /// The targets of a chosen volume: each of its disks, or the one that was named.
+    fn targets(&self, volume: &VolumeConfig, disk: Option<usize>) -> Result<Vec<Target>, Error> {
+        let mut targets = target::settle(self.host, volume)?;
+        let Some(disk) = disk else {
+            return Ok(targets);
+        };
+        let count = targets.len();
+        let name = volume.name_of_disk(disk);
+        targets.retain(|target| target.name == name);
+        if targets.is_empty() {
+            return Err(Refusal::NoSuchDisk {
+                volume: name,
+                count,
+            }
+            .into());
+        }
+        Ok(targets)
+    }
+
     /// The one configured volume of that name, with one backing.
     fn one(&self, name: &str) -> Result<Target, Error> {
-        // `NAME-n` of several instance-store disks is found by its own name.
-        for volume in self.config.volumes.values() {
-            let base = name.strip_prefix(volume.name.as_str());
-            if base.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
-                && let Ok(targets) = target::settle(self.host, volume)
-                && let Some(found) = targets.into_iter().find(|target| target.name == name)
-            {
-                return Ok(found);
+        let chosen = self.chosen(&[name.to_owned()])?.into_iter().next();
+        let (volume, disk) =
+            chosen.ok_or_else(|| Error::Misuse(format!("there is no volume {name}")))?;
+        let mut targets = self.targets(volume, disk)?;
+        match (targets.pop(), targets.len()) {
+            (Some(target), 0) if disk.is_some() || !volume.is_numbered() => Ok(target),
+            (_, others) => Err(Refusal::SeveralDisks {
+                volume: name.to_owned(),
+                count: others + 1,
             }
+            .into()),
         }
-        let volume = self.chosen(&[name.to_owned()])?.into_iter().next();
-        let volume = volume.ok_or_else(|| Error::Misuse(format!("there is no volume {name}")))?;
-        let count = target::settle(self.host, volume)?.len();
-        Err(Refusal::SeveralDisks {
-            volume: name.to_owned(),
-            count,
-        }
-        .into())
     }
 
     /// Does the same for each target of each chosen volume; what fails for one does not keep the others.
@@ -135,11 +149,12 @@ impl<'a> Kluis<'a> {
         mut work: impl FnMut(&Target) -> Outcome,
     ) -> Result<Vec<Outcome>, Error> {
         let mut outcomes = Vec::new();
-        for volume in self.chosen(names)? {
-            match target::settle(self.host, volume) {
+        for (volume, disk) in self.chosen(names)? {
+            match self.targets(volume, disk) {
                 Ok(targets) => outcomes.extend(targets.iter().map(&mut work)),
                 Err(error) => outcomes.push(Outcome {
-                    volume: volume.name.clone(),
+                    volume: disk
+                        .map_or_else(|| volume.name.clone(), |disk| volume.name_of_disk(disk)),
                     plan: None,
                     result: Err(error),
                 }),
