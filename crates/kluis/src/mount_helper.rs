@@ -74,13 +74,17 @@ pub(crate) fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let command = ["kluis", "up", "--quiet", "--", &arguments.name];
-    match Cli::try_parse_from(command) {
-        Ok(cli) if run::run(cli) == ExitCode::SUCCESS => ExitCode::SUCCESS,
-        Ok(_) => MOUNT_FAILURE.into(),
+    let brought_up = match Cli::try_parse_from(command) {
+        Ok(cli) => run::run(cli),
         Err(error) => {
             let _ = error.print();
-            WRONG_INVOCATION.into()
+            return WRONG_INVOCATION.into();
         }
+    };
+    if brought_up == ExitCode::SUCCESS {
+        ExitCode::SUCCESS
+    } else {
+        MOUNT_FAILURE.into()
     }
 }
 
