@@ -1,5 +1,5 @@
 # Every target sets up what it needs; nothing has to be installed first but Rust.
-.PHONY: help demo test docs lint bench seed-full fuzz clean
+.PHONY: help demo test boot-test docs lint bench seed-full fuzz clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -12,6 +12,9 @@ test: ## every test, the kernel tests included
 
 docs: ## the parts of docs/ that are written from the code
 	@scripts/docs
+
+boot-test: ## the boot matrix on Debian's own kernel with NVMe disks (qemu), and its table in docs/reliability.md
+	@scripts/boot-test
 
 lint: ## format, clippy, rustdoc, licenses and bans, shell scripts
 	@scripts/lint

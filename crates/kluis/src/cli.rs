@@ -9,6 +9,9 @@ const AFTER_HELP: &str = "Endpoint, authorities, region and credentials come fro
 variables and files: AWS_ENDPOINT_URL, AWS_CA_BUNDLE, AWS_REGION, AWS_PROFILE, credential_process, instance profile.\n\n\
 Exit codes: 1 wrong parameters, 2 no permission or bad key, 3 memory, 4 wrong device, 5 busy, 75 try again later.";
 
+/// Where the configuration is, unless told otherwise.
+pub(crate) const CONFIG: &str = "/etc/kluis/volumes.toml";
+
 /// Encrypted volumes whose keys only a key service can unwrap.
 #[derive(Debug, Parser)]
 #[command(name = "kluis", version, propagate_version = true, about, after_help = AFTER_HELP)]
@@ -17,12 +20,7 @@ pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) verb: Verb,
     /// The volumes of this machine
-    #[arg(
-        long,
-        global = true,
-        value_name = "FILE",
-        default_value = "/etc/kluis/volumes.toml"
-    )]
+    #[arg(long, global = true, value_name = "FILE", default_value = CONFIG)]
     pub(crate) config: PathBuf,
     /// No progress, no notes: errors alone
     #[arg(long, short, global = true)]

@@ -1,8 +1,11 @@
 //! `kluis`: flags, config and wiring of the agent. What it does lives in `volume`; whom it asks, in `aws`.
 
 mod ask;
+mod boot;
 mod cli;
+mod generator;
 mod manual;
+mod mount_helper;
 mod out;
 mod progress;
 mod run;
@@ -12,6 +15,8 @@ mod show;
 mod table;
 mod watch;
 
+use std::ffi::OsStr;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -25,6 +30,13 @@ fn main() -> ExitCode {
     {
         let name = arguments.next().unwrap_or_default();
         return volume::fuse::daemon_main(&name.to_string_lossy());
+    }
+    match called().as_deref() {
+        Some(generator::PROGRAM) => {
+            return generator::main(Path::new(cli::CONFIG), std::env::args_os().skip(1));
+        }
+        Some(mount_helper::PROGRAM) => return mount_helper::main(std::env::args_os().skip(1)),
+        _ => {}
     }
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,
@@ -40,4 +52,11 @@ fn main() -> ExitCode {
         }
     };
     run::run(cli)
+}
+
+/// The name that this program was called by: systemd and mount(8) know it by others.
+fn called() -> Option<String> {
+    let name = std::env::args_os().next()?;
+    let name = Path::new(&name).file_name().and_then(OsStr::to_str)?;
+    Some(name.to_owned())
 }

@@ -13,6 +13,7 @@ use volume::ports::{KeyService, ObjectSource};
 use volume::verbs::{Mode, Outcome, UpOptions};
 use volume::{Error, Kluis, Occasion};
 
+use crate::boot::Status;
 use crate::cli::{Cli, DryRun, HeaderVerb, Output, Verb};
 use crate::out::{say, tell};
 use crate::progress::Steps;
@@ -37,13 +38,16 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
             WRONG_PARAMETERS,
         );
     }
-    let config = match settings::read(&cli.config) {
+    let mut config = match settings::read(&cli.config) {
         Ok(config) => config,
         Err(error) => {
             tell!("kluis: {error}");
             return WRONG_PARAMETERS.into();
         }
     };
+    if matches!(cli.verb, Verb::Up { boot: true, .. }) {
+        config.agent.deadline = config.agent.boot_deadline;
+    }
     let program = match std::env::current_exe() {
         Ok(program) => program,
         Err(error) => {
@@ -136,6 +140,19 @@ fn verb(
         Verb::Seal { name, output } => kluis
             .seal(name)
             .map(|sealed| show::sealed(&sealed, cli.quiet, *output)),
+        Verb::Up {
+            names,
+            boot: true,
+            output,
+            ..
+        } => kluis
+            .up(names, &UpOptions::default(), &mut Status)
+            .map(|outcomes| {
+                if outcomes.iter().all(|outcome| outcome.result.is_ok()) {
+                    Status::ready();
+                }
+                show::outcomes(&outcomes, show::Verb::Up, false, cli.quiet, *output)
+            }),
         Verb::Up {
             names,
             wipe,

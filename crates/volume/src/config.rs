@@ -129,6 +129,30 @@ impl Config {
         })
     }
 
+    /// The volume of that name; of one of several disks (`NAME-n`), which.
+    pub fn named(&self, name: &str) -> Option<(&VolumeConfig, Option<usize>)> {
+        if let Some(volume) = self.volumes.get(name) {
+            return Some((volume, None));
+        }
+        let (volume, digits) = name.rsplit_once('-')?;
+        let volume = self
+            .volumes
+            .get(volume)
+            .filter(|volume| volume.is_numbered())?;
+        let disk: usize = digits.parse().ok().filter(|disk| *disk < DISKS_MAX)?;
+        // One name for one disk: `-01` and `-+1` are none.
+        (digits == disk.to_string()).then_some((volume, Some(disk)))
+    }
+
+    /// Where the volume of that name is mounted; none if that is several places, or there is no such volume.
+    pub fn mount_of(&self, name: &str) -> Option<PathBuf> {
+        match self.named(name)? {
+            (volume, Some(disk)) => volume.mount_of_disk(disk),
+            (volume, None) if volume.is_numbered() => None,
+            (volume, None) => volume.mount.clone(),
+        }
+    }
+
     /// The JSON schema of the file, with every key's description, default and example.
     pub fn schema() -> schemars::Schema {
         schemars::schema_for!(RawConfig)

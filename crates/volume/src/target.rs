@@ -79,9 +79,6 @@ impl BackingPath {
     }
 }
 
-/// Where `{n}` stands in a mount point.
-const NUMBER: &str = "{n}";
-
 /// Settles the backings of one configured volume.
 ///
 /// # Errors
@@ -105,25 +102,22 @@ pub(crate) fn settle(host: &dyn Host, volume: &VolumeConfig) -> Result<Vec<Targe
         Backing::Device(path) => BackingPath::Device(path.clone()),
         Backing::InstanceStore => {
             let disks = host.instance_stores()?;
-            let mount = volume.mount.as_deref().unwrap_or(Path::new(""));
-            let mount = mount.to_string_lossy().into_owned();
             if disks.is_empty() {
                 return Err(Refusal::NoInstanceStore {
                     volume: volume.name.clone(),
                 }
                 .into());
             }
-            if mount.contains(NUMBER) {
+            if volume.is_numbered() {
                 let numbers = number(host, &volume.name, &disks);
                 return Ok(numbers
                     .into_iter()
                     .zip(disks)
                     .map(|(n, disk)| {
-                        let mount = mount.replace(NUMBER, &n.to_string());
                         one(
-                            format!("{}-{n}", volume.name),
+                            volume.name_of_disk(n),
                             BackingPath::Device(disk.path),
-                            Some(mount.into()),
+                            volume.mount_of_disk(n),
                         )
                     })
                     .collect());

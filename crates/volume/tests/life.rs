@@ -14,7 +14,8 @@ use volume::engine::{Changed, EngineKind};
 use volume::host::Host;
 use volume::ports::Put;
 use volume::sim::{Call, Disk, Kill};
-use volume::verbs::{Binding, Stage as At};
+use volume::verbs::{Binding, Stage as At, UpOptions};
+use volume::{ExitCode, Silent};
 
 #[test]
 fn up_makes_mounts_and_then_changes_nothing() {
@@ -260,6 +261,44 @@ fn instance_stores_keep_their_numbers() {
         Some("on c")
     );
     assert_eq!(more.machine.mounted().len(), 3);
+}
+
+#[test]
+fn one_of_several_disks_is_brought_up_alone() {
+    let stage = Stage::new(
+        "[volume.s]\ndevice = \"instance-store\"\nmount = \"/mnt/{n}\"\nkey = \"alias/k\"\ndisks = 3\n",
+    );
+    for name in ["/dev/disk-a", "/dev/disk-c"] {
+        stage
+            .machine
+            .add_instance_store(name, Disk::blank(64 << 20));
+    }
+    let up = |name: &str| {
+        let options = UpOptions::default();
+        stage.kluis(|kluis| kluis.up(&[name.to_owned()], &options, &mut Silent))
+    };
+
+    let outcomes = up("s-1").unwrap();
+    assert_eq!(outcomes.len(), 1);
+    assert_eq!(outcomes[0].volume, "s-1");
+    assert_eq!(
+        stage.machine.mounted(),
+        [("/mnt/1".into(), "ext4".to_owned())]
+    );
+
+    // The third of two disks is one that is gone, and no other is taken for it.
+    let outcomes = up("s-2").unwrap();
+    let error = outcomes[0].result.as_ref().unwrap_err();
+    assert_eq!(outcomes[0].volume, "s-2");
+    assert_eq!(error.exit_code(), ExitCode::Device);
+    assert!(
+        error.to_string().contains("2 instance-store disks"),
+        "{error}"
+    );
+    assert!(up("s-01").is_err(), "one name for one disk");
+
+    stage.up_all();
+    assert_eq!(stage.machine.mounted().len(), 2);
 }
 
 #[test]

@@ -461,3 +461,22 @@ fn swap_and_raw_devices_are_not_mounted_and_everything_else_is() {
         assert!(error.span.is_some(), "{lines}");
     }
 }
+
+#[test]
+fn one_of_several_disks_has_one_name_and_one_place() {
+    let config = Config::parse(
+        "[volume.s]\ndevice = \"instance-store\"\nmount = \"/m/{n}/x\"\nkey = \"k\"\n\
+         [volume.a-1]\nfile = \"/a\"\nsize = \"1GiB\"\nmount = \"/a-1\"\nkey = \"k\"\n",
+    )
+    .unwrap();
+    let named = |name| {
+        let (volume, disk) = config.named(name)?;
+        Some((volume.name.as_str(), disk, config.mount_of(name)))
+    };
+    assert_eq!(named("s"), Some(("s", None, None)));
+    assert_eq!(named("s-7"), Some(("s", Some(7), Some("/m/7/x".into()))));
+    assert_eq!(named("a-1"), Some(("a-1", None, Some("/a-1".into()))));
+    for none in ["s-07", "s-+7", "s-", "s-100", "a-1-0", "b", "s-1-1"] {
+        assert_eq!(named(none), None, "{none}");
+    }
+}

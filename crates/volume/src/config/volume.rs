@@ -42,6 +42,22 @@ pub struct VolumeConfig {
 }
 
 impl VolumeConfig {
+    /// Whether it may stand for several disks.
+    pub fn is_numbered(&self) -> bool {
+        holds_number(self.mount.as_deref())
+    }
+
+    /// What one of several disks is called.
+    pub fn name_of_disk(&self, disk: usize) -> String {
+        format!("{}-{disk}", self.name)
+    }
+
+    /// Where one of several disks is mounted.
+    pub fn mount_of_disk(&self, disk: usize) -> Option<PathBuf> {
+        let mount = self.mount.as_ref()?.to_string_lossy();
+        Some(mount.replace(NUMBER, &disk.to_string()).into())
+    }
+
     /// Whether the volume, or one of those that it stands for, is mounted there.
     pub(crate) fn mounts_at(&self, at: &Path) -> bool {
         self.mount.as_deref() == Some(at) || self.numbered(DISKS_MAX).any(|(_, mount)| mount == at)
@@ -57,18 +73,9 @@ impl VolumeConfig {
         }
     }
 
-    fn is_numbered(&self) -> bool {
-        holds_number(self.mount.as_deref())
-    }
-
     fn numbered(&self, disks: usize) -> impl Iterator<Item = (String, PathBuf)> + '_ {
         let disks = if self.is_numbered() { disks } else { 0 };
-        let pattern = self.mount.as_deref().unwrap_or(Path::new(""));
-        (0..disks).map(move |n| {
-            let mount = pattern.to_string_lossy();
-            let mount = mount.replace(NUMBER, &n.to_string()).into();
-            (format!("{}-{n}", self.name), mount)
-        })
+        (0..disks).filter_map(|disk| Some((self.name_of_disk(disk), self.mount_of_disk(disk)?)))
     }
 }
 

@@ -22,6 +22,7 @@ use super::{kmsg, process, stack};
 /// before this serves. Returns when the view is unmounted.
 #[must_use]
 pub fn daemon_main(name: &str) -> ExitCode {
+    process::spared_at_shutdown(name);
     match start(name) {
         Ok(daemon) => daemon.serve(),
         Err(failure) => {

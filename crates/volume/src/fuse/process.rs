@@ -27,6 +27,29 @@ pub(crate) fn detach(command: &mut Command) -> &mut Command {
     }
 }
 
+/// The first argument of a process that systemd's last killing at shutdown passes over begins with this
+/// (<https://systemd.io/ROOT_STORAGE_DAEMONS>).
+const SPARED: &str = "@";
+
+/// Starts this program again under a name that shutdown spares, unless it has one. Killed like the rest, the daemon would take the disk
+/// from under a file system that is still mounted then; so it ends when that is unmounted, a moment later.
+pub(crate) fn spared_at_shutdown(name: &str) {
+    let mut arguments = std::env::args_os();
+    let Some(program) = arguments.next() else {
+        return;
+    };
+    if program.as_encoded_bytes().starts_with(SPARED.as_bytes()) {
+        return;
+    }
+    let mut spared = std::ffi::OsString::from(SPARED);
+    spared.push(program);
+    let error = Command::new("/proc/self/exe")
+        .arg0(spared)
+        .args(arguments)
+        .exec();
+    kmsg::notice(name, format_args!("not spared at shutdown: {error}"));
+}
+
 /// Makes this process fit to serve a block device, and its memory unreadable. Called before any thread is started, since some of it
 /// is a property of threads that they inherit.
 ///

@@ -250,6 +250,16 @@ pub enum Refusal {
         /// How many.
         count: usize,
     },
+    /// Fewer disks than the configuration names.
+    #[error(
+        "there is no disk for volume {volume}: this machine has {count} instance-store disks, and they have other numbers. A disk that is gone stays away with its volume; if this machine never had as many, set `disks` to {count}"
+    )]
+    NoSuchDisk {
+        /// The volume, with its number.
+        volume: String,
+        /// How many there are.
+        count: usize,
+    },
     /// No instance store.
     #[error("this machine has no instance-store disk for volume {volume}")]
     NoInstanceStore {
@@ -287,7 +297,8 @@ impl Refusal {
             | Self::NothingToErase { .. }
             | Self::NoHeader { .. }
             | Self::Luks1NotRekeyed { .. }
-            | Self::NoInstanceStore { .. } => ExitCode::Device,
+            | Self::NoInstanceStore { .. }
+            | Self::NoSuchDisk { .. } => ExitCode::Device,
         }
     }
 }

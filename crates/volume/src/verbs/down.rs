@@ -19,7 +19,7 @@ impl Kluis<'_> {
         let mut secrets = self.secrets();
         let mut volumes = self.chosen(names)?;
         // What is mounted within another volume keeps that busy.
-        volumes.sort_by_key(|volume| std::cmp::Reverse(depth(volume)));
+        volumes.sort_by_key(|chosen| std::cmp::Reverse(depth(chosen)));
         Ok(self.each_of(volumes, |target| {
             self.run(
                 target,

@@ -37,6 +37,9 @@ const LOCK_WAIT: Duration = Duration::from_mins(1);
 /// How long `check` waits for services: it is there to tell, not to wait.
 pub const CHECK_PATIENCE: Duration = Duration::from_secs(2);
 
+/// A volume of the configuration; of one that stands for several disks, perhaps which.
+type Chosen<'a> = (&'a VolumeConfig, Option<usize>);
+
 /// What a plan was made from, and the lock that keeps it true; none for a dry run.
 type Planned = (Option<Box<dyn Lock>>, Observed, Plan);
 
@@ -125,50 +128,61 @@ impl<'a> Kluis<'a> {
     }
 
     /// The configured volumes of these names, or all of them: first those on whose mount points others lie.
-    fn chosen(&self, names: &[String]) -> Result<Vec<&'a VolumeConfig>, Error> {
+    fn chosen(&self, names: &[String]) -> Result<Vec<Chosen<'a>>, Error> {
         let config = self.config;
         if names.is_empty() {
-            return Ok(outer_first(config.volumes.values().collect()));
+            let all = config.volumes.values().map(|volume| (volume, None));
+            return Ok(outer_first(all.collect()));
         }
         let wanted: BTreeSet<&String> = names.iter().collect();
-        let chosen: Result<Vec<&VolumeConfig>, Error> = wanted
+        let chosen: Result<Vec<Chosen<'a>>, Error> = wanted
             .into_iter()
             .map(|name| {
-                config
-                    .volumes
-                    .get(name)
-                    .ok_or_else(|| Error::UnknownVolume {
-                        name: name.clone(),
-                        known: match config.volumes.keys().cloned().collect::<Vec<_>>() {
-                            known if known.is_empty() => "none".to_owned(),
-                            known => known.join(", "),
-                        },
-                    })
+                config.named(name).ok_or_else(|| Error::UnknownVolume {
+                    name: name.clone(),
+                    known: match config.volumes.keys().cloned().collect::<Vec<_>>() {
+                        known if known.is_empty() => "none".to_owned(),
+                        known => known.join(", "),
+                    },
+                })
             })
             .collect();
         Ok(outer_first(chosen?))
     }
 
+    /// The targets of a chosen volume: each of its disks, or the one that was named.
+    fn targets(&self, volume: &VolumeConfig, disk: Option<usize>) -> Result<Vec<Target>, Error> {
+        let mut targets = target::settle(self.host, volume)?;
+        let Some(disk) = disk else {
+            return Ok(targets);
+        };
+        let count = targets.len();
+        let name = volume.name_of_disk(disk);
+        targets.retain(|target| target.name == name);
+        if targets.is_empty() {
+            return Err(Refusal::NoSuchDisk {
+                volume: name,
+                count,
+            }
+            .into());
+        }
+        Ok(targets)
+    }
+
     /// The one configured volume of that name, with one backing.
     fn one(&self, name: &str) -> Result<Target, Error> {
-        // `NAME-n` of several instance-store disks is found by its own name.
-        for volume in self.config.volumes.values() {
-            let base = name.strip_prefix(volume.name.as_str());
-            if base.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
-                && let Ok(targets) = target::settle(self.host, volume)
-                && let Some(found) = targets.into_iter().find(|target| target.name == name)
-            {
-                return Ok(found);
+        let chosen = self.chosen(&[name.to_owned()])?.into_iter().next();
+        let (volume, disk) =
+            chosen.ok_or_else(|| Error::Misuse(format!("there is no volume {name}")))?;
+        let mut targets = self.targets(volume, disk)?;
+        match (targets.pop(), targets.len()) {
+            (Some(target), 0) if disk.is_some() || !volume.is_numbered() => Ok(target),
+            (_, others) => Err(Refusal::SeveralDisks {
+                volume: name.to_owned(),
+                count: others + 1,
             }
+            .into()),
         }
-        let volume = self.chosen(&[name.to_owned()])?.into_iter().next();
-        let volume = volume.ok_or_else(|| Error::Misuse(format!("there is no volume {name}")))?;
-        let count = target::settle(self.host, volume)?.len();
-        Err(Refusal::SeveralDisks {
-            volume: name.to_owned(),
-            count,
-        }
-        .into())
     }
 
     /// Does the same for each target of each chosen volume; what fails for one does not keep the others.
@@ -183,14 +197,18 @@ impl<'a> Kluis<'a> {
     /// The same in an order of the caller's.
     fn each_of(
         &self,
-        volumes: Vec<&VolumeConfig>,
+        volumes: Vec<Chosen<'_>>,
         mut work: impl FnMut(&Target) -> Outcome,
     ) -> Vec<Outcome> {
         let mut outcomes = Vec::new();
-        for volume in volumes {
-            match target::settle(self.host, volume) {
+        for (volume, disk) in volumes {
+            match self.targets(volume, disk) {
                 Ok(targets) => outcomes.extend(targets.iter().map(&mut work)),
-                Err(error) => outcomes.push(Outcome::failed(&volume.name, error)),
+                Err(error) => {
+                    let name =
+                        disk.map_or_else(|| volume.name.clone(), |disk| volume.name_of_disk(disk));
+                    outcomes.push(Outcome::failed(&name, error));
+                }
             }
         }
         outcomes
@@ -278,13 +296,13 @@ impl<'a> Kluis<'a> {
 }
 
 /// How deep a volume's mount point lies.
-fn depth(volume: &VolumeConfig) -> usize {
+fn depth((volume, _): &Chosen<'_>) -> usize {
     let mount = volume.mount.iter();
     mount.flat_map(|mount| mount.components()).count()
 }
 
 /// A mount point within another volume is there only once that is mounted.
-fn outer_first(mut volumes: Vec<&VolumeConfig>) -> Vec<&VolumeConfig> {
-    volumes.sort_by_key(|volume| depth(volume));
+fn outer_first(mut volumes: Vec<Chosen<'_>>) -> Vec<Chosen<'_>> {
+    volumes.sort_by_key(depth);
     volumes
 }

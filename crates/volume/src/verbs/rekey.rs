@@ -36,7 +36,7 @@ impl Kluis<'_> {
         progress: &mut dyn Progress,
     ) -> Result<Vec<Outcome>, Error> {
         let mut groups = BTreeSet::new();
-        for volume in self.chosen(names)? {
+        for (volume, _) in self.chosen(names)? {
             match (&volume.key, from) {
                 (KeySource::Token { .. }, Some(_)) if !names.is_empty() => {
                     return Err(Error::Misuse(format!(

@@ -24,8 +24,9 @@ impl Kluis<'_> {
     /// # Errors
     /// [`Error::UnknownVolume`]; [`Error::Misuse`] for a volume without `secret`; the services' errors.
     pub fn seal(&self, name: &str) -> Result<Sealed, Error> {
-        let volume = self.chosen(&[name.to_owned()])?.into_iter().next();
-        let volume = volume.ok_or_else(|| Error::Misuse(format!("there is no volume {name}")))?;
+        let chosen = self.chosen(&[name.to_owned()])?.into_iter().next();
+        let (volume, _) =
+            chosen.ok_or_else(|| Error::Misuse(format!("there is no volume {name}")))?;
         match &volume.key {
             KeySource::Seed { key, secret } => {
                 let put = self.secrets().seal(key, secret)?;

@@ -13,7 +13,7 @@ use crate::header::Snapshot;
 use crate::host::{BackingKind, Folder};
 use crate::observe::{Content, HeaderFacts, Observed, observe};
 use crate::state::{KeyRecord, Place};
-use crate::target::{self, Target};
+use crate::target::Target;
 
 /// Where a volume is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -121,8 +121,8 @@ impl Kluis<'_> {
     /// [`Error::UnknownVolume`], or the machine's.
     pub fn status(&self, names: &[String]) -> Result<Vec<Status>, Error> {
         let mut found = Vec::new();
-        for volume in self.chosen(names)? {
-            for target in target::settle(self.host, volume)? {
+        for (volume, disk) in self.chosen(names)? {
+            for target in self.targets(volume, disk)? {
                 found.push(self.status_of(&target)?);
             }
         }

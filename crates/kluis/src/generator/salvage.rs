@@ -1,0 +1,90 @@
+//! The volumes of a configuration that cannot be read.
+//!
+//! A mistake in it must not look as if there were no volumes: a service with `RequiresMountsFor=` would start, and write onto the
+//! root disk. So names and mount points are taken from wherever they stand; the service of each then starts, fails, and says where
+//! the mistake is, and whoever needs its mount does not start.
+
+use std::path::Path;
+
+use super::boot_volume::{BootVolume, Disks, Stage};
+
+/// What looks like a volume with a mount point, line by line.
+pub(super) fn volumes(text: &str) -> Vec<BootVolume> {
+    let mut found: Vec<BootVolume> = Vec::new();
+    let mut name = None;
+    for line in text.lines().map(str::trim) {
+        if line.starts_with('[') {
+            name = volume_of(line);
+        } else if let (Some(name), Some(mount)) = (name, mount_of(line))
+            && found.iter().all(|known| known.name != name)
+        {
+            found.push(BootVolume {
+                name: name.to_owned(),
+                mount: Some(mount.into()),
+                options: Vec::new(),
+                stage: Stage::Remote,
+                required: false,
+                folders: Vec::new(),
+                disks: Disks::Named(Vec::new()),
+            });
+        }
+    }
+    found
+}
+
+/// `[volume.NAME]`, with a name that can stand in the name of a unit.
+fn volume_of(line: &str) -> Option<&str> {
+    let name = line.strip_prefix("[volume.")?.split(']').next()?;
+    let name = name.trim().trim_matches(['"', '\'']);
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    (!name.is_empty() && name.len() <= volume::config::NAME_MAX && name.bytes().all(plain))
+        .then_some(name)
+}
+
+/// `mount = "/path"`.
+fn mount_of(line: &str) -> Option<&str> {
+    let value = line.strip_prefix("mount")?.trim_start().strip_prefix('=')?;
+    let value = value.trim_start();
+    let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+    let mount = value.get(1..)?.split(quote).next()?;
+    (Path::new(mount).is_absolute() && mount != "/" && !mount.contains(['{', '\\']))
+        .then_some(mount)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mount_points_are_found_in_what_is_no_toml() {
+        let text = "[agent]\nmount = \"/no\"\n[volume.a-1]\nmuont = 3 = 4\nmount = \"/data/a\" # here\n\
+                    [volume.\"b\"]\n  mount='/data/b'\n[volume.c\nmount = /data/c\n[other]\nmount = \"/d\"\n";
+        let found = volumes(text);
+        let seen: Vec<_> = found
+            .iter()
+            .map(|volume| (volume.name.as_str(), volume.mount.as_deref()))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                ("a-1", Some(Path::new("/data/a"))),
+                ("b", Some(Path::new("/data/b")))
+            ]
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_a_units_name_or_place_is_left() {
+        for text in [
+            "[volume.a b]\nmount = \"/a\"",
+            "[volume.../x]\nmount = \"/a\"",
+            "[volume.a]\nmount = \"a\"",
+            "[volume.a]\nmount = \"/\"",
+            "[volume.a]\nmount = \"/d/{n}\"",
+            "[volume.a]\nmount",
+            "[volume.a]\nmount = \"",
+        ] {
+            assert_eq!(volumes(text), [], "{text}");
+        }
+    }
+}
