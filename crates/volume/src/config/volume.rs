@@ -63,9 +63,16 @@ impl VolumeConfig {
         self.mount.as_deref() == Some(at) || self.numbered(DISKS_MAX).any(|(_, mount)| mount == at)
     }
 
-    /// The names and mount points of the volumes that it stands for, as far as they are known without looking at disks.
-    pub(crate) fn mounts(&self) -> Vec<(String, PathBuf)> {
-        if self.is_numbered() {
+    /// The names and mount points of the volumes that it stands for, or of one disk of them, as far as they are known without
+    /// looking at disks.
+    pub(crate) fn mounts(&self, disk: Option<usize>) -> Vec<(String, PathBuf)> {
+        if let Some(disk) = disk {
+            let mount = self.mount_of_disk(disk);
+            mount
+                .map(|at| (self.name_of_disk(disk), at))
+                .into_iter()
+                .collect()
+        } else if self.is_numbered() {
             self.numbered(self.disks.unwrap_or_default()).collect()
         } else {
             let mount = self.mount.iter();

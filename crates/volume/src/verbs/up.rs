@@ -60,7 +60,7 @@ impl Kluis<'_> {
             for (name, mount) in self
                 .chosen(names)?
                 .into_iter()
-                .flat_map(VolumeConfig::mounts)
+                .flat_map(|(volume, disk)| volume.mounts(disk))
             {
                 notes.extend(self.guard_at_least(&name, &mount));
             }
