@@ -4,6 +4,8 @@
 use std::path::PathBuf;
 use std::rc::Rc;
 
+use crypto::SecretBytes;
+
 use crate::binding::{State, VolumeSecret};
 use crate::config::KeySource;
 use crate::engine::{Changed, Engine, EngineKind, Mapping};
@@ -16,6 +18,7 @@ use crate::secrets::Secrets;
 use crate::state::{Intent, Place};
 use crate::target::Target;
 
+mod enroll;
 mod erase;
 mod rewrap;
 
@@ -52,6 +55,8 @@ pub(crate) struct Applier<'r, 'a> {
     pub(crate) adopt: Option<Adopt>,
     /// What still opens it (rekey in seed mode).
     pub(crate) previous: Option<Rc<VolumeSecret>>,
+    /// A passphrase that opens the volume already (enroll-root).
+    pub(crate) opener: Option<SecretBytes>,
     identity: Option<Identity>,
     claim: Option<Box<dyn Device>>,
     secret: Option<Rc<VolumeSecret>>,
@@ -83,6 +88,7 @@ impl<'r, 'a> Applier<'r, 'a> {
             observed,
             adopt: None,
             previous: None,
+            opener: None,
             identity,
             claim: None,
             secret: None,
@@ -158,6 +164,23 @@ impl<'r, 'a> Applier<'r, 'a> {
             Step::ReadBack => self.read_back(),
             Step::DeleteBackups { files } => self.delete_backups(files),
             Step::Rewrap => self.rewrap(),
+            Step::Enroll => self.enroll(),
+        }
+    }
+
+    /// The header that the run began with.
+    pub(crate) fn header(&self) -> Option<&Snapshot> {
+        self.header.as_ref()
+    }
+
+    /// The passphrase of the keyslot that a plan has unlocked.
+    pub(crate) fn passphrase(&self) -> Result<SecretBytes, Error> {
+        match (&self.header, &self.secret, &self.key) {
+            (Some(header), Some(secret), Some(_)) => header.passphrase(secret),
+            _ => Err(Error::Misuse(format!(
+                "volume {} is not unlocked",
+                self.target.name
+            ))),
         }
     }
 

@@ -109,6 +109,11 @@ impl Place {
         ))
     }
 
+    /// Its name in the folder of state.
+    pub(crate) fn name(&self) -> &str {
+        &self.0
+    }
+
     pub(crate) fn intent(volume: &str) -> Self {
         Self(format!("volumes/{volume}.intent"))
     }
