@@ -2,11 +2,14 @@
 
 mod ask;
 mod cli;
+mod passphrase;
 mod progress;
+mod root_config;
 mod run;
 mod services;
 mod settings;
 mod show;
+mod token;
 
 use std::process::ExitCode;
 

@@ -15,6 +15,8 @@ pub(crate) enum Verb {
     Down,
     Rekey,
     Erase,
+    EnrollRoot,
+    OpenRoot,
 }
 
 impl Verb {
@@ -24,6 +26,8 @@ impl Verb {
             Self::Down => "down",
             Self::Rekey => "rekeyed",
             Self::Erase => "erased",
+            Self::EnrollRoot => "enrolled",
+            Self::OpenRoot => "open",
         }
     }
 }

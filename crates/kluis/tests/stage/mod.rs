@@ -21,7 +21,7 @@ use tempfile::TempDir;
 
 use service::Service;
 #[allow(unused_imports, reason = "each test program uses a part of it")]
-pub(crate) use service::{answering, silent, workspace};
+pub(crate) use service::{answering, silent, template, workspace};
 
 /// Some of Debian's tools lie where a user's PATH does not.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
