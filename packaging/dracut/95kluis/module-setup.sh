@@ -28,6 +28,5 @@ install() {
     # The network is brought up for it, by dhcp unless ip= on the kernel's command line says otherwise.
     inst_hook cmdline 95 "$moddir/kluis-network.sh"
     inst_hook initqueue/online 50 "$moddir/kluis-open.sh"
-    inst_hook initqueue/settled 50 "$moddir/kluis-open.sh"
     dracut_need_initqueue
 }
