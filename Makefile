@@ -1,5 +1,5 @@
 # Every target sets up what it needs; nothing has to be installed first but Rust.
-.PHONY: help demo test lint bench seed-full fuzz clean
+.PHONY: help demo test root-test lint bench seed-full fuzz clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -9,6 +9,9 @@ demo: ## the story, for real: a volume under a KMS-wrapped key, from nothing to 
 
 test: ## every test, the kernel tests included
 	@scripts/test
+
+root-test: ## boots from an enrolled root, from initramfs images of initramfs-tools and dracut (several minutes)
+	@scripts/root-test
 
 lint: ## format, clippy, rustdoc, licenses and bans, shell scripts
 	@scripts/lint
