@@ -1,5 +1,5 @@
 # Every target sets up what it needs; nothing has to be installed first but Rust.
-.PHONY: help demo test boot-test docs lint bench seed-full fuzz clean
+.PHONY: help demo test boot-test root-test docs lint bench seed-full fuzz clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -15,6 +15,9 @@ docs: ## the parts of docs/ that are written from the code
 
 boot-test: ## the boot matrix on Debian's own kernel with NVMe disks (qemu), and its table in docs/reliability.md
 	@scripts/boot-test
+
+root-test: ## boots from an enrolled root, from initramfs images of initramfs-tools and dracut (several minutes)
+	@scripts/root-test
 
 lint: ## format, clippy, rustdoc, licenses and bans, shell scripts
 	@scripts/lint

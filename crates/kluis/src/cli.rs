@@ -119,6 +119,45 @@ pub(crate) enum Verb {
         #[command(flatten)]
         output: Output,
     },
+    /// Add a keyslot and a token to the root's LUKS2 header, so that the initramfs opens it; nothing that is there is changed
+    ///
+    /// The root is the table [root] of the configuration. A passphrase that opens it is asked for, and goes on opening it: keep one.
+    /// Then make the initramfs anew: update-initramfs -u, or dracut --force.
+    EnrollRoot {
+        /// Take the passphrase from a file, all of its bytes, instead of asking for it
+        #[arg(long, value_name = "FILE")]
+        key_file: Option<PathBuf>,
+        #[command(flatten)]
+        plan: DryRun,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Open the root: what the initramfs runs before it mounts
+    OpenRoot {
+        #[command(flatten)]
+        plan: DryRun,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Write what an initramfs needs to open the root below a folder: its own configuration, CA, credentials, pinned key
+    ///
+    /// It prints the path of a program that the initramfs needs as well, if there is one: that of credentials.process.
+    RootConfig {
+        /// The folder that becomes the initramfs
+        dir: PathBuf,
+    },
+    /// Print the passphrase of a configured volume's keyslot into a pipe, once its header is verified; cryptsetup's token plugin asks for it
+    TokenOpen {
+        /// The device, or the file, that holds the volume
+        #[arg(long, value_name = "DEVICE", required_unless_present = "socket")]
+        device: Option<PathBuf>,
+        /// The UUID that its header must have
+        #[arg(long, conflicts_with = "socket")]
+        uuid: Option<String>,
+        /// Read the plugin's request from standard input and answer on standard output, as kluis-token@.service does
+        #[arg(long, conflicts_with = "device")]
+        socket: bool,
+    },
     /// Show, back up or restore a volume's header
     Header {
         /// What to do with it

@@ -7,12 +7,15 @@ mod generator;
 mod manual;
 mod mount_helper;
 mod out;
+mod passphrase;
 mod progress;
+mod root_config;
 mod run;
 mod services;
 mod settings;
 mod show;
 mod table;
+mod token;
 mod watch;
 
 use std::ffi::OsStr;

@@ -18,7 +18,7 @@ use crate::cli::{Cli, DryRun, HeaderVerb, Output, Verb};
 use crate::out::{say, tell};
 use crate::progress::Steps;
 use crate::services::NoServices;
-use crate::{ask, manual, out, settings, show, table, watch};
+use crate::{ask, manual, out, passphrase, root_config, settings, show, table, token, watch};
 
 const WRONG_PARAMETERS: u8 = volume::ExitCode::Parameters as u8;
 
@@ -41,6 +41,9 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
     let mut config = match settings::read(&cli.config) {
         Ok(config) => config,
         Err(error) => {
+            if is_plugins(&cli.verb) {
+                return token::refuse(WRONG_PARAMETERS, &error.to_string()).into();
+            }
             tell!("kluis: {error}");
             return WRONG_PARAMETERS.into();
         }
@@ -66,6 +69,9 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
     if asks_services(&cli.verb) {
         match Aws::new(aws_settings(&cli.verb, &config.agent)) {
             Ok(aws) => verb(&cli, &host, &aws, &aws, &config),
+            Err(error) if is_plugins(&cli.verb) => {
+                token::refuse(WRONG_PARAMETERS, &error.to_string()).into()
+            }
             Err(error) => fail(&error.into(), WRONG_PARAMETERS),
         }
     } else {
@@ -96,12 +102,24 @@ fn aws_settings(verb: &Verb, agent: &Agent) -> aws::Settings {
     }
 }
 
+/// Whether the token plugin is at the other end, which hears nothing but what is answered on its socket.
+fn is_plugins(verb: &Verb) -> bool {
+    matches!(verb, Verb::TokenOpen { socket: true, .. })
+}
+
 /// Whether a verb may have to ask the key service or the object store.
 fn asks_services(verb: &Verb) -> bool {
     match verb {
-        Verb::Seal { .. } | Verb::Up { .. } | Verb::Rekey { .. } | Verb::Check { .. } => true,
+        Verb::Seal { .. }
+        | Verb::Up { .. }
+        | Verb::Rekey { .. }
+        | Verb::Check { .. }
+        | Verb::EnrollRoot { .. }
+        | Verb::OpenRoot { .. }
+        | Verb::TokenOpen { .. } => true,
         Verb::Header { verb } => matches!(verb, HeaderVerb::Restore { .. }),
         Verb::Down { .. }
+        | Verb::RootConfig { .. }
         | Verb::Status { .. }
         | Verb::Erase { .. }
         | Verb::Release { .. }
@@ -216,6 +234,39 @@ fn verb(
         } => kluis
             .release(name.as_deref(), mode(plan))
             .map(|released| show::released(&released, plan.dry_run, cli.quiet, *output)),
+        Verb::EnrollRoot {
+            key_file,
+            plan,
+            output,
+        } => kluis
+            .enroll_root(mode(plan), &mut steps, || {
+                passphrase::existing(key_file.as_deref())
+            })
+            .map(|outcome| {
+                show::outcomes(
+                    &[outcome],
+                    show::Verb::EnrollRoot,
+                    plan.dry_run,
+                    cli.quiet,
+                    *output,
+                )
+            }),
+        Verb::OpenRoot { plan, output } => kluis.open_root(mode(plan), &mut steps).map(|outcome| {
+            show::outcomes(
+                &[outcome],
+                show::Verb::OpenRoot,
+                plan.dry_run,
+                cli.quiet,
+                *output,
+            )
+        }),
+        Verb::RootConfig { dir } => root_config::write(&kluis, dir),
+        Verb::TokenOpen {
+            device: Some(device),
+            uuid,
+            ..
+        } => token::print(&kluis, device, uuid.as_deref()),
+        Verb::TokenOpen { device: None, .. } => Ok(token::serve(&kluis)),
         Verb::Check { output } => Ok(show::findings(&kluis.check(), *output)),
         Verb::Header { verb } => header(&kluis, verb, cli.quiet),
         Verb::Completions { .. } | Verb::Man { .. } => Ok(0),

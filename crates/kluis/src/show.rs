@@ -16,6 +16,8 @@ pub(crate) enum Verb {
     Down,
     Rekey,
     Erase,
+    EnrollRoot,
+    OpenRoot,
 }
 
 impl Verb {
@@ -25,6 +27,8 @@ impl Verb {
             Self::Down => "down",
             Self::Rekey => "rekeyed",
             Self::Erase => "erased",
+            Self::EnrollRoot => "enrolled",
+            Self::OpenRoot => "open",
         }
     }
 }

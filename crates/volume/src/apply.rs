@@ -4,6 +4,8 @@
 use std::path::PathBuf;
 use std::rc::Rc;
 
+use crypto::SecretBytes;
+
 use crate::binding::{State, VolumeSecret};
 use crate::config::KeySource;
 use crate::engine::{Changed, Engine, EngineKind, Mapping};
@@ -17,6 +19,7 @@ use crate::secrets::Secrets;
 use crate::state::{Intent, Place};
 use crate::target::Target;
 
+mod enroll;
 mod erase;
 mod guard;
 mod rewrap;
@@ -60,6 +63,8 @@ pub(crate) struct Applier<'r, 'a> {
     pub(crate) configuration: Option<PathBuf>,
     /// What a person should know of what was done.
     pub(crate) notes: Vec<String>,
+    /// A passphrase that opens the volume already (enroll-root).
+    pub(crate) opener: Option<SecretBytes>,
     identity: Option<Identity>,
     claim: Option<Box<dyn Device>>,
     secret: Option<Rc<VolumeSecret>>,
@@ -93,6 +98,7 @@ impl<'r, 'a> Applier<'r, 'a> {
             previous: None,
             configuration: None,
             notes: Vec::new(),
+            opener: None,
             identity,
             claim: None,
             secret: None,
@@ -174,6 +180,23 @@ impl<'r, 'a> Applier<'r, 'a> {
             Step::ReadBack => self.read_back(),
             Step::DeleteBackups { files } => self.delete_backups(files),
             Step::Rewrap => self.rewrap(),
+            Step::Enroll => self.enroll(),
+        }
+    }
+
+    /// The header that the run began with.
+    pub(crate) fn header(&self) -> Option<&Snapshot> {
+        self.header.as_ref()
+    }
+
+    /// The passphrase of the keyslot that a plan has unlocked.
+    pub(crate) fn passphrase(&self) -> Result<SecretBytes, Error> {
+        match (&self.header, &self.secret, &self.key) {
+            (Some(header), Some(secret), Some(_)) => header.passphrase(secret),
+            _ => Err(Error::Misuse(format!(
+                "volume {} is not unlocked",
+                self.target.name
+            ))),
         }
     }
 

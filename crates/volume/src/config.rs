@@ -16,6 +16,7 @@ mod backing;
 mod error;
 mod key;
 mod options;
+mod root;
 mod units;
 mod volume;
 
@@ -26,6 +27,7 @@ pub use key::KeySource;
 pub use volume::{EngineChoice, MountRoot, VolumeConfig};
 
 use agent::RawAgent;
+use root::RawRoot;
 use volume::RawVolume;
 
 /// The longest name of a volume. A LUKS2 label holds 47 bytes, and `-99` may have to follow the name.
@@ -56,6 +58,8 @@ pub struct Config {
     pub volumes: BTreeMap<String, VolumeConfig>,
     /// The file that it was read from, if it was one: what Kluis guards on behalf of one configuration, another does not give up.
     pub source: Option<PathBuf>,
+    /// What the root file system stands on, where that is a volume of Kluis: `[root]`.
+    pub root: Option<VolumeConfig>,
 }
 
 /// The volumes of one machine, and where their keys come from. It is read by every verb of `kluis`, and at boot by the
@@ -71,6 +75,9 @@ struct RawConfig {
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, RawVolume>")]
     volume: BTreeMap<String, Spanned<RawVolume>>,
+    #[serde(default)]
+    #[schemars(with = "Option<RawRoot>")]
+    root: Option<Spanned<RawRoot>>,
 }
 
 impl Config {
@@ -122,9 +129,22 @@ impl Config {
             }
             volumes.insert(name, volume);
         }
+        let root = match raw.root {
+            Some(raw) => {
+                let span = raw.span();
+                let root = raw.into_inner().check(&span)?;
+                check_root(&root, &volumes).map_err(|message| ConfigError {
+                    message,
+                    span: Some(span),
+                })?;
+                Some(root)
+            }
+            None => None,
+        };
         Ok(Self {
             agent,
             volumes,
+            root,
             source: None,
         })
     }
@@ -157,6 +177,25 @@ impl Config {
     pub fn schema() -> schemars::Schema {
         schemars::schema_for!(RawConfig)
     }
+}
+
+/// A root that is not one of the other volumes.
+fn check_root(root: &VolumeConfig, volumes: &BTreeMap<String, VolumeConfig>) -> Result<(), String> {
+    for volume in volumes.values() {
+        if volume.name == root.name {
+            return Err(format!(
+                "volume {} has the name of the root's mapping; give one of them another",
+                volume.name
+            ));
+        }
+        if volume.backing == root.backing {
+            return Err(format!(
+                "volume {} lies on the root's device; two volumes cannot share it",
+                volume.name
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn check_name(name: &str) -> Result<(), String> {

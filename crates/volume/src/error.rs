@@ -59,6 +59,20 @@ pub enum Error {
     #[error("{0}")]
     Misuse(String),
 
+    /// A device that no volume of the configuration lies on.
+    #[error(
+        "no volume of the configuration lies on {device}; kluis opens only those that it has, by their device or file"
+    )]
+    NotConfigured {
+        /// What was asked for.
+        device: String,
+    },
+    /// No root is configured.
+    #[error(
+        "the configuration has no root; add a table [root] with device and key (man 5 kluis-volumes), then run this again"
+    )]
+    NoRoot,
+
     // --- the volume's state: nothing was changed ---
     /// The plan was refused.
     #[error(transparent)]
@@ -109,6 +123,32 @@ pub enum Error {
         volume: String,
         /// The device or file.
         place: String,
+    },
+    /// Whoever asks for a passphrase has read another header than is there.
+    #[error(
+        "the header that was to be opened is not the one on {place}: it was changed a moment ago, or in between; it was not opened. Try again"
+    )]
+    OtherHeader {
+        /// The device or file.
+        place: String,
+    },
+    /// A passphrase that a person gave.
+    #[error("this passphrase opens no keyslot of {place}; nothing was written")]
+    WrongPassphrase {
+        /// The device.
+        place: String,
+    },
+    /// A root's token that is another's, or tampered with.
+    #[error(
+        "the kluis token on {place} does not verify for the name {name}: it was enrolled under another name, or the header was changed. If you changed `name`, set it back, or take the token away and enroll anew: cryptsetup token remove --token-id {token} {place}"
+    )]
+    RootToken {
+        /// The device.
+        place: String,
+        /// The name of its mapping.
+        name: String,
+        /// The token's number.
+        token: u32,
     },
     /// It opened, and there is nothing in it to mount.
     #[error(
@@ -206,7 +246,9 @@ impl Error {
             Self::Config(_)
             | Self::UnknownVolume { .. }
             | Self::UnknownAccount { .. }
-            | Self::Misuse(_) => ExitCode::Parameters,
+            | Self::Misuse(_)
+            | Self::NotConfigured { .. }
+            | Self::NoRoot => ExitCode::Parameters,
             Self::Refused(refusal) => refusal.exit_code(),
             Self::Header { source, .. } => header_code(source),
             Self::Secret(SecretError::Crypto(error)) | Self::Crypto(error) => crypto_code(error),
@@ -218,6 +260,9 @@ impl Error {
             Self::Mac { .. }
             | Self::SharedMac { .. }
             | Self::WrongSecret { .. }
+            | Self::OtherHeader { .. }
+            | Self::WrongPassphrase { .. }
+            | Self::RootToken { .. }
             | Self::ForeignBlob { .. }
             | Self::Inconsistent
             | Self::Secret(_) => ExitCode::Key,

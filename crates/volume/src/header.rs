@@ -4,6 +4,7 @@
 use std::io;
 use std::ops::Range;
 
+use crypto::SecretBytes;
 use luks::luks2::{FormatOptions, SegmentSize};
 use luks::{AreaWrite, Header, KdfChoice, Profile, Step, VolumeKey};
 use uuid::Uuid;
@@ -240,6 +241,15 @@ impl Snapshot {
         }
     }
 
+    /// Whether another reader of the same header has the same metadata.
+    pub(crate) fn has_metadata(&self, json: &[u8]) -> bool {
+        match &self.header {
+            Header::V1(_) => false,
+            Header::V2(header) => serde_json::from_slice::<serde_json::Value>(json)
+                .is_ok_and(|other| other == *header.json()),
+        }
+    }
+
     pub(crate) fn uuid(&self) -> Uuid {
         self.header.uuid()
     }
@@ -364,7 +374,22 @@ impl Snapshot {
         secret: &VolumeSecret,
         keyslot: Option<u32>,
     ) -> Result<Unlocked, Error> {
-        let passphrase = secret.passphrase(&self.uuid_text())?;
+        let passphrase = self.passphrase(secret)?;
+        self.unlock_with(device, &passphrase, keyslot)
+    }
+
+    /// The passphrase of the header's keyslots under a volume's secret.
+    pub(crate) fn passphrase(&self, secret: &VolumeSecret) -> Result<SecretBytes, Error> {
+        Ok(secret.passphrase(&self.uuid_text())?)
+    }
+
+    /// The same with a passphrase that a person gave.
+    pub(crate) fn unlock_with(
+        &self,
+        device: &dyn Device,
+        passphrase: &SecretBytes,
+        keyslot: Option<u32>,
+    ) -> Result<Unlocked, Error> {
         let candidates = keyslot.map_or_else(|| self.header.keyslot_ids(), |id| vec![id]);
         let mut last = luks::Error::WrongPassphrase { keyslot: 0 };
         for id in candidates {
@@ -434,7 +459,7 @@ impl Snapshot {
         key: &VolumeKey,
         place: &str,
     ) -> Result<(u32, AreaWrite), Error> {
-        let passphrase = secret.passphrase(&self.uuid_text())?;
+        let passphrase = self.passphrase(secret)?;
         let kdf = if secret.is_random() {
             KdfChoice::MACHINE_SECRET
         } else {

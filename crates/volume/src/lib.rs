@@ -17,7 +17,7 @@
 //! | `mount_point` | the guard on a bare mount point |
 //! | `state` | root-owned state |
 //! | `signatures` | what is on a raw device |
-//! | `verbs` | seal, up, down, status, rekey, erase, check, header |
+//! | `verbs` | seal, up, down, status, rekey, erase, check, header; token-open, enroll-root, open-root |
 //! | `signatures` | what is on a raw device |
 //! | `linux`, `fuse` | the machine, and the engine for machines without device-mapper |
 //! | `sim` | a machine and services in memory that fail as told |

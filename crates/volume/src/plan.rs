@@ -11,6 +11,7 @@ use crate::observe::{Content, HeaderFacts, Observed};
 use crate::target::{BackingPath, Target};
 
 mod refusal;
+pub(crate) mod root;
 mod step;
 
 pub use refusal::Refusal;
@@ -243,6 +244,31 @@ pub(crate) fn rekey(observed: &Observed, target: &Target) -> Result<Plan, Refusa
         observed,
         target,
         vec![Step::FetchSecret, Step::Unlock, Step::Rewrap],
+    ))
+}
+
+/// Plans what a token plugin asks for: as `up` does it, up to the keyslot, and nothing more.
+///
+/// # Errors
+/// [`Refusal`]: there is no header that would be opened.
+pub(crate) fn token(observed: &Observed, target: &Target) -> Result<Plan, Refusal> {
+    let identity = observed.identity.as_ref().ok_or_else(|| missing(target))?;
+    let facts = match &observed.content {
+        Content::Luks(facts) => facts,
+        Content::BadHeader(why) => return Err(bad_header(target, identity, why)),
+        other => {
+            return Err(Refusal::NoHeader {
+                volume: target.name.clone(),
+                device: identity.stable_name.clone(),
+                found: other.to_string(),
+            });
+        }
+    };
+    check_mode(facts, target, identity)?;
+    Ok(plan_of(
+        observed,
+        target,
+        vec![Step::FetchSecret, Step::Unlock],
     ))
 }
 

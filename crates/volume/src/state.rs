@@ -135,6 +135,11 @@ impl Place {
         format!("_{}", self.0.replace('/', "-"))
     }
 
+    /// Its name in the folder of state.
+    pub(crate) fn name(&self) -> &str {
+        &self.0
+    }
+
     pub(crate) fn intent(volume: &str) -> Self {
         Self(format!("volumes/{volume}.intent"))
     }

@@ -105,7 +105,7 @@ fn environment(program: &Path, data_dir: &Path) -> Vec<(String, String)> {
 }
 
 /// The data folder of a service that was set up and stopped, made once by each test program.
-fn template() -> &'static Path {
+pub(crate) fn template() -> &'static Path {
     static TEMPLATE: OnceLock<PathBuf> = OnceLock::new();
     TEMPLATE.get_or_init(|| {
         let program = std::env::current_exe().unwrap();

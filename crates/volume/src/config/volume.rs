@@ -191,7 +191,7 @@ pub(super) struct RawVolume {
 /// Whether free blocks are told to the disk below.
 #[derive(Clone, Copy, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
-enum RawDiscard {
+pub(super) enum RawDiscard {
     Allow,
     Never,
 }

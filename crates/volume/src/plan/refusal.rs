@@ -260,6 +260,22 @@ pub enum Refusal {
         /// How many there are.
         count: usize,
     },
+    /// A root that cannot be enrolled or opened, whatever is wrong with it. It is nobody's to format.
+    #[error("{device} cannot be the root of a machine here: {why}; nothing was written")]
+    UnfitRoot {
+        /// The device.
+        device: String,
+        /// What is wrong, and what mends it.
+        why: String,
+    },
+    /// A root without a token.
+    #[error(
+        "the root on {device} is not enrolled: its header has no kluis token; boot with its passphrase and run: kluis enroll-root"
+    )]
+    NotEnrolled {
+        /// The device.
+        device: String,
+    },
     /// No instance store.
     #[error("this machine has no instance-store disk for volume {volume}")]
     NoInstanceStore {
@@ -277,7 +293,7 @@ impl Refusal {
             | Self::SeveralDisks { .. }
             | Self::SealedWithSecret { .. }
             | Self::SealedWithToken { .. } => ExitCode::Parameters,
-            Self::NotBound { .. } => ExitCode::Key,
+            Self::NotBound { .. } | Self::NotEnrolled { .. } => ExitCode::Key,
             Self::InUse { .. }
             | Self::NameTaken { .. }
             | Self::MountTaken { .. }
@@ -297,6 +313,7 @@ impl Refusal {
             | Self::NothingToErase { .. }
             | Self::NoHeader { .. }
             | Self::Luks1NotRekeyed { .. }
+            | Self::UnfitRoot { .. }
             | Self::NoInstanceStore { .. }
             | Self::NoSuchDisk { .. } => ExitCode::Device,
         }

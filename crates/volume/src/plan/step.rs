@@ -102,6 +102,8 @@ pub enum Step {
     },
     /// New keyslot and token, reopened through them, old keyslots destroyed.
     Rewrap,
+    /// New keyslot and token beside those that are there, reopened through them.
+    Enroll,
 }
 
 impl fmt::Display for Step {
@@ -146,6 +148,7 @@ impl fmt::Display for Step {
             Self::DeleteBackups { files } => {
                 write!(f, "delete {} known header backup(s)", files.len())
             }
+            Self::Enroll => f.write_str("add a keyslot and a token; those that are there stay"),
             Self::Rewrap => f.write_str("new keyslot and token, then destroy the old keyslots"),
         }
     }

@@ -6,8 +6,11 @@ mod erase;
 mod header;
 mod rekey;
 mod release;
+mod root;
+mod root_config;
 mod seal;
 mod status;
+mod token;
 mod up;
 
 use std::collections::BTreeSet;
@@ -16,8 +19,10 @@ use std::time::Duration;
 pub use check::{Finding, Level};
 pub use header::Shown;
 pub use release::Released;
+pub use root_config::RootConfig;
 pub use seal::Sealed;
 pub use status::{Binding, Stage, Status};
+pub use token::Asked;
 pub use up::UpOptions;
 
 use crate::apply::{Applier, Progress};
