@@ -24,7 +24,7 @@ for file in sorted(folder.rglob("*.yaml")):
 
 
 def only(kind, name=None):
-    found = [d for _, d in documents if d["kind"] == kind and name in (None, d["metadata"]["name"])]
+    found = [d for _, d in documents if d["kind"] == kind and name in (None, d.get("metadata", {}).get("name"))]
     assert len(found) == 1, f"{len(found)} of {kind} {name or ''}"
     return found[0]
 
