@@ -26,7 +26,8 @@ FILES = {
     "/etc/passwd": f"root:x:0:0:root:/root:/sbin/nologin\nkluisd:x:{USER}:{USER}:Kluis key service:{DATA}:/sbin/nologin\n",
     "/etc/group": f"root:x:0:\nkluisd:x:{USER}:\n",
     "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
-    "/etc/kluisd.toml": "# Mount a file of yours here: man 1 kluisd.\n",
+    # Loopback, the default elsewhere, would be of no use in a container. Another file is mounted over this one.
+    "/etc/kluisd.toml": f'# kluisd(5). Clients check the name that they call: give it here.\nlisten = ["[::]:{PORT}"]\n\n#[tls]\n#names = ["kluisd.example.com"]\n',
 }
 
 
@@ -127,8 +128,6 @@ def main():
             "User": f"{USER}:{USER}",
             "ExposedPorts": {f"{PORT}/tcp": {}},
             "Entrypoint": ["/usr/bin/kluisd", "serve"],
-            # Whoever gives other arguments gives them all.
-            "Cmd": ["--data-dir", DATA, "--config", "/etc/kluisd.toml", "--listen", f"0.0.0.0:{PORT}"],
             "Volumes": {DATA: {}},
             "WorkingDir": DATA,
             "StopSignal": "SIGTERM",
