@@ -1,8 +1,8 @@
 # Every target sets up what it needs; nothing has to be installed first but Rust.
-.PHONY: help demo test boot-test root-test docs lint bench seed-full fuzz clean
+.PHONY: help demo test boot-test root-test docs lint bench seed-full fuzz packages packages-reproducible clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' Makefile
 
 demo: ## the story, for real: a volume under a KMS-wrapped key, from nothing to erased
 	@scripts/demo
@@ -30,6 +30,12 @@ seed-full: ## the seed's user-data script as printed, 2 GB and zero-filled (seve
 
 fuzz: ## each decoder's fuzz target for a minute
 	@scripts/fuzz
+
+packages: ## .deb, .rpm, OCI image, bills of materials and checksums in target/packages (amd64)
+	@scripts/packages
+
+packages-reproducible: ## that two builds in two folders give the same bytes (half an hour)
+	@scripts/packages --twice
 
 clean: ## remove what was built
 	cargo clean

@@ -104,6 +104,6 @@ fn say(message: fmt::Arguments<'_>) {
         .open("/dev/kmsg")
         .and_then(|mut log| log.write_all(text.as_bytes()));
     if logged.is_err() {
-        eprintln!("{PROGRAM}: {message}");
+        tell!("{PROGRAM}: {message}");
     }
 }

@@ -67,7 +67,7 @@ pub(crate) fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
             }
         };
     if let Err(message) = check(&arguments) {
-        eprintln!("{PROGRAM}: {message}");
+        tell!("{PROGRAM}: {message}");
         return WRONG_INVOCATION.into();
     }
     if arguments.fake {

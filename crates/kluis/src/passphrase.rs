@@ -45,7 +45,7 @@ fn typed() -> Result<SecretBytes, Error> {
         .map_err(|error| Error::Misuse(format!("the terminal cannot be made silent: {error}")))?;
     let line = read(&mut terminal, TYPED_MAX, |byte| byte == b'\n');
     drop(silent);
-    eprintln!();
+    tell!();
     line.map_err(|error| Error::Misuse(format!("the passphrase cannot be read: {error}")))?
         .ok_or_else(|| {
             Error::Misuse(format!(

@@ -86,7 +86,7 @@ impl Waiting for Steps {
         if self.is_terminal {
             self.show(text);
         } else if wait.since >= self.due.get() {
-            eprintln!("kluis: {text}");
+            tell!("kluis: {text}");
             self.due
                 .set(self.due.get().saturating_mul(2).max(TOLD_AGAIN));
         }

@@ -22,7 +22,7 @@ pub(crate) fn write(kluis: &Kluis<'_>, dir: &Path) -> Result<u8, Error> {
         put(dir, file, &bytes)?;
     }
     if let Some(program) = &made.program {
-        println!("{}", program.display());
+        say!("{}", program.display());
     }
     Ok(0)
 }

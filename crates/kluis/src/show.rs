@@ -80,7 +80,7 @@ pub(crate) fn outcomes(
     }
     for outcome in outcomes {
         for note in outcome.notes.iter().filter(|_| !quiet) {
-            eprintln!("kluis: {}: note: {note}", outcome.volume);
+            tell!("kluis: {}: note: {note}", outcome.volume);
         }
         if let Err(error) = &outcome.result {
             tell!("kluis: {}: {error}", outcome.volume);
@@ -107,15 +107,15 @@ pub(crate) fn released(released: &[Released], dry_run: bool, quiet: bool, output
     if output.json {
         print(&released.iter().map(released_json).collect());
     } else if released.is_empty() && !quiet {
-        println!("no mount point is protected");
+        say!("no mount point is protected");
     }
     for one in released {
         let at = one.mount_point.display();
         match &one.result {
-            Err(error) => eprintln!("kluis: {}: {error}", one.volume),
+            Err(error) => tell!("kluis: {}: {error}", one.volume),
             Ok(_) if quiet || output.json => {}
-            Ok(_) if dry_run => println!("{}: {at} would be given back", one.volume),
-            Ok(_) => println!("{}: {at} was given back", one.volume),
+            Ok(_) if dry_run => say!("{}: {at} would be given back", one.volume),
+            Ok(_) => say!("{}: {at} was given back", one.volume),
         }
     }
     exit_code(released.iter().filter_map(|one| one.result.as_ref().err()))

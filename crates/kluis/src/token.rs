@@ -35,20 +35,20 @@ pub(crate) fn serve(kluis: &Kluis<'_>) -> u8 {
         Ok(passphrase) => (0, tell_both(0, passphrase.danger_expose())),
         Err(error) => {
             // For the journal; the plugin passes on what it is told.
-            eprintln!("kluis: {error}");
+            tell!("kluis: {error}");
             let code = error.exit_code() as u8;
             (code, tell_both(code, error.to_string().as_bytes()))
         }
     };
     if let Err(error) = told {
-        eprintln!("kluis: {error}");
+        tell!("kluis: {error}");
     }
     code
 }
 
 /// Answers a request that cannot be looked at.
 pub(crate) fn refuse(code: u8, why: &str) -> u8 {
-    eprintln!("kluis: {why}");
+    tell!("kluis: {why}");
     // Whoever is still writing hears the answer only once it was heard out.
     let mut request = std::io::stdin().take(REQUEST_MAX);
     let _ = std::io::copy(&mut request, &mut std::io::sink());

@@ -11,7 +11,7 @@ use super::backing::{self, Backing};
 use super::key::{self, KeySource};
 use super::volume::RawDiscard;
 use super::{ConfigError, EngineChoice, MountRoot, VolumeConfig, check_name};
-use crate::host::FileSystem;
+use crate::host::{FileSystem, Purpose};
 
 /// What the root's mapping is called, unless `name` says otherwise.
 const NAME_DEFAULT: &str = "root";
@@ -47,7 +47,13 @@ impl RawRoot {
             None => NAME_DEFAULT.to_owned(),
         };
         let place = self.device.clone();
-        let backing = backing::check(None, Some(self.device), None, FileSystem::Ext4, span)?;
+        let backing = backing::check(
+            None,
+            Some(self.device),
+            None,
+            Purpose::Files(FileSystem::Ext4),
+            span,
+        )?;
         if backing == Backing::InstanceStore {
             return Err(ConfigError::at(
                 &place,

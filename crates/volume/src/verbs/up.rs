@@ -5,7 +5,6 @@ use std::path::Path;
 
 use super::{Kluis, LOCK_WAIT, Mode, Outcome};
 use crate::apply::Progress;
-use crate::config::VolumeConfig;
 use crate::error::Error;
 use crate::mount_point;
 use crate::plan::{self, Wanted};
