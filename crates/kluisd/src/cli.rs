@@ -9,7 +9,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use crate::config::Account;
 use crate::listen::Listen;
 use crate::print::print;
-use crate::{env, health, serve};
+use crate::{env, health, manual, serve};
 
 /// The account that a first start makes when none is named.
 pub(crate) const DEFAULT_ACCOUNT: &str = "111122223333";
@@ -147,12 +147,8 @@ impl Cli {
                 clap_complete::generate(shell, &mut Self::command(), "kluisd", &mut script);
                 print(&script)
             }
-            Command::Man { dir } => {
-                std::fs::create_dir_all(&dir)
-                    .with_context(|| format!("cannot make {}", dir.display()))?;
-                clap_mangen::generate_to(Self::command(), &dir)
-                    .with_context(|| format!("cannot write man pages into {}", dir.display()))
-            }
+            Command::Man { dir } => manual::write(&dir)
+                .with_context(|| format!("cannot write man pages into {}", dir.display())),
         }
     }
 }

@@ -280,4 +280,25 @@ mail = { server = "smtp://127.0.0.1:25", from = "kluisd@example.com", to = ["ops
         let said = Config::find(Some(Path::new("/nowhere/kluisd.toml"))).unwrap_err();
         assert_eq!(format!("{said:#}"), "there is no /nowhere/kluisd.toml");
     }
+
+    /// What the reference is printed from.
+    #[test]
+    fn every_key_has_a_text_a_default_or_need_and_an_example() {
+        let schema = serde_json::to_value(schemars::schema_for!(Config)).unwrap();
+        let definitions = schema["$defs"].as_object().unwrap();
+        let tables = definitions.values().chain([&schema]);
+        for table in tables.filter(|table| table.get("properties").is_some()) {
+            for (key, about) in table["properties"].as_object().unwrap() {
+                let has = |what: &str| about.get(what).is_some();
+                assert!(has("description"), "{key} has no text");
+                let is_needed = table["required"]
+                    .as_array()
+                    .is_some_and(|keys| keys.iter().any(|needed| needed == key));
+                assert!(is_needed || has("default"), "{key} has no default");
+                // A table's example is its keys'.
+                let is_table = has("anyOf") || has("additionalProperties");
+                assert!(is_table || has("examples"), "{key} has no example");
+            }
+        }
+    }
 }

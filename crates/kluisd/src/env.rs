@@ -68,7 +68,7 @@ pub(crate) fn for_machines(dir: &Path, region: &str) -> Result<String> {
         ),
     };
     Ok(format!(
-        r##"# For a machine that is to use the key service {endpoint}: paste this into a shell of root's there.
+        r#"# For a machine that is to use the key service {endpoint}: paste this into a shell of root's there.
 mkdir -p /etc/kluis
 {make_ca}if grep -qs '^\[agent\]' /etc/kluis/volumes.toml; then
     echo '/etc/kluis/volumes.toml has its [agent] already: bring that in line with this one by hand' >&2
@@ -99,7 +99,7 @@ fi
 # --assume-role-policy-document ..., the same policy by aws iam put-role-policy, and sts:AssumeRole on the role for each user.
 #
 # Then, on the machine: kluis check
-"##
+"#
     ))
 }
 

@@ -10,6 +10,7 @@ mod gate;
 mod gauges;
 mod health;
 mod listen;
+mod manual;
 mod print;
 mod reload;
 mod roots;

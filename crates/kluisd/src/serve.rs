@@ -2,11 +2,12 @@
 
 use std::fs::File;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use crypto::Ed25519Key;
 use identity::{Identity, RootKey};
 use jiff::Timestamp;
 use kms::Kms;
@@ -107,17 +108,7 @@ async fn serve(settings: Settings) -> Result<()> {
     let accounts = accounts(&identity, &settings.accounts).await?;
     let home = accounts.first().context("there is no account")?;
 
-    let trail_dir = dir.join(TRAIL_DIR);
-    let public = roots.checkpoints.public_key();
-    let mut options = trail::Options::new(Node::new(NODE)?, home.as_str(), HOME_REGION);
-    let mut checkpoints = CheckpointOptions::new(roots.checkpoints);
-    checkpoints.copies.clone_from(&settings.checkpoints);
-    options.checkpoints = Some(checkpoints);
-    let trail = Trail::open(&trail_dir, options).context("cannot open the audit trail")?;
-    files::write_public(
-        &dir.join(CHECKPOINT_KEY_FILE),
-        hex::encode(public).as_bytes(),
-    )?;
+    let trail = open_trail(&dir, home, roots.checkpoints, settings.checkpoints.clone())?;
     let gauges = Arc::new(Gauges::new(&dir));
     let auditor = Auditor::start(trail, Arc::clone(&store), &dir, Arc::clone(&gauges)).await?;
     let auditor = Arc::new(auditor);
@@ -191,6 +182,22 @@ async fn serve(settings: Settings) -> Result<()> {
         tracing::warn!("requests were cut off; the trail has no last checkpoint");
     }
     Ok(())
+}
+
+/// Opens the trail, and leaves the public key that its checkpoints are verified by.
+fn open_trail(dir: &Path, home: &str, key: Ed25519Key, copies: Option<PathBuf>) -> Result<Trail> {
+    let public = key.public_key();
+    let mut options = trail::Options::new(Node::new(NODE)?, home, HOME_REGION);
+    let mut checkpoints = CheckpointOptions::new(key);
+    checkpoints.copies = copies;
+    options.checkpoints = Some(checkpoints);
+    let trail =
+        Trail::open(&dir.join(TRAIL_DIR), options).context("cannot open the audit trail")?;
+    files::write_public(
+        &dir.join(CHECKPOINT_KEY_FILE),
+        hex::encode(public).as_bytes(),
+    )?;
+    Ok(trail)
 }
 
 fn open_tls(dir: &Path, settings: &Settings) -> Result<Option<Tls>> {

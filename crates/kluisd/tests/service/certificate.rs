@@ -117,7 +117,11 @@ impl Authority {
 }
 
 fn config(chain: &Path, key: &Path) -> String {
-    format!("listen = [\"127.0.0.1:0\"]\n[tls]\ncertificate = {chain:?}\nkey = {key:?}\n")
+    format!(
+        "listen = [\"127.0.0.1:0\"]\n[tls]\ncertificate = {:?}\nkey = {:?}\n",
+        chain.to_str().unwrap(),
+        key.to_str().unwrap()
+    )
 }
 
 #[test]

@@ -14,7 +14,9 @@ fn every_flag_is_a_key() {
     let (data, copies) = (folder.scratch("elsewhere"), folder.scratch("copies"));
     let path = folder.scratch("kluisd.toml");
     let config = format!(
-        "data-dir = {data:?}\nlisten = [\"127.0.0.1:0\"]\naccounts = [\"000000000001\"]\nmetrics = \"127.0.0.1:0\"\ncheckpoints = {copies:?}\nplain-http = true\n"
+        "data-dir = {:?}\nlisten = [\"127.0.0.1:0\"]\naccounts = [\"000000000001\"]\nmetrics = \"127.0.0.1:0\"\ncheckpoints = {:?}\nplain-http = true\n",
+        data.to_str().unwrap(),
+        copies.to_str().unwrap()
     );
     fs::write(&path, config).unwrap();
     fs::create_dir(&copies).unwrap();
@@ -109,7 +111,7 @@ fn the_example_is_right() {
                     .iter()
                     .any(|key| line.starts_with(&format!("{key} =")))
             })
-            .map(|line| format!("{line}\n"))
+            .map(|line| line.clone() + "\n")
             .collect();
         let mut command = serve_configured(&folder, &text);
         command.args(["--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0"]);
