@@ -123,6 +123,19 @@ mod tests {
     }
 
     #[test]
+    fn swap_and_a_raw_device_are_brought_up_and_mounted_nowhere() {
+        for kind in [
+            "swap = true\nkey = \"ephemeral\"",
+            "filesystem = \"none\"\nkey = \"alias/k\"",
+        ] {
+            let volumes = volumes(&format!(
+                "[volume.a]\ndevice = \"/dev/disk/by-id/x\"\n{kind}"
+            ));
+            assert_eq!((volumes.len(), &volumes[0].mount), (1, &None), "{kind}");
+        }
+    }
+
+    #[test]
     fn several_disks_have_units_of_their_own_where_it_is_said_how_many() {
         let text =
             "[volume.s]\ndevice = \"instance-store\"\nmount = \"/d/{n}/x\"\nkey = \"alias/k\"\n";
