@@ -1,11 +1,13 @@
 //! `kluis up --boot`: what systemd is told while a volume comes up. `systemctl status kluis@NAME` shows it.
 
 use sd_notify::NotifyState;
-use volume::Progress;
 use volume::engine::Changed;
 use volume::plan::Step;
+use volume::{Progress, Wait, Waiting};
 
-/// Steps as they are taken, to systemd.
+use crate::progress::clock;
+
+/// Steps as they are taken, and services as they are waited for, to systemd.
 pub(crate) struct Status;
 
 impl Status {
@@ -26,4 +28,14 @@ impl Progress for Status {
     }
 
     fn done(&mut self, _volume: &str, _step: &Step, _changed: Changed) {}
+}
+
+impl Waiting for Status {
+    fn waiting(&self, wait: &Wait<'_>) {
+        Self::tell(&wait.text(&clock(wait.left)));
+    }
+
+    fn over(&self) {
+        Self::tell("no longer waiting");
+    }
 }

@@ -19,10 +19,6 @@ const MOUNT_FAILURE: u8 = 32;
 
 /// The arguments of mount(8)'s helpers.
 #[derive(Debug, clap::Parser)]
-#[expect(
-    dead_code,
-    reason = "what mount(8) passes is taken, and most of it has no meaning here"
-)]
 #[command(name = PROGRAM, version, about = "Brings a volume of Kluis up; called by mount(8): mount -t kluis NAME DIR")]
 struct Arguments {
     /// The volume

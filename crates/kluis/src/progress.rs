@@ -104,7 +104,7 @@ impl Drop for Steps {
 }
 
 /// What the machine's clock will say after that time; with the date where that is another day.
-fn clock(left: Duration) -> String {
+pub(crate) fn clock(left: Duration) -> String {
     let now = Zoned::now();
     let until = now
         .checked_add(left)

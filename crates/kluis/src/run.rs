@@ -11,7 +11,7 @@ use volume::fuse::Fuse;
 use volume::linux::LinuxHost;
 use volume::ports::{KeyService, ObjectSource};
 use volume::verbs::{Mode, Outcome, UpOptions};
-use volume::{Error, Kluis, Occasion};
+use volume::{Error, Kluis, Occasion, Waiting};
 
 use crate::boot::Status;
 use crate::cli::{Cli, DryRun, HeaderVerb, Output, Verb};
@@ -38,7 +38,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
             WRONG_PARAMETERS,
         );
     }
-    let mut config = match settings::read(&cli.config) {
+    let config = match settings::read(&cli.config) {
         Ok(config) => config,
         Err(error) => {
             if is_plugins(&cli.verb) {
@@ -48,9 +48,6 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
             return WRONG_PARAMETERS.into();
         }
     };
-    if matches!(cli.verb, Verb::Up { boot: true, .. }) {
-        config.agent.deadline = config.agent.boot_deadline;
-    }
     let program = match std::env::current_exe() {
         Ok(program) => program,
         Err(error) => {
@@ -136,16 +133,17 @@ fn verb(
     config: &Config,
 ) -> ExitCode {
     let steps = Steps::new(cli.quiet);
+    let (occasion, waiting): (_, &dyn Waiting) = match cli.verb {
+        Verb::Up { boot: true, .. } => (Occasion::Boot, &Status),
+        _ => (Occasion::ByHand, &steps),
+    };
     let kluis = Kluis {
         host,
         keys,
         objects,
         config,
-        occasion: match cli.verb {
-            Verb::Up { boot: true, .. } => Occasion::Boot,
-            _ => Occasion::ByHand,
-        },
-        waiting: &steps,
+        occasion,
+        waiting,
     };
     let mode = |plan: &DryRun| {
         if plan.dry_run {

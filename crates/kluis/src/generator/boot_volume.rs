@@ -9,7 +9,7 @@ use volume::config::{Backing, Config, KeySource, VolumeConfig};
 pub(super) struct BootVolume {
     /// Its name: of the configuration, or `NAME-n` of one of several disks.
     pub(super) name: String,
-    /// Where it is mounted; none where that has no one answer (`{n}` without `disks`).
+    /// Where it is mounted; none for swap and a raw device, and where that has no one answer (`{n}` without `disks`).
     pub(super) mount: Option<PathBuf>,
     /// How it is mounted.
     pub(super) options: Vec<String>,
@@ -73,10 +73,10 @@ fn of(volume: &VolumeConfig, state: &Path) -> Vec<BootVolume> {
         disks: disks.clone(),
     };
     match volume.disks {
-        _ if !volume.is_numbered() => vec![one(volume.name.clone(), Some(volume.mount.clone()))],
+        _ if !volume.is_numbered() => vec![one(volume.name.clone(), volume.mount.clone())],
         None => vec![one(volume.name.clone(), None)],
         Some(count) => (0..count)
-            .map(|disk| one(volume.name_of_disk(disk), Some(volume.mount_of_disk(disk))))
+            .map(|disk| one(volume.name_of_disk(disk), volume.mount_of_disk(disk)))
             .collect(),
     }
 }
@@ -119,6 +119,19 @@ mod tests {
                 volumes[0].disks,
                 Disks::Named(vec![PathBuf::from("/dev/disk/by-id/x")])
             );
+        }
+    }
+
+    #[test]
+    fn swap_and_a_raw_device_are_brought_up_and_mounted_nowhere() {
+        for kind in [
+            "swap = true\nkey = \"ephemeral\"",
+            "filesystem = \"none\"\nkey = \"alias/k\"",
+        ] {
+            let volumes = volumes(&format!(
+                "[volume.a]\ndevice = \"/dev/disk/by-id/x\"\n{kind}"
+            ));
+            assert_eq!((volumes.len(), &volumes[0].mount), (1, &None), "{kind}");
         }
     }
 

@@ -70,6 +70,9 @@ impl LoopDevice {
             .write(!options.read_only)
             .open(file)
             .map_err(about(file))?;
+        // Asked for, so that the kernel knows the size of a file that FUSE shows: before Linux 6.17 the driver takes what is known, which
+        // is nothing before the first question.
+        backing.metadata().map_err(about(file))?;
         let control = open_control()?;
         let mut config = configuration(&backing, options, file);
         for attempt in 0..ATTEMPTS {
