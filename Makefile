@@ -34,7 +34,7 @@ fuzz: ## each decoder's fuzz target for a minute
 packages: ## .deb, .rpm, OCI image, bills of materials and checksums in target/packages (amd64)
 	@scripts/packages
 
-packages-reproducible: ## that two builds in two folders give the same bytes (half an hour)
+packages-reproducible: ## that two builds in two folders give the same bytes (slow: both from nothing)
 	@scripts/packages --twice
 
 clean: ## remove what was built
