@@ -1,7 +1,7 @@
 //! A passphrase that a person has, from the terminal or from a file.
 
 use std::fs::File;
-use std::io::{IsTerminal as _, Read as _, Write as _};
+use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 
 use crypto::SecretBytes;
