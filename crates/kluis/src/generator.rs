@@ -23,6 +23,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
+use crate::out::tell;
 use crate::settings::{self, SettingsError};
 use boot_volume::BootVolume;
 use folders::Folders;

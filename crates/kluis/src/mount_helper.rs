@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use crate::cli::{CONFIG, Cli};
+use crate::out::tell;
 use crate::{run, settings};
 
 /// The name that this program is called by as a mount helper.

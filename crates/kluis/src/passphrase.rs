@@ -8,6 +8,8 @@ use crypto::SecretBytes;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use volume::Error;
 
+use crate::out::tell;
+
 /// The longest that is taken: of a terminal, cryptsetup's own bound; of a file, what has room in locked memory.
 const TYPED_MAX: usize = 512;
 
@@ -45,7 +47,7 @@ fn typed() -> Result<SecretBytes, Error> {
         .map_err(|error| Error::Misuse(format!("the terminal cannot be made silent: {error}")))?;
     let line = read(&mut terminal, TYPED_MAX, |byte| byte == b'\n');
     drop(silent);
-    tell!();
+    tell!("");
     line.map_err(|error| Error::Misuse(format!("the passphrase cannot be read: {error}")))?
         .ok_or_else(|| {
             Error::Misuse(format!(

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use volume::{Error, Kluis};
 
+use crate::out::say;
+
 /// Where the initramfs has its configuration, whatever `--config` named here.
 const CONFIG: &str = "/etc/kluis/volumes.toml";
 

@@ -10,6 +10,8 @@ use crypto::SecretBytes;
 use volume::verbs::Asked;
 use volume::{Error, Kluis};
 
+use crate::out::tell;
+
 /// The version of the request.
 const VERSION: &[u8] = b"1";
 /// The longest request: a path, a UUID, and a header's JSON as libcryptsetup prints it.
