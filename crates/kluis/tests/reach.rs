@@ -337,7 +337,7 @@ fn who_may_not_use_the_key_is_told_at_once_and_no_key_is_made_by_asking() {
     assert!(!asked.is_empty());
     for event in asked
         .iter()
-        .filter(|event| event["errorCode"] != "AccessDenied")
+        .filter(|event| event["errorCode"] != "AccessDeniedException")
     {
         assert_eq!(event["errorCode"], "DryRunOperationException", "{event}");
     }
