@@ -237,7 +237,7 @@ fn verb(
             plan,
             output,
         } => kluis
-            .enroll_root(mode(plan), &mut steps, || {
+            .enroll_root(mode(plan), &mut &steps, || {
                 passphrase::existing(key_file.as_deref())
             })
             .map(|outcome| {
@@ -249,7 +249,7 @@ fn verb(
                     *output,
                 )
             }),
-        Verb::OpenRoot { plan, output } => kluis.open_root(mode(plan), &mut steps).map(|outcome| {
+        Verb::OpenRoot { plan, output } => kluis.open_root(mode(plan), &mut &steps).map(|outcome| {
             show::outcomes(
                 &[outcome],
                 show::Verb::OpenRoot,

@@ -243,7 +243,7 @@ fn status_text(text: &mut String, status: &Status) {
             .and_then(|does| does.then(|| "discards".to_owned())),
     ));
     lines.push(("mount", mount));
-    lines.push(("options", text(&status.mount_options)));
+    lines.push(("options", told(&status.mount_options)));
     let bare = status.mount_point_protected.filter(|is| !is);
     lines.push((
         "mount point",

@@ -50,9 +50,10 @@ fn row(status: &Status) -> [String; 7] {
         or_dash(cipher),
         or_dash(status.engine.clone()),
         status.backing.clone(),
-        match &status.file_system {
-            Some(file_system) => format!("{} ({file_system})", status.mount.display()),
-            None => status.mount.display().to_string(),
+        match (&status.mount, &status.file_system) {
+            (Some(mount), Some(file_system)) => format!("{} ({file_system})", mount.display()),
+            (Some(mount), None) => mount.display().to_string(),
+            (None, _) => "-".to_owned(),
         },
     ]
 }

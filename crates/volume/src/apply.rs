@@ -11,7 +11,7 @@ use crate::config::KeySource;
 use crate::engine::{Changed, Engine, EngineKind, Mapping};
 use crate::error::Error;
 use crate::header::{self, Snapshot};
-use crate::host::{Access, Device, FileSystem, Hold, Host, HostError, Identity, SCAN_LEN, Unmount};
+use crate::host::{Access, Device, FileSystem, Hold, Host, HostError, Identity, RootWanted, SCAN_LEN, Unmount};
 use crate::observe::{Content, Observed, PIECE, each_piece, observe};
 use crate::plan::{Plan, Refusal, Step};
 use crate::retry::Waiting;
@@ -163,7 +163,7 @@ impl<'r, 'a> Applier<'r, 'a> {
             Step::SwapOn => Ok(self.host.swap_on(self.mapped()?)?),
             Step::SwapOff => Ok(self.host.swap_off(self.mapped()?)?),
             Step::MarkReady => self.mark_ready(),
-            Step::Mount { at } => self.mount(at),
+            Step::Mount { at, root } => self.mount(at, *root),
             Step::SetRoot { at, wanted } => Ok(self.host.set_root(at, *wanted)?),
             Step::Unmount { at, dead } => Ok(self.host.unmount(
                 at,
@@ -528,7 +528,7 @@ impl<'r, 'a> Applier<'r, 'a> {
         Ok(Changed::Yes)
     }
 
-    fn mount(&mut self, at: &std::path::Path) -> Result<Changed, Error> {
+    fn mount(&mut self, at: &std::path::Path, root: RootWanted) -> Result<Changed, Error> {
         let device = self.mapped()?.clone();
         let found = self.host.file_system_on(&device)?;
         let Some(file_system) = found.as_deref().filter(|name| MOUNTED.contains(name)) else {
@@ -545,7 +545,7 @@ impl<'r, 'a> Applier<'r, 'a> {
         // written here, the next run would read "provisioning" and make the file system again.
         self.host.open(self.identity()?, Access::Read)?.flush()?;
         let options = &self.target.root.sorted;
-        self.host.mount(&device, at, file_system, options)?;
+        self.host.mount(&device, at, file_system, options, root)?;
         self.held = None;
         Ok(Changed::Yes)
     }

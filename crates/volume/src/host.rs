@@ -383,7 +383,7 @@ pub trait Host: Send + Sync {
     /// [`HostError::Io`].
     fn file_system_on(&self, device: &Path) -> Result<Option<String>, HostError>;
 
-    /// Mounts, making the mount point if need be. `nodev,nosuid` unless told otherwise.
+    /// Mounts, making the mount point if need be, with its root as wanted before anybody can see it. `nodev,nosuid` unless told otherwise.
     ///
     /// # Errors
     /// [`HostError::Busy`] when something else is mounted there; [`HostError::Unsupported`] for a file system that the kernel has not, or an
@@ -394,6 +394,7 @@ pub trait Host: Send + Sync {
         target: &Path,
         file_system: &str,
         options: &MountOptions,
+        root: RootWanted,
     ) -> Result<(), HostError>;
 
     /// The number of a user, by name or number. `None`: there is none of that name.
@@ -512,11 +513,17 @@ pub trait Host: Send + Sync {
     /// A secret that was kept under that name, and whose time is not over.
     fn kept_secret(&self, name: &str) -> Option<SecretBytes>;
 
-    /// Takes the lock of a volume, or of a key (`/run/kluis/NAME.lock`), waiting at most `wait`.
+    /// Takes the lock of a volume (`/run/kluis/NAME.lock`), waiting at most `wait`.
     ///
     /// # Errors
     /// [`HostError::Busy`] when another holds it; [`HostError::Io`].
     fn lock(&self, volume: &str, wait: Duration) -> Result<Box<dyn Lock>, HostError>;
+
+    /// Takes the lock of a piece of root-owned state (`NAME.lock` in its folder), waiting at most `wait`.
+    ///
+    /// # Errors
+    /// As [`Host::lock`].
+    fn lock_state(&self, name: &str, wait: Duration) -> Result<Box<dyn Lock>, HostError>;
 
     /// The engines of this machine, the preferred first, available or not.
     fn engines(&self) -> Vec<&dyn Engine>;

@@ -69,7 +69,9 @@ pub(crate) fn up(observed: &Observed, wanted: Wanted<'_>) -> Result<Plan, Refusa
             "discards are not passed on: the fuse engine cannot tell them from zeros".to_owned(),
         );
     }
-    steps.extend(root_step(observed, wanted, !steps.is_empty()));
+    if steps.is_empty() {
+        steps.extend(root_step(observed, wanted));
+    }
     steps.splice(0..0, bare.and_then(Bare::guard_step));
     steps.extend(bare.into_iter().flat_map(Bare::release_left_steps));
     Ok(Plan {
@@ -78,10 +80,10 @@ pub(crate) fn up(observed: &Observed, wanted: Wanted<'_>) -> Result<Plan, Refusa
     })
 }
 
-/// Sets the root of what will be mounted, and of what is if it is not so.
-fn root_step(observed: &Observed, wanted: Wanted<'_>, mounts: bool) -> Option<Step> {
+/// Sets the root of what is mounted already, if it is not so.
+fn root_step(observed: &Observed, wanted: Wanted<'_>) -> Option<Step> {
     let at = wanted.target.mount.clone()?;
-    let is_met = !mounts && observed.root.is_none_or(|root| wanted.root.is_met_by(root));
+    let is_met = observed.root.is_none_or(|root| wanted.root.is_met_by(root));
     (wanted.root.is_any() && !is_met).then_some(Step::SetRoot {
         at,
         wanted: wanted.root,
@@ -136,7 +138,7 @@ fn up_steps(observed: &Observed, wanted: Wanted<'_>) -> Result<Vec<Step>, Refusa
         let engine = choose_engine(observed, target.engine)?;
         steps.extend(steps_of_closed(observed, wanted, &engine)?);
     }
-    steps.extend(use_step(target));
+    steps.extend(use_step(wanted));
     Ok(steps)
 }
 
@@ -303,9 +305,13 @@ fn make_steps(target: &Target) -> Vec<Step> {
 }
 
 /// What is done with a volume once it is ready.
-fn use_step(target: &Target) -> Option<Step> {
-    match target.purpose {
-        Purpose::Files(_) => target.mount.clone().map(|at| Step::Mount { at }),
+fn use_step(wanted: Wanted<'_>) -> Option<Step> {
+    let root = wanted.root;
+    match wanted.target.purpose {
+        Purpose::Files(_) => {
+            let mount = wanted.target.mount.clone();
+            mount.map(|at| Step::Mount { at, root })
+        }
         Purpose::Swap => Some(Step::SwapOn),
         Purpose::Raw => None,
     }

@@ -404,7 +404,7 @@ impl<'a> Secrets<'a> {
                 matches!(error, HostError::Busy { .. })
                     .then_some("another run of kluis is asking it for this key")
             },
-            || host.lock(&name, LOCK_PATIENCE.min(deadline.left(host))),
+            || host.lock_state(&name, LOCK_PATIENCE.min(deadline.left(host))),
         );
         taken.map_err(|error| match error {
             HostError::Busy { .. } => Error::KeyService(KeyServiceError::Unreachable(

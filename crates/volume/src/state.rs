@@ -130,9 +130,9 @@ impl Place {
         Ok(host.state_names(GUARDS)?.into_iter().map(Self).collect())
     }
 
-    /// The lock of whoever reads, asks for and writes what lies here. No volume is called so: their names begin with a letter or digit.
+    /// The lock of whoever reads, asks for and writes what lies here.
     pub(crate) fn lock_name(&self) -> String {
-        format!("_{}", self.0.replace('/', "-"))
+        self.0.replace('/', "-")
     }
 
     /// Its name in the folder of state.

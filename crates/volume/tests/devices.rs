@@ -10,7 +10,7 @@ mod stage;
 
 use stage::{Stage, TOKEN};
 use volume::engine::{Changed, EngineKind};
-use volume::host::Host;
+use volume::host::{Host, RootWanted};
 use volume::sim::{Disk, Kill};
 use volume::verbs::Stage as At;
 
@@ -119,7 +119,7 @@ fn a_raw_device_that_somebody_has_mounted_is_not_unmounted() {
     let options = volume::host::MountOptions::default();
     stage
         .machine
-        .mount("/dev/mapper/v".as_ref(), at, "theirs", &options)
+        .mount("/dev/mapper/v".as_ref(), at, "theirs", &options, RootWanted::default())
         .unwrap();
     assert_eq!(stage.up().unwrap(), Changed::No);
     let error = stage.down().unwrap_err();

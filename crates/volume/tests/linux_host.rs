@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use volume::engine::Changed;
 use volume::host::{
-    Access, BackingKind, FileSystem, Host, HostError, MountFlag, MountOptions, Unmount, Use,
+    Access, BackingKind, FileSystem, Host, HostError, MountFlag, MountOptions, RootWanted, Unmount, Use,
 };
 use volume::linux::LinuxHost;
 use volume::linux::loopdev::{LoopDevice, LoopOptions};
@@ -308,7 +308,7 @@ fn a_device_that_is_claimed_or_mounted_is_in_use() {
     let target = machine.path("mnt");
     machine
         .host
-        .mount(&device, &target, "ext4", &MountOptions::default())
+        .mount(&device, &target, "ext4", &MountOptions::default(), RootWanted::default())
         .unwrap();
     let _mounted = Mounted(target.clone());
     assert_eq!(
@@ -423,7 +423,7 @@ fn ext4_is_made_mounted_with_nothing_dangerous_and_busy_while_used() {
     let target = machine.path("deep/mount point");
     machine
         .host
-        .mount(&device, &target, "ext4", &MountOptions::default())
+        .mount(&device, &target, "ext4", &MountOptions::default(), RootWanted::default())
         .unwrap();
     let _mounted = Mounted(target.clone());
     let mount = machine
@@ -448,7 +448,7 @@ fn ext4_is_made_mounted_with_nothing_dangerous_and_busy_while_used() {
     let other = machine.host.attach_loop(&other, 4096, false).unwrap();
     let taken = machine
         .host
-        .mount(&other, &target, "ext4", &MountOptions::default())
+        .mount(&other, &target, "ext4", &MountOptions::default(), RootWanted::default())
         .unwrap_err();
     assert!(matches!(taken, HostError::Busy { .. }), "{taken}");
     let file = File::create(target.join("open")).unwrap();
@@ -678,7 +678,7 @@ fn btrfs_is_made_mounted_twice_as_once_and_unmounted() {
         let plain = MountOptions::default();
         machine
             .host
-            .mount(&device, &target, "btrfs", &plain)
+            .mount(&device, &target, "btrfs", &plain, RootWanted::default())
             .unwrap();
     }
     let _mounted = Mounted(target.clone());
@@ -711,7 +711,7 @@ fn mount_options_are_what_the_mount_table_then_has() {
         MountFlag::LazyTime,
     ];
     let told = options(&flags, &["data=journal", "commit=7"]);
-    machine.host.mount(&device, &target, "ext4", &told).unwrap();
+    machine.host.mount(&device, &target, "ext4", &told, RootWanted::default()).unwrap();
     let _mounted = Mounted(target.clone());
     let table = machine.host.mounts().unwrap();
     let mount = table.iter().find(|mount| mount.target == target).unwrap();
@@ -741,7 +741,7 @@ fn an_option_that_the_file_system_does_not_know_is_named_in_its_words() {
         let told = options(&[], &data);
         let error = machine
             .host
-            .mount(&device, &target, "ext4", &told)
+            .mount(&device, &target, "ext4", &told, RootWanted::default())
             .unwrap_err();
         assert!(
             matches!(&error, HostError::Unsupported { .. }) && error.to_string().contains(words),
@@ -758,7 +758,7 @@ fn the_root_is_made_whose_it_should_be_once() {
     let target = machine.path("mnt");
     machine
         .host
-        .mount(&device, &target, "ext4", &MountOptions::default())
+        .mount(&device, &target, "ext4", &MountOptions::default(), RootWanted::default())
         .unwrap();
     let _mounted = Mounted(target.clone());
     let wanted = RootWanted {

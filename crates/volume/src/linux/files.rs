@@ -144,6 +144,11 @@ impl State {
         Self { root }
     }
 
+    /// The folder of all pieces.
+    pub(super) fn folder(&self) -> &Path {
+        &self.root
+    }
+
     /// The path of a piece, whose name must be of plain parts that lead nowhere else.
     fn path(&self, name: &str) -> Result<PathBuf, HostError> {
         let plain = |part: &str| {

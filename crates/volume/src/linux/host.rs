@@ -218,8 +218,9 @@ impl Host for LinuxHost {
         target: &Path,
         file_system: &str,
         options: &MountOptions,
+        root: RootWanted,
     ) -> Result<(), HostError> {
-        mounts::mount(device, target, file_system, options)
+        mounts::mount(device, target, file_system, options, root)
     }
 
     fn user(&self, name: &str) -> Result<Option<u32>, HostError> {
@@ -296,6 +297,10 @@ impl Host for LinuxHost {
 
     fn lock(&self, volume: &str, wait: Duration) -> Result<Box<dyn Lock>, HostError> {
         lock::take(&self.run, volume, wait)
+    }
+
+    fn lock_state(&self, name: &str, wait: Duration) -> Result<Box<dyn Lock>, HostError> {
+        lock::take(self.state.folder(), name, wait)
     }
 
     fn keep_secret(&self, name: &str, secret: &SecretBytes, time: Duration) -> Changed {

@@ -1,18 +1,19 @@
 //! The mount table, and mounting.
 
-use std::ffi::{CString, OsStr, OsString};
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use rustix::mount::{MountFlags, UnmountFlags};
+use rustix::fs::{Mode, OFlags};
+use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, UnmountFlags};
 
 use crate::engine::Changed;
-use crate::host::{HostError, Mount, MountFlag, MountOptions, Unmount};
+use crate::host::{HostError, Mount, MountFlag, MountOptions, RootWanted, Unmount};
 use crate::linux::failure::{about, host_error};
-use crate::linux::{mount_point, node, users};
+use crate::linux::{mount_point, node, root, users};
 
 /// How much of a file system's words about an option is kept.
 const WORDS_MAX: usize = 512;
@@ -149,12 +150,14 @@ pub(super) fn resolved(target: &Path) -> PathBuf {
     }
 }
 
-/// Mounts a device, making the mount point if need be. That it is mounted there already is fine.
+/// Mounts a device, making the mount point if need be, with its root as wanted from the first instant on. That it is mounted
+/// there already is fine.
 pub(super) fn mount(
     device: &Path,
     target: &Path,
     file_system: &str,
     options: &MountOptions,
+    root: RootWanted,
 ) -> Result<(), HostError> {
     let _ = mount_point::make(target)?;
     let target = resolved(target);
@@ -173,81 +176,123 @@ pub(super) fn mount(
             by: format!("{}, mounted there", there.source.display()),
         });
     }
-    let kind = CString::new(file_system).map_err(|error| host_error("mount", error.into()))?;
-    let data =
-        CString::new(options.data.join(",")).map_err(|error| host_error("mount", error.into()))?;
-    let data = (!options.data.is_empty()).then_some(data.as_c_str());
-    let what = || format!("mounting {} at {}", device.display(), target.display());
-    rustix::mount::mount(device, &target, &kind, flags(options), data).map_err(|error| match error {
-        rustix::io::Errno::NODEV => HostError::Unsupported {
-            what: format!("the file system {file_system}"),
-            why: format!("the kernel has none of that type; modprobe {file_system} may bring it"),
+    let mount = detached(device, &target, file_system, options)?;
+    // Before it is anywhere: whoever waits for the mount may use it from the first instant on.
+    if root.is_any() {
+        let folder = rustix::fs::openat(
+            &mount,
+            ".",
+            OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
+            Mode::empty(),
+        )
+        .map_err(|error| about(&target)(error.into()))?;
+        root::set_on(&folder, &target, root)?;
+    }
+    let from_fd = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
+    rustix::mount::move_mount(mount.as_fd(), "", rustix::fs::CWD, &target, from_fd).map_err(
+        |error| {
+            let what = format!("mounting {} at {}", device.display(), target.display());
+            host_error(what, error.into())
         },
-        // The superblock is not what it should be, or an option is not. The kernel's words are in its log.
-        bad @ (rustix::io::Errno::INVAL | rustix::io::Errno::UCLEAN) => {
-            refused_option(file_system, options).unwrap_or_else(|| {
-                let options = if options.data.is_empty() {
-                    String::new()
-                } else {
-                    format!(", or refuses one of {}", options.data.join(", "))
-                };
-                host_error(
-                    format!(
-                        "{}, where the file system is damaged or larger than its device{options} (dmesg says which)",
-                        what()
-                    ),
-                    bad.into(),
-                )
-            })
+    )
+}
+
+/// A mount that is nowhere yet.
+fn detached(
+    device: &Path,
+    target: &Path,
+    file_system: &str,
+    options: &MountOptions,
+) -> Result<OwnedFd, HostError> {
+    let what = || format!("mounting {} at {}", device.display(), target.display());
+    let context = rustix::mount::fsopen(file_system, FsOpenFlags::FSOPEN_CLOEXEC).map_err(
+        |error| match error {
+            rustix::io::Errno::NODEV => HostError::Unsupported {
+                what: format!("the file system {file_system}"),
+                why: format!(
+                    "the kernel has none of that type; modprobe {file_system} may bring it"
+                ),
+            },
+            other => host_error(what(), other.into()),
+        },
+    )?;
+    rustix::mount::fsconfig_set_string(&context, "source", device)
+        .map_err(|error| host_error(what(), error.into()))?;
+    let flags = options.flags.iter().filter_map(|flag| super_block_flag(*flag));
+    for option in flags.chain(options.data.iter().map(String::as_str)) {
+        let set = match option.split_once('=') {
+            Some((key, value)) => rustix::mount::fsconfig_set_string(&context, key, value),
+            None => rustix::mount::fsconfig_set_flag(&context, option),
+        };
+        set.map_err(|error| HostError::Unsupported {
+            what: format!("the mount option {option}"),
+            why: words(&context).unwrap_or_else(|| io::Error::from(error).to_string()),
+        })?;
+    }
+    rustix::mount::fsconfig_create(&context).map_err(|error| match error {
+        // The superblock is not what it should be, or an option is not.
+        rustix::io::Errno::INVAL | rustix::io::Errno::UCLEAN => {
+            let why = words(&context).map_or_else(String::new, |words| format!(" ({words})"));
+            let options = if options.data.is_empty() {
+                String::new()
+            } else {
+                format!(", or refuses one of {}", options.data.join(", "))
+            };
+            host_error(
+                format!(
+                    "{}, where the file system is damaged or larger than its device{options}{why} (dmesg says which)",
+                    what()
+                ),
+                error.into(),
+            )
         }
         other => host_error(what(), other.into()),
-    })
+    })?;
+    rustix::mount::fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes(options))
+        .map_err(|error| host_error(what(), error.into()))
 }
 
-fn flags(options: &MountOptions) -> MountFlags {
-    let mut flags = MountFlags::NODEV | MountFlags::NOSUID;
+/// What is a matter of the file system, however often it is mounted.
+fn super_block_flag(flag: MountFlag) -> Option<&'static str> {
+    match flag {
+        MountFlag::ReadOnly => Some("ro"),
+        MountFlag::Synchronous => Some("sync"),
+        MountFlag::DirSync => Some("dirsync"),
+        MountFlag::LazyTime => Some("lazytime"),
+        MountFlag::Suid
+        | MountFlag::Dev
+        | MountFlag::NoExec
+        | MountFlag::NoAtime
+        | MountFlag::NoDirAtime
+        | MountFlag::StrictAtime => None,
+    }
+}
+
+/// What is a matter of this one mount.
+fn attributes(options: &MountOptions) -> MountAttrFlags {
+    let mut attributes = MountAttrFlags::MOUNT_ATTR_NODEV | MountAttrFlags::MOUNT_ATTR_NOSUID;
     for option in &options.flags {
         match option {
-            MountFlag::ReadOnly => flags |= MountFlags::RDONLY,
-            MountFlag::Suid => flags -= MountFlags::NOSUID,
-            MountFlag::Dev => flags -= MountFlags::NODEV,
-            MountFlag::NoExec => flags |= MountFlags::NOEXEC,
-            MountFlag::Synchronous => flags |= MountFlags::SYNCHRONOUS,
-            MountFlag::DirSync => flags |= MountFlags::DIRSYNC,
-            MountFlag::NoAtime => flags |= MountFlags::NOATIME,
-            MountFlag::NoDirAtime => flags |= MountFlags::NODIRATIME,
-            MountFlag::StrictAtime => flags |= MountFlags::STRICTATIME,
-            MountFlag::LazyTime => flags |= MountFlags::LAZYTIME,
+            MountFlag::ReadOnly => attributes |= MountAttrFlags::MOUNT_ATTR_RDONLY,
+            MountFlag::Suid => attributes -= MountAttrFlags::MOUNT_ATTR_NOSUID,
+            MountFlag::Dev => attributes -= MountAttrFlags::MOUNT_ATTR_NODEV,
+            MountFlag::NoExec => attributes |= MountAttrFlags::MOUNT_ATTR_NOEXEC,
+            MountFlag::NoAtime => attributes |= MountAttrFlags::MOUNT_ATTR_NOATIME,
+            MountFlag::NoDirAtime => attributes |= MountAttrFlags::MOUNT_ATTR_NODIRATIME,
+            MountFlag::StrictAtime => attributes |= MountAttrFlags::MOUNT_ATTR_STRICTATIME,
+            MountFlag::Synchronous | MountFlag::DirSync | MountFlag::LazyTime => {}
         }
     }
-    flags
+    attributes
 }
 
-/// The option that the file system does not know, in its own words. It is given them one by one, and nothing is mounted.
-fn refused_option(file_system: &str, options: &MountOptions) -> Option<HostError> {
-    let flags = rustix::mount::FsOpenFlags::FSOPEN_CLOEXEC;
-    let context = rustix::mount::fsopen(file_system, flags).ok()?;
-    for option in &options.data {
-        let set = match option.split_once('=') {
-            Some((key, value)) => rustix::mount::fsconfig_set_string(context.as_fd(), key, value),
-            None => rustix::mount::fsconfig_set_flag(context.as_fd(), option.as_str()),
-        };
-        let Err(error) = set else { continue };
-        let mut said = [0; WORDS_MAX];
-        let len = rustix::io::read(&context, &mut said).unwrap_or_default();
-        // A letter for how bad it is, and a blank.
-        let words = String::from_utf8_lossy(said.get(2..len).unwrap_or_default());
-        let words = words.trim();
-        return Some(HostError::Unsupported {
-            what: format!("the mount option {option}"),
-            why: if words.is_empty() {
-                io::Error::from(error).to_string()
-            } else {
-                words.replace(|c: char| c.is_control(), "?")
-            },
-        });
-    }
-    None
+/// The file system's own words about what it was told last: a letter for how bad it is, a blank, the words.
+fn words(context: &OwnedFd) -> Option<String> {
+    let mut said = [0; WORDS_MAX];
+    let len = rustix::io::read(context, &mut said).ok()?;
+    let words = String::from_utf8_lossy(said.get(2..len)?);
+    let words = words.trim().replace(|c: char| c.is_control(), "?");
+    (!words.is_empty()).then_some(words)
 }
 
 /// Unmounts what is at a place.

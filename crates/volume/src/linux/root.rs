@@ -17,8 +17,16 @@ pub(super) fn look(at: &Path) -> Result<RootFolder, HostError> {
 
 /// Makes it so, where it is not.
 pub(super) fn set(at: &Path, wanted: RootWanted) -> Result<Changed, HostError> {
-    let folder = open(at)?;
-    let now = describe(&folder, at)?;
+    set_on(&open(at)?, at, wanted)
+}
+
+/// The same of a folder in hand, which is or will be at that place.
+pub(super) fn set_on(
+    folder: &OwnedFd,
+    at: &Path,
+    wanted: RootWanted,
+) -> Result<Changed, HostError> {
+    let now = describe(folder, at)?;
     if wanted.is_met_by(now) {
         return Ok(Changed::No);
     }
@@ -27,13 +35,13 @@ pub(super) fn set(at: &Path, wanted: RootWanted) -> Result<Changed, HostError> {
     let gid = wanted.gid.filter(|gid| *gid != now.gid);
     if uid.is_some() || gid.is_some() {
         let (uid, gid) = (uid.map(Uid::from_raw), gid.map(Gid::from_raw));
-        rustix::fs::fchown(&folder, uid, gid).map_err(failed)?;
+        rustix::fs::fchown(folder, uid, gid).map_err(failed)?;
     }
     // After the owner: a change of that takes set-group-id away.
     if let Some(mode) = wanted.mode {
-        rustix::fs::fchmod(&folder, Mode::from_raw_mode(mode)).map_err(failed)?;
+        rustix::fs::fchmod(folder, Mode::from_raw_mode(mode)).map_err(failed)?;
     }
-    rustix::fs::fsync(&folder).map_err(failed)?;
+    rustix::fs::fsync(folder).map_err(failed)?;
     Ok(Changed::Yes)
 }
 

@@ -67,8 +67,10 @@ pub enum Step {
     Mount {
         /// Where.
         at: PathBuf,
+        /// What its root should be, from the first instant on.
+        root: RootWanted,
     },
-    /// Make the mounted root whose it should be.
+    /// Make the root of what is mounted already what it should be.
     SetRoot {
         /// Where.
         at: PathBuf,
@@ -134,7 +136,10 @@ impl fmt::Display for Step {
             Self::SwapOn => f.write_str("swap to it"),
             Self::SwapOff => f.write_str("take back what was swapped to it"),
             Self::MarkReady => f.write_str("mark the volume ready"),
-            Self::Mount { at } => write!(f, "mount at {}", at.display()),
+            Self::Mount { at, root } if root.is_any() => {
+                write!(f, "mount at {} with {root}", at.display())
+            }
+            Self::Mount { at, .. } => write!(f, "mount at {}", at.display()),
             Self::SetRoot { at, wanted } => write!(f, "set {wanted} of {}", at.display()),
             Self::Unmount { at, dead: false } => write!(f, "unmount {}", at.display()),
             Self::Unmount { at, dead: true } => {

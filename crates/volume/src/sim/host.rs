@@ -92,6 +92,24 @@ fn mounted_at(world: &World, at: &Path) -> Result<PathBuf, HostError> {
     device_at(world, &at.to_string_lossy()).ok_or_else(|| not_found(at))
 }
 
+/// Makes the root of what is mounted there as wanted, where it is not.
+fn set_root_at(world: &mut World, at: &Path, wanted: RootWanted) -> Result<Changed, HostError> {
+    let now = root_at(world, at)?;
+    if wanted.is_met_by(now) {
+        return Ok(Changed::No);
+    }
+    let (uid, gid) = (wanted.uid.unwrap_or(now.uid), wanted.gid.unwrap_or(now.gid));
+    let mode = wanted.mode.unwrap_or(now.mode);
+    let mut block = vec![0; BLOCK];
+    for (place, number) in block.chunks_mut(4).zip([1, uid, gid, mode]) {
+        place.copy_from_slice(&number.to_le_bytes());
+    }
+    let device = mounted_at(world, at)?;
+    world.write_view(&device, ROOT_AT, &block)?;
+    world.flush_view(&device);
+    Ok(Changed::Yes)
+}
+
 /// A fresh file system has zeros there: its root is root's.
 fn root_at(world: &mut World, at: &Path) -> Result<RootFolder, HostError> {
     let device = mounted_at(world, at)?;
@@ -550,6 +568,7 @@ impl Host for Machine {
         target: &Path,
         file_system: &str,
         options: &MountOptions,
+        root: RootWanted,
     ) -> Result<(), HostError> {
         self.lock_world().change("mount", |world| {
             if world.mounts.iter().any(|mount| mount.target == target) {
@@ -567,7 +586,7 @@ impl Host for Machine {
                 options: options.data.join(","),
             };
             world.mounts.push(mount);
-            Ok(())
+            set_root_at(world, target, root).map(drop)
         })
     }
 
@@ -587,20 +606,7 @@ impl Host for Machine {
 
     fn set_root(&self, at: &Path, wanted: RootWanted) -> Result<Changed, HostError> {
         self.lock_world().change("set root", |world| {
-            let now = root_at(world, at)?;
-            if wanted.is_met_by(now) {
-                return Ok(Changed::No);
-            }
-            let (uid, gid) = (wanted.uid.unwrap_or(now.uid), wanted.gid.unwrap_or(now.gid));
-            let mode = wanted.mode.unwrap_or(now.mode);
-            let mut block = vec![0; BLOCK];
-            for (place, number) in block.chunks_mut(4).zip([1, uid, gid, mode]) {
-                place.copy_from_slice(&number.to_le_bytes());
-            }
-            let device = mounted_at(world, at)?;
-            world.write_view(&device, ROOT_AT, &block)?;
-            world.flush_view(&device);
-            Ok(Changed::Yes)
+            set_root_at(world, at, wanted)
         })
     }
 
@@ -746,6 +752,10 @@ impl Host for Machine {
         let world = self.lock_world();
         let (until, bytes) = world.kept.get(name)?;
         (world.clock < *until).then(|| SecretBytes::copy_of(bytes).ok())?
+    }
+
+    fn lock_state(&self, name: &str, wait: Duration) -> Result<Box<dyn Lock>, HostError> {
+        self.lock(&format!("state/{name}"), wait)
     }
 
     fn lock(&self, volume: &str, _wait: Duration) -> Result<Box<dyn Lock>, HostError> {
