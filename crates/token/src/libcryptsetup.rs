@@ -8,6 +8,10 @@ use std::ffi::{CStr, CString, c_char, c_int};
 use std::marker::PhantomData;
 
 /// `struct crypt_device`, of which only pointers are known here.
+#[expect(
+    unreachable_pub,
+    reason = "the entries that libcryptsetup calls are public, and so is what they are called with"
+)]
 #[repr(C)]
 pub struct CryptDevice {
     _private: [u8; 0],

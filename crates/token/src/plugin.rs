@@ -4,6 +4,10 @@
     unsafe_code,
     reason = "libcryptsetup calls these functions with raw pointers, and frees memory of C's malloc"
 )]
+#![expect(
+    unreachable_pub,
+    reason = "libcryptsetup reaches them by their symbols, and no crate does"
+)]
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
