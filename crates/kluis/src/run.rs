@@ -249,15 +249,17 @@ fn verb(
                     *output,
                 )
             }),
-        Verb::OpenRoot { plan, output } => kluis.open_root(mode(plan), &mut &steps).map(|outcome| {
-            show::outcomes(
-                &[outcome],
-                show::Verb::OpenRoot,
-                plan.dry_run,
-                cli.quiet,
-                *output,
-            )
-        }),
+        Verb::OpenRoot { plan, output } => {
+            kluis.open_root(mode(plan), &mut &steps).map(|outcome| {
+                show::outcomes(
+                    &[outcome],
+                    show::Verb::OpenRoot,
+                    plan.dry_run,
+                    cli.quiet,
+                    *output,
+                )
+            })
+        }
         Verb::RootConfig { dir } => root_config::write(&kluis, dir),
         Verb::TokenOpen {
             device: Some(device),

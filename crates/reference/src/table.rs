@@ -324,7 +324,6 @@ mod tests {
 
     #[derive(Deserialize, JsonSchema)]
     #[serde(rename_all = "kebab-case")]
-    #[expect(dead_code, reason = "its schema is what matters")]
     enum Choice {
         /// The first.
         OneThing,

@@ -11,7 +11,9 @@ use crate::config::KeySource;
 use crate::engine::{Changed, Engine, EngineKind, Mapping};
 use crate::error::Error;
 use crate::header::{self, Snapshot};
-use crate::host::{Access, Device, FileSystem, Hold, Host, HostError, Identity, RootWanted, SCAN_LEN, Unmount};
+use crate::host::{
+    Access, Device, FileSystem, Hold, Host, HostError, Identity, RootWanted, SCAN_LEN, Unmount,
+};
 use crate::observe::{Content, Observed, PIECE, each_piece, observe};
 use crate::plan::{Plan, Refusal, Step};
 use crate::retry::Waiting;

@@ -119,7 +119,13 @@ fn a_raw_device_that_somebody_has_mounted_is_not_unmounted() {
     let options = volume::host::MountOptions::default();
     stage
         .machine
-        .mount("/dev/mapper/v".as_ref(), at, "theirs", &options, RootWanted::default())
+        .mount(
+            "/dev/mapper/v".as_ref(),
+            at,
+            "theirs",
+            &options,
+            RootWanted::default(),
+        )
         .unwrap();
     assert_eq!(stage.up().unwrap(), Changed::No);
     let error = stage.down().unwrap_err();

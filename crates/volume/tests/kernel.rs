@@ -486,7 +486,13 @@ fn a_mounted_mapping_is_busy_and_says_where() {
         .unwrap();
     volume
         .host
-        .mount(&device, &target, "ext4", &MountOptions::default(), RootWanted::default())
+        .mount(
+            &device,
+            &target,
+            "ext4",
+            &MountOptions::default(),
+            RootWanted::default(),
+        )
         .unwrap();
     let error = DmCrypt::new().close("mounted").unwrap_err();
     let EngineError::Busy { by, .. } = &error else {
@@ -763,11 +769,23 @@ fn both_file_systems_are_made_mounted_and_read_back_on_a_mapping() {
         );
         volume
             .host
-            .mount(&device, &target, kind.name(), &MountOptions::default(), RootWanted::default())
+            .mount(
+                &device,
+                &target,
+                kind.name(),
+                &MountOptions::default(),
+                RootWanted::default(),
+            )
             .unwrap();
         volume
             .host
-            .mount(&device, &target, kind.name(), &MountOptions::default(), RootWanted::default())
+            .mount(
+                &device,
+                &target,
+                kind.name(),
+                &MountOptions::default(),
+                RootWanted::default(),
+            )
             .unwrap();
         let mounted = volume
             .host
@@ -795,7 +813,13 @@ fn both_file_systems_are_made_mounted_and_read_back_on_a_mapping() {
         volume.opened_by_cryptsetup("files");
         volume
             .host
-            .mount(&device, &target, kind.name(), &MountOptions::read_only(), RootWanted::default())
+            .mount(
+                &device,
+                &target,
+                kind.name(),
+                &MountOptions::read_only(),
+                RootWanted::default(),
+            )
             .unwrap();
         assert_eq!(fs::read_to_string(target.join("hello")).unwrap(), "world");
         assert!(fs::write(target.join("hello"), "x").is_err(), "read-only");

@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use volume::engine::Changed;
 use volume::host::{
-    Access, BackingKind, FileSystem, Host, HostError, MountFlag, MountOptions, RootWanted, Unmount, Use,
+    Access, BackingKind, FileSystem, Host, HostError, MountFlag, MountOptions, RootWanted, Unmount,
+    Use,
 };
 use volume::linux::LinuxHost;
 use volume::linux::loopdev::{LoopDevice, LoopOptions};
@@ -308,7 +309,13 @@ fn a_device_that_is_claimed_or_mounted_is_in_use() {
     let target = machine.path("mnt");
     machine
         .host
-        .mount(&device, &target, "ext4", &MountOptions::default(), RootWanted::default())
+        .mount(
+            &device,
+            &target,
+            "ext4",
+            &MountOptions::default(),
+            RootWanted::default(),
+        )
         .unwrap();
     let _mounted = Mounted(target.clone());
     assert_eq!(
@@ -423,7 +430,13 @@ fn ext4_is_made_mounted_with_nothing_dangerous_and_busy_while_used() {
     let target = machine.path("deep/mount point");
     machine
         .host
-        .mount(&device, &target, "ext4", &MountOptions::default(), RootWanted::default())
+        .mount(
+            &device,
+            &target,
+            "ext4",
+            &MountOptions::default(),
+            RootWanted::default(),
+        )
         .unwrap();
     let _mounted = Mounted(target.clone());
     let mount = machine
@@ -448,7 +461,13 @@ fn ext4_is_made_mounted_with_nothing_dangerous_and_busy_while_used() {
     let other = machine.host.attach_loop(&other, 4096, false).unwrap();
     let taken = machine
         .host
-        .mount(&other, &target, "ext4", &MountOptions::default(), RootWanted::default())
+        .mount(
+            &other,
+            &target,
+            "ext4",
+            &MountOptions::default(),
+            RootWanted::default(),
+        )
         .unwrap_err();
     assert!(matches!(taken, HostError::Busy { .. }), "{taken}");
     let file = File::create(target.join("open")).unwrap();
@@ -711,7 +730,10 @@ fn mount_options_are_what_the_mount_table_then_has() {
         MountFlag::LazyTime,
     ];
     let told = options(&flags, &["data=journal", "commit=7"]);
-    machine.host.mount(&device, &target, "ext4", &told, RootWanted::default()).unwrap();
+    machine
+        .host
+        .mount(&device, &target, "ext4", &told, RootWanted::default())
+        .unwrap();
     let _mounted = Mounted(target.clone());
     let table = machine.host.mounts().unwrap();
     let mount = table.iter().find(|mount| mount.target == target).unwrap();
@@ -758,7 +780,13 @@ fn the_root_is_made_whose_it_should_be_once() {
     let target = machine.path("mnt");
     machine
         .host
-        .mount(&device, &target, "ext4", &MountOptions::default(), RootWanted::default())
+        .mount(
+            &device,
+            &target,
+            "ext4",
+            &MountOptions::default(),
+            RootWanted::default(),
+        )
         .unwrap();
     let _mounted = Mounted(target.clone());
     let wanted = RootWanted {

@@ -70,30 +70,30 @@ pub(super) struct RawAgent {
     /// The machine's name in encryption contexts, which key policies can tie to its credentials
     /// (`kms:EncryptionContext:kluis:machine`): 1 to 256 printable ASCII characters without spaces. A volume's secret is
     /// bound to it, so it stays what it was when the volume was made.
-    #[schemars(with = "String", example = &"db-17", extend("default" = "an id of this machine for Kluis alone, derived from /etc/machine-id"))]
+    #[schemars(with = "Option<String>", example = &"db-17", extend("default" = "an id of this machine for Kluis alone, derived from /etc/machine-id"))]
     machine: Option<Spanned<String>>,
     /// The folder of what Kluis remembers: pinned key ARNs, wrapped secrets, what it was doing. Root's alone.
-    #[schemars(with = "String", example = &"/var/lib/kluis", extend("default" = "/var/lib/kluis"))]
+    #[schemars(with = "Option<String>", example = &"/var/lib/kluis", extend("default" = "/var/lib/kluis"))]
     state: Option<Spanned<PathBuf>>,
     /// How long a key service that is silent or overloaded is waited for when a verb is run by hand: a number with `s`,
     /// `min` or `h`, at most `24h`. What waiting cannot mend is told at once.
-    #[schemars(with = "String", example = &"90s", extend("default" = "2min"))]
+    #[schemars(with = "Option<String>", example = &"90s", extend("default" = "2min"))]
     deadline: Option<Spanned<String>>,
     /// The same at boot, where nobody is there to try again: what waits for a volume waits as long.
-    #[schemars(with = "String", example = &"1h", extend("default" = "24h"))]
+    #[schemars(with = "Option<String>", example = &"1h", extend("default" = "24h"))]
     boot_deadline: Option<Spanned<String>>,
     /// Where the key service and the object store are. `http://` is taken for this machine alone (loopback), since
     /// secrets would cross the network in the clear.
-    #[schemars(with = "String", example = &"https://kms.example.com:7600", extend("default" = "AWS's own, or AWS_ENDPOINT_URL"))]
+    #[schemars(with = "Option<String>", example = &"https://kms.example.com:7600", extend("default" = "AWS's own, or AWS_ENDPOINT_URL"))]
     endpoint: Option<Spanned<String>>,
     /// Several of them, instead of `endpoint`. Today the first is asked, and `kluis check` says so.
-    #[schemars(with = "Vec<String>", extend("examples" = [["https://a.example.com:7600", "https://b.example.com:7600"]], "default" = "none"))]
+    #[schemars(with = "Option<Vec<String>>", extend("examples" = [["https://a.example.com:7600", "https://b.example.com:7600"]], "default" = "none"))]
     endpoints: Option<Spanned<Vec<String>>>,
     /// A PEM file of the authorities that the services' certificates may come from, instead of the system's.
-    #[schemars(with = "String", example = &"/etc/kluis/ca.pem", extend("default" = "the system's, or AWS_CA_BUNDLE"))]
+    #[schemars(with = "Option<String>", example = &"/etc/kluis/ca.pem", extend("default" = "the system's, or AWS_CA_BUNDLE"))]
     ca: Option<Spanned<PathBuf>>,
     /// The region that requests are signed for.
-    #[schemars(with = "String", example = &"eu-central-1", extend("default" = "AWS_REGION, the profile's, or the instance's; us-east-1 with an endpoint"))]
+    #[schemars(with = "Option<String>", example = &"eu-central-1", extend("default" = "AWS_REGION, the profile's, or the instance's; us-east-1 with an endpoint"))]
     region: Option<Spanned<String>>,
     /// Whose credentials are used: a profile, a file in AWS's shared format, or a program that prints them.
     #[schemars(with = "Option<RawCredentials>", extend("default" = "the SDK's chain: variables, files, the instance's role"))]
@@ -105,13 +105,13 @@ pub(super) struct RawAgent {
 #[serde(deny_unknown_fields)]
 struct RawCredentials {
     /// The profile.
-    #[schemars(with = "String", example = &"machine", extend("default" = "AWS_PROFILE, or default"))]
+    #[schemars(with = "Option<String>", example = &"machine", extend("default" = "AWS_PROFILE, or default"))]
     profile: Option<String>,
     /// A file in AWS's shared-credentials format.
-    #[schemars(with = "String", example = &"/etc/kluis/credentials", extend("default" = "~/.aws/credentials"))]
+    #[schemars(with = "Option<String>", example = &"/etc/kluis/credentials", extend("default" = "~/.aws/credentials"))]
     file: Option<PathBuf>,
     /// A program and its arguments, which prints credentials as AWS's `credential_process` does.
-    #[schemars(with = "String", example = &"/usr/local/bin/machine-credentials --json", extend("default" = "none"))]
+    #[schemars(with = "Option<String>", example = &"/usr/local/bin/machine-credentials --json", extend("default" = "none"))]
     process: Option<String>,
 }
 

@@ -30,7 +30,7 @@ pub(super) struct RawRoot {
     key: Spanned<String>,
     /// The name of its mapping, `/dev/mapper/NAME`, which is the one in `/etc/crypttab`. It is bound into the header: whoever
     /// changes it enrolls anew.
-    #[schemars(with = "String", example = &"vda2_crypt", extend("default" = "root"))]
+    #[schemars(with = "Option<String>", example = &"vda2_crypt", extend("default" = "root"))]
     name: Option<Spanned<String>>,
     /// `allow`: the disk is told which blocks are free (TRIM), as with `discard` in crypttab.
     #[schemars(with = "Option<RawDiscard>", example = &"allow", extend("default" = "never"))]

@@ -310,7 +310,12 @@ fn a_mount_that_cannot_be_is_refused() {
 }
 
 /// The surroundings in which an example of the reference may make sense: the key's table, and what stands beside it there.
-const SURROUNDINGS: [(&str, &str); 6] = [
+const SURROUNDINGS: [(&str, &str); 8] = [
+    ("[root]", "device = \"/dev/disk/by-uuid/x\"\nkey = \"k\"\n"),
+    (
+        "[volume.NAME]",
+        "device = \"/dev/disk/by-id/x\"\nkey = \"ephemeral\"\n",
+    ),
     ("[agent]", ""),
     (
         "[volume.NAME]",
@@ -337,7 +342,7 @@ const SURROUNDINGS: [(&str, &str); 6] = [
 #[test]
 fn every_key_of_the_reference_has_text_and_an_example_that_is_taken() {
     let reference = reference::Reference::of(&Config::schema());
-    assert_eq!(reference.tables.len(), 2);
+    assert_eq!(reference.tables.len(), 3);
     for table in &reference.tables {
         assert!(!table.about.is_empty(), "{} says nothing", table.heading);
         for key in &table.keys {
@@ -479,4 +484,23 @@ fn one_of_several_disks_has_one_name_and_one_place() {
     for none in ["s-07", "s-+7", "s-", "s-100", "a-1-0", "b", "s-1-1"] {
         assert_eq!(named(none), None, "{none}");
     }
+}
+
+#[test]
+fn only_what_the_parser_wants_has_to_be_given() {
+    let reference = reference::Reference::of(&Config::schema());
+    let wanted: Vec<String> = reference
+        .tables
+        .iter()
+        .flat_map(|table| {
+            let keys = table.keys.iter().filter(|key| key.default.is_none());
+            keys.map(|key| format!("{} {}", table.heading, key.name))
+        })
+        .collect();
+
+    assert_eq!(wanted, ["[volume.NAME] key", "[root] device", "[root] key"]);
+    assert!(Config::parse("[agent]\n").is_ok());
+    assert!(volume("file = \"/a\"\nsize = \"1GiB\"\nmount = \"/m\"").is_err());
+    assert!(Config::parse("[root]\nkey = \"k\"\n").is_err());
+    assert!(Config::parse("[root]\ndevice = \"/dev/disk/by-uuid/x\"\n").is_err());
 }

@@ -218,7 +218,10 @@ fn detached(
     )?;
     rustix::mount::fsconfig_set_string(&context, "source", device)
         .map_err(|error| host_error(what(), error.into()))?;
-    let flags = options.flags.iter().filter_map(|flag| super_block_flag(*flag));
+    let flags = options
+        .flags
+        .iter()
+        .filter_map(|flag| super_block_flag(*flag));
     for option in flags.chain(options.data.iter().map(String::as_str)) {
         let set = match option.split_once('=') {
             Some((key, value)) => rustix::mount::fsconfig_set_string(&context, key, value),

@@ -605,9 +605,8 @@ impl Host for Machine {
     }
 
     fn set_root(&self, at: &Path, wanted: RootWanted) -> Result<Changed, HostError> {
-        self.lock_world().change("set root", |world| {
-            set_root_at(world, at, wanted)
-        })
+        self.lock_world()
+            .change("set root", |world| set_root_at(world, at, wanted))
     }
 
     fn unmount(&self, target: &Path, how: Unmount) -> Result<Changed, HostError> {
