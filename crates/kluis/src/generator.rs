@@ -86,7 +86,7 @@ fn volumes(config: &Path) -> Vec<BootVolume> {
             say(format_args!("{error}"));
             Vec::new()
         }
-        Err(error) => {
+        Err(error @ SettingsError::Wrong { .. }) => {
             say(format_args!("{error}"));
             let SettingsError::Wrong { text, .. } = error else {
                 return Vec::new();

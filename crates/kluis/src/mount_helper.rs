@@ -19,6 +19,10 @@ const WRONG_INVOCATION: u8 = 1;
 const MOUNT_FAILURE: u8 = 32;
 
 /// The arguments of mount(8)'s helpers.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are the flags that mount(8) gives its helpers"
+)]
 #[derive(Debug, clap::Parser)]
 #[command(name = PROGRAM, version, about = "Brings a volume of Kluis up; called by mount(8): mount -t kluis NAME DIR")]
 struct Arguments {

@@ -145,132 +145,7 @@ fn verb(
         occasion,
         waiting,
     };
-    let mode = |plan: &DryRun| {
-        if plan.dry_run {
-            Mode::DryRun
-        } else {
-            Mode::Apply
-        }
-    };
-    let done = match &cli.verb {
-        Verb::Seal { name, output } => kluis
-            .seal(name)
-            .map(|sealed| show::sealed(&sealed, cli.quiet, *output)),
-        Verb::Up {
-            names,
-            boot: true,
-            output,
-            ..
-        } => kluis
-            .up(names, &UpOptions::default(), &mut Status)
-            .map(|outcomes| {
-                if outcomes.iter().all(|outcome| outcome.result.is_ok()) {
-                    Status::ready();
-                }
-                show::outcomes(&outcomes, show::Verb::Up, false, cli.quiet, *output)
-            }),
-        Verb::Up {
-            names,
-            wipe,
-            boot: _,
-            yes,
-            plan,
-            output,
-        } => up(&kluis, names, *wipe, yes.yes, mode(plan), &mut &steps).map(|outcomes| {
-            show::outcomes(&outcomes, show::Verb::Up, plan.dry_run, cli.quiet, *output)
-        }),
-        Verb::Down {
-            names,
-            plan,
-            output,
-        } => kluis.down(names, mode(plan), &mut &steps).map(|outcomes| {
-            show::outcomes(
-                &outcomes,
-                show::Verb::Down,
-                plan.dry_run,
-                cli.quiet,
-                *output,
-            )
-        }),
-        Verb::Status {
-            names,
-            watch,
-            output,
-        } => status(&kluis, names, *watch, *output),
-        Verb::Rekey {
-            names,
-            from,
-            plan,
-            output,
-        } => kluis
-            .rekey(names, from.as_ref(), mode(plan), &mut &steps)
-            .map(|outcomes| {
-                show::outcomes(
-                    &outcomes,
-                    show::Verb::Rekey,
-                    plan.dry_run,
-                    cli.quiet,
-                    *output,
-                )
-            }),
-        Verb::Erase {
-            name,
-            yes,
-            plan,
-            output,
-        } => erase(&kluis, name, yes.yes, mode(plan), &mut &steps).map(|outcome| {
-            show::outcomes(
-                &[outcome],
-                show::Verb::Erase,
-                plan.dry_run,
-                cli.quiet,
-                *output,
-            )
-        }),
-        Verb::Release {
-            name, plan, output, ..
-        } => kluis
-            .release(name.as_deref(), mode(plan))
-            .map(|released| show::released(&released, plan.dry_run, cli.quiet, *output)),
-        Verb::EnrollRoot {
-            key_file,
-            plan,
-            output,
-        } => kluis
-            .enroll_root(mode(plan), &mut &steps, || {
-                passphrase::existing(key_file.as_deref())
-            })
-            .map(|outcome| {
-                show::outcomes(
-                    &[outcome],
-                    show::Verb::EnrollRoot,
-                    plan.dry_run,
-                    cli.quiet,
-                    *output,
-                )
-            }),
-        Verb::OpenRoot { plan, output } => {
-            kluis.open_root(mode(plan), &mut &steps).map(|outcome| {
-                show::outcomes(
-                    &[outcome],
-                    show::Verb::OpenRoot,
-                    plan.dry_run,
-                    cli.quiet,
-                    *output,
-                )
-            })
-        }
-        Verb::RootConfig { dir } => root_config::write(&kluis, dir),
-        Verb::TokenOpen {
-            device: Some(device),
-            uuid,
-            ..
-        } => token::print(&kluis, device, uuid.as_deref()),
-        Verb::TokenOpen { device: None, .. } => Ok(token::serve(&kluis)),
-        Verb::Check { output } => Ok(show::findings(&kluis.check(), *output)),
-        Verb::Header { verb } => header(&kluis, verb, cli.quiet),
-        Verb::Completions { .. } | Verb::Man { .. } => Ok(0),
-    };
+    let done = perform(cli, &kluis, &steps);
     drop(steps);
     match done {
         Ok(code) => code.into(),
@@ -279,6 +154,108 @@ fn verb(
             fail(&error.into(), code)
         }
     }
+}
+
+fn mode(plan: &DryRun) -> Mode {
+    if plan.dry_run {
+        Mode::DryRun
+    } else {
+        Mode::Apply
+    }
+}
+
+/// Does what was asked, shows it, and gives the exit code.
+fn perform(cli: &Cli, kluis: &Kluis<'_>, mut steps: &Steps) -> Result<u8, Error> {
+    let shown = |outcomes: &[Outcome], verb, plan: &DryRun, output: &Output| {
+        show::outcomes(outcomes, verb, plan.dry_run, cli.quiet, *output)
+    };
+    Ok(match &cli.verb {
+        Verb::Seal { name, output } => show::sealed(&kluis.seal(name)?, cli.quiet, *output),
+        Verb::Up {
+            names,
+            boot: true,
+            plan,
+            output,
+            ..
+        } => {
+            let outcomes = kluis.up(names, &UpOptions::default(), &mut Status)?;
+            if outcomes.iter().all(|outcome| outcome.result.is_ok()) {
+                Status::ready();
+            }
+            shown(&outcomes, show::Verb::Up, plan, output)
+        }
+        Verb::Up {
+            names,
+            wipe,
+            boot: false,
+            yes,
+            plan,
+            output,
+        } => {
+            let outcomes = up(kluis, names, *wipe, yes.yes, mode(plan), &mut steps)?;
+            shown(&outcomes, show::Verb::Up, plan, output)
+        }
+        Verb::Down {
+            names,
+            plan,
+            output,
+        } => {
+            let outcomes = kluis.down(names, mode(plan), &mut steps)?;
+            shown(&outcomes, show::Verb::Down, plan, output)
+        }
+        Verb::Status {
+            names,
+            watch,
+            output,
+        } => status(kluis, names, *watch, *output)?,
+        Verb::Rekey {
+            names,
+            from,
+            plan,
+            output,
+        } => {
+            let outcomes = kluis.rekey(names, from.as_ref(), mode(plan), &mut steps)?;
+            shown(&outcomes, show::Verb::Rekey, plan, output)
+        }
+        Verb::Erase {
+            name,
+            yes,
+            plan,
+            output,
+        } => {
+            let outcome = erase(kluis, name, yes.yes, mode(plan), &mut steps)?;
+            shown(&[outcome], show::Verb::Erase, plan, output)
+        }
+        Verb::Release {
+            name, plan, output, ..
+        } => {
+            let released = kluis.release(name.as_deref(), mode(plan))?;
+            show::released(&released, plan.dry_run, cli.quiet, *output)
+        }
+        Verb::EnrollRoot {
+            key_file,
+            plan,
+            output,
+        } => {
+            let opener = || passphrase::existing(key_file.as_deref());
+            let outcome = kluis.enroll_root(mode(plan), &mut steps, opener)?;
+            shown(&[outcome], show::Verb::EnrollRoot, plan, output)
+        }
+        Verb::OpenRoot { plan, output } => {
+            let outcome = kluis.open_root(mode(plan), &mut steps)?;
+            shown(&[outcome], show::Verb::OpenRoot, plan, output)
+        }
+        Verb::RootConfig { dir } => root_config::write(kluis, dir)?,
+        Verb::TokenOpen {
+            device: Some(device),
+            uuid,
+            ..
+        } => token::print(kluis, device, uuid.as_deref())?,
+        Verb::TokenOpen { device: None, .. } => token::serve(kluis),
+        Verb::Check { output } => show::findings(&kluis.check(), *output),
+        Verb::Header { verb } => header(kluis, verb, cli.quiet)?,
+        Verb::Completions { .. } | Verb::Man { .. } => 0,
+    })
 }
 
 fn up(

@@ -31,11 +31,20 @@ pub(crate) enum SettingsError {
 
 /// Reads the configuration.
 pub(crate) fn read(path: &Path) -> Result<Config, SettingsError> {
-    let text = std::fs::read_to_string(path).map_err(|error| SettingsError::Unreadable {
+    let bytes = std::fs::read(path).map_err(|error| SettingsError::Unreadable {
         path: path.to_owned(),
         error,
     })?;
-    match Config::parse(&text) {
+    let parsed = match std::str::from_utf8(&bytes) {
+        Ok(text) => Config::parse(text),
+        // Wherever it is, a comment included: TOML is UTF-8.
+        Err(error) => Err(ConfigError {
+            message: "this is not UTF-8, as TOML has to be; write the file in UTF-8".to_owned(),
+            span: Some(error.valid_up_to()..error.valid_up_to()),
+        }),
+    };
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    match parsed {
         Ok(config) => Ok(Config {
             source: std::path::absolute(path).ok(),
             ..config

@@ -1,5 +1,7 @@
 //! What the verbs print: data on standard output, for people or as JSON; errors on standard error.
 
+use std::fmt::Write as _;
+
 use bytesize::ByteSize;
 use serde_json::{Value, json};
 use volume::engine::Changed;
@@ -94,11 +96,15 @@ pub(crate) fn outcomes(
 }
 
 fn exit_code<'a>(errors: impl Iterator<Item = &'a volume::Error> + Clone) -> u8 {
-    let codes = errors.map(volume::Error::exit_code);
+    worst(errors.map(volume::Error::exit_code))
+}
+
+/// "Try again" only where nothing else is wrong.
+fn worst(mut codes: impl Iterator<Item = volume::ExitCode> + Clone) -> u8 {
+    let first = codes.clone().next();
     codes
-        .clone()
         .find(|code| *code != volume::ExitCode::Temporary)
-        .or_else(|| codes.clone().next())
+        .or(first)
         .map_or(0, |code| code as u8)
 }
 
@@ -201,7 +207,7 @@ fn status_text(text: &mut String, status: &Status) {
         || status.volume.clone(),
         |mapping| mapping.display().to_string(),
     );
-    text.push_str(&format!("{name} {}.", stage(status.stage)));
+    let _ = write!(text, "{name} {}.", stage(status.stage));
     let told = |value: &Option<String>| value.clone();
     let mut lines: Vec<(&str, Option<String>)> = vec![
         ("type", told(&status.kind)),
@@ -267,7 +273,7 @@ fn status_text(text: &mut String, status: &Status) {
     lines.push(("note", told(&status.note)));
     for (label, value) in lines {
         if let Some(value) = value {
-            text.push_str(&format!("\n    {:<13}{value}", format!("{label}:")));
+            let _ = write!(text, "\n    {:<13}{value}", format!("{label}:"));
         }
     }
 }
@@ -318,13 +324,7 @@ pub(crate) fn findings(findings: &[Finding], output: Output) -> u8 {
     let bad = findings
         .iter()
         .filter(|finding| finding.level == Level::Bad);
-    bad.map(|finding| {
-        finding
-            .code
-            .map_or(volume::ExitCode::Parameters as u8, |code| code as u8)
-    })
-    .next()
-    .unwrap_or(0)
+    worst(bad.map(|finding| finding.code.unwrap_or(volume::ExitCode::Parameters)))
 }
 
 /// `kluis header show`.

@@ -1,5 +1,7 @@
 //! The volumes of a machine in a table that fits the terminal: what a glance wants to know. The rest is in `status NAME`.
 
+use std::fmt::Write as _;
+
 use comfy_table::{ContentArrangement, Table, presets};
 use volume::verbs::{Stage, Status};
 
@@ -31,7 +33,7 @@ pub(crate) fn of(statuses: &[Status], width: Option<u16>) -> String {
     let mut text = table.trim_fmt();
     for status in statuses {
         if let Some(note) = &status.note {
-            text.push_str(&format!("\n{}: {note}", status.volume));
+            let _ = write!(text, "\n{}: {note}", status.volume);
         }
     }
     text

@@ -1,8 +1,6 @@
 //! A machine that boots: Debian's systemd as init on a real kernel, the volumes of one configuration, and what becomes of each case of the
 //! boot matrix. The cases are in `tests/boot`.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
-
 use std::path::Path;
 use std::process::{Command, Stdio};
 

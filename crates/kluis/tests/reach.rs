@@ -1,6 +1,12 @@
 //! Where the service is and who asks: the configuration alone is enough, and whatever waiting cannot mend is told within three seconds, with
 //! what to do about it and the right exit code, by `up` and by `check`.
 
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a helper that cannot go on fails the test"
+)]
+
 mod stage;
 
 use std::fs;

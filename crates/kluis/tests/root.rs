@@ -1,8 +1,6 @@
 //! The initramfs of an enrolled root: images made by initramfs-tools and dracut in a Debian of their own, and looked at. Whole boots from
 //! them take minutes: `make root-test` names them in `KLUIS_ROOT_TEST`.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
-
 mod stage;
 
 use std::path::Path;

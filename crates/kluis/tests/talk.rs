@@ -1,5 +1,7 @@
 //! What `kluis` has to say besides: completions, man pages, help, silence.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod stage;
 
 use stage::{Stage, run_with_input};

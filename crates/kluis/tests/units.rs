@@ -34,11 +34,6 @@ mount = "/scratch/{n}"
 disks = 2
 key = "ephemeral"
 required = true
-
-[volume.any]
-device = "instance-store"
-mount = "/any/{n}"
-key = "alias/k"
 "#;
 
 /// The folders that systemd would look into, in one place.
@@ -99,7 +94,6 @@ fn the_units_of_every_kind_of_volume_verify() {
         "kluis@below-it.service",
         "kluis@scratch-0.service",
         "kluis@scratch-1.service",
-        "kluis@any.service",
         "srv-pl\\x20ain-x\\x25y.mount",
         "srv-pl\\x20ain-x\\x25y-be\\x2dlow.mount",
         "scratch-0.mount",

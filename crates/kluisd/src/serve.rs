@@ -191,8 +191,7 @@ fn open_trail(dir: &Path, home: &str, key: Ed25519Key, copies: Option<PathBuf>) 
     let mut checkpoints = CheckpointOptions::new(key);
     checkpoints.copies = copies;
     options.checkpoints = Some(checkpoints);
-    let trail =
-        Trail::open(&dir.join(TRAIL_DIR), options).context("cannot open the audit trail")?;
+    let trail = Trail::open(dir.join(TRAIL_DIR), options).context("cannot open the audit trail")?;
     files::write_public(
         &dir.join(CHECKPOINT_KEY_FILE),
         hex::encode(public).as_bytes(),

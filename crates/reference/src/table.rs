@@ -57,9 +57,9 @@ impl Reference {
         };
         for (name, member) in members(root) {
             match definitions.shape(member) {
-                Shape::Table(table) => reference.push(&definitions, name.to_owned(), table),
+                Shape::Table(table) => reference.push(&definitions, name, table),
                 Shape::Named(table) => {
-                    reference.push(&definitions, format!("{name}.{ANY_NAME}"), table);
+                    reference.push(&definitions, &format!("{name}.{ANY_NAME}"), table);
                 }
                 Shape::Values(of) => reference.tables.push(Table {
                     heading: format!("[{name}]"),
@@ -81,7 +81,7 @@ impl Reference {
         reference
     }
 
-    fn push(&mut self, definitions: &Definitions<'_>, heading: String, table: &Value) {
+    fn push(&mut self, definitions: &Definitions<'_>, heading: &str, table: &Value) {
         let mut keys = Vec::new();
         definitions.keys("", table, &mut keys);
         self.tables.push(Table {

@@ -21,7 +21,7 @@ pub(crate) const SOCKET: &str = "/run/kluis/token.sock";
 /// The agent.
 pub(crate) const PROGRAM: &str = "/usr/bin/kluis";
 /// How long an answer is waited for: a minute more than the longest deadline that may be configured, which is the agent's to keep.
-const ANSWER_WAIT: Duration = Duration::from_secs(24 * 60 * 60 + 60);
+const ANSWER_WAIT: Duration = Duration::from_mins(24 * 60 + 1);
 
 /// Asks, and gives back the bytes of the answer.
 ///
@@ -148,7 +148,6 @@ fn receive(mut stream: &UnixStream, until: Instant) -> io::Result<Wiped<ANSWER_M
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use std::io::Write as _;
     use std::os::unix::fs::PermissionsExt;
@@ -172,6 +171,10 @@ mod tests {
         (folder, socket)
     }
 
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "it is called on what was just answered"
+    )]
     fn refusal(outcome: Result<Wiped<ANSWER_MAX>, (Refusal, String)>) -> Refusal {
         match outcome {
             Ok(_) => unreachable!("there was an answer"),

@@ -94,7 +94,7 @@ mod tests {
             &long,
             &deep,
         ] {
-            assert!(!is_valid(json.as_bytes()), "{:.20}", json);
+            assert!(!is_valid(json.as_bytes()), "{json:.20}");
             assert!(describe(json.as_bytes()).len() < 400);
         }
         assert!(!is_valid(b"\xff\xfe{"));

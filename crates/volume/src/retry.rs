@@ -116,7 +116,7 @@ mod tests {
             place: "https://kms.example",
             why: "connection refused",
             since,
-            left: Duration::from_secs(60),
+            left: Duration::from_mins(1),
         }
         .text("14:03:20")
     }

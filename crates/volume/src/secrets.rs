@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use crypto::SecretBytes;
 
 use crate::binding::{VolumeSecret, new_shared_secret};
@@ -108,9 +109,10 @@ impl<'a> Secrets<'a> {
         blob: &[u8],
     ) -> Result<MachineSecret, Error> {
         // By hand there is one process, and nothing to wait for.
-        let _lock = match self.services.is_shared {
-            true => Some(self.lock(&Place::key(key))?),
-            false => None,
+        let _lock = if self.services.is_shared {
+            Some(self.lock(&Place::key(key))?)
+        } else {
+            None
         };
         self.machine_secret_locked(volume, key, blob)
     }
@@ -502,11 +504,7 @@ impl<'a> Secrets<'a> {
 fn kept_name(arn: &str, blob: &[u8], machine: &str) -> String {
     // Neither an ARN nor a machine's name has a NUL.
     let digest = crypto::sha256(&[arn.as_bytes(), b"\0", machine.as_bytes(), b"\0", blob]);
-    let mut name = String::from("kluis:");
-    for byte in digest {
-        name.push_str(&format!("{byte:02x}"));
-    }
-    name
+    format!("kluis:{}", BASE64_URL_SAFE_NO_PAD.encode(digest))
 }
 
 /// The pinned ARN that a blob goes with: while a rekey runs there are two.

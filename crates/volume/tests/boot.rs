@@ -1,6 +1,12 @@
 //! A boot, where each volume is a process of its own: one call for all of them, one secret for all of them, and nothing believed that
 //! does not open the header.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a helper that cannot go on fails the test"
+)]
+
 mod stage;
 
 use std::time::Duration;
@@ -12,7 +18,7 @@ use volume::verbs::{Kluis, UpOptions};
 use volume::{Error, Occasion, Silent};
 
 /// How long a secret is kept.
-const KEPT: Duration = Duration::from_secs(60);
+const KEPT: Duration = Duration::from_mins(1);
 
 const TWO: &str = "[volume.a]\nfile = \"/a\"\nsize = \"64MiB\"\nmount = \"/mnt/a\"\nkey = \"alias/k\"\n\
     [volume.b]\nfile = \"/b\"\nsize = \"64MiB\"\nmount = \"/mnt/b\"\nkey = \"alias/k\"\n";

@@ -111,7 +111,10 @@ mod tests {
         for (key, stage) in [
             ("key = \"ephemeral\"", Stage::Local),
             ("key = \"alias/k\"", Stage::Remote),
-            ("key = \"alias/k\"\nsecret = \"s3://bucket/k\"", Stage::Remote),
+            (
+                "key = \"alias/k\"\nsecret = \"s3://bucket/k\"",
+                Stage::Remote,
+            ),
         ] {
             let volumes = volumes(&format!("[volume.a]\n{disk}{key}"));
             assert_eq!(volumes[0].stage, stage, "{key}");

@@ -10,26 +10,61 @@ use super::boot_volume::{BootVolume, Disks, Stage};
 
 /// What looks like a volume with a mount point, line by line.
 pub(super) fn volumes(text: &str) -> Vec<BootVolume> {
-    let mut found: Vec<BootVolume> = Vec::new();
-    let mut name = None;
+    let mut tables: Vec<Table<'_>> = Vec::new();
+    let mut is_volume = false;
     for line in text.lines().map(str::trim) {
         if line.starts_with('[') {
-            name = volume_of(line);
-        } else if let (Some(name), Some(mount)) = (name, mount_of(line))
-            && found.iter().all(|known| known.name != name)
-        {
-            found.push(BootVolume {
-                name: name.to_owned(),
-                mount: Some(mount.into()),
-                options: Vec::new(),
-                stage: Stage::Remote,
-                required: false,
-                folders: Vec::new(),
-                disks: Disks::Named(Vec::new()),
-            });
+            let name =
+                volume_of(line).filter(|name| tables.iter().all(|table| table.name != *name));
+            is_volume = name.is_some();
+            tables.extend(name.map(|name| Table {
+                name,
+                mount: None,
+                disks: 0,
+            }));
+        } else if let Some(table) = tables.last_mut().filter(|_| is_volume) {
+            table.mount = table.mount.or_else(|| mount_of(line));
+            table.disks = table.disks.max(disks_of(line).unwrap_or_default());
         }
     }
-    found
+    tables.into_iter().flat_map(Table::volumes).collect()
+}
+
+/// What could be read of a table.
+struct Table<'a> {
+    name: &'a str,
+    mount: Option<&'a str>,
+    disks: usize,
+}
+
+impl Table<'_> {
+    /// The volumes that it stands for.
+    fn volumes(self) -> Vec<BootVolume> {
+        let Some(mount) = self.mount else {
+            return Vec::new();
+        };
+        if mount.contains("{n}") {
+            let each = |disk: usize| {
+                let mount = mount.replace("{n}", &disk.to_string());
+                volume(format!("{}-{disk}", self.name), &mount)
+            };
+            (0..self.disks).map(each).collect()
+        } else {
+            vec![volume(self.name.to_owned(), mount)]
+        }
+    }
+}
+
+fn volume(name: String, mount: &str) -> BootVolume {
+    BootVolume {
+        name,
+        mount: Some(mount.into()),
+        options: Vec::new(),
+        stage: Stage::Remote,
+        required: false,
+        folders: Vec::new(),
+        disks: Disks::Named(Vec::new()),
+    }
 }
 
 /// `[volume.NAME]`, with a name that can stand in the name of a unit.
@@ -47,8 +82,19 @@ fn mount_of(line: &str) -> Option<&str> {
     let value = value.trim_start();
     let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''))?;
     let mount = value.get(1..)?.split(quote).next()?;
-    (Path::new(mount).is_absolute() && mount != "/" && !mount.contains(['{', '\\']))
+    let plain = mount.replace("{n}", "0");
+    (Path::new(mount).is_absolute() && mount != "/" && !plain.contains(['{', '\\']))
         .then_some(mount)
+}
+
+/// `disks = 4`.
+fn disks_of(line: &str) -> Option<usize> {
+    let value = line.strip_prefix("disks")?.trim_start().strip_prefix('=')?;
+    let value = value.split('#').next()?.trim();
+    value
+        .parse()
+        .ok()
+        .filter(|disks| *disks <= volume::config::DISKS_MAX)
 }
 
 #[cfg(test)]
@@ -74,6 +120,23 @@ mod tests {
     }
 
     #[test]
+    fn several_disks_are_each_found() {
+        let text = "[volume.s]\nmount = \"/d/{n}\"\nmistake\ndisks = 2 # of them\n";
+        let found = volumes(text);
+        let seen: Vec<_> = found
+            .iter()
+            .map(|volume| (volume.name.as_str(), volume.mount.as_deref()))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                ("s-0", Some(Path::new("/d/0"))),
+                ("s-1", Some(Path::new("/d/1")))
+            ]
+        );
+    }
+
+    #[test]
     fn what_cannot_be_a_units_name_or_place_is_left() {
         for text in [
             "[volume.a b]\nmount = \"/a\"",
@@ -81,6 +144,8 @@ mod tests {
             "[volume.a]\nmount = \"a\"",
             "[volume.a]\nmount = \"/\"",
             "[volume.a]\nmount = \"/d/{n}\"",
+            "[volume.a]\nmount = \"/d/{n}\"\ndisks = 1000",
+            "[volume.a]\nmount = \"/d/{m}\"",
             "[volume.a]\nmount",
             "[volume.a]\nmount = \"",
         ] {

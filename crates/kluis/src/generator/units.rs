@@ -101,7 +101,7 @@ impl Units {
     pub(super) fn add(&mut self, volume: &BootVolume) -> Result<(), UnitError> {
         let service = format!("kluis@{}.service", volume.name);
         let mut entries = vec![
-            drop_in(&service, service_text(volume)?),
+            drop_in(&service, &service_text(volume)?),
             Entry {
                 folder: Folder::Normal,
                 path: format!("{TARGET}.wants/{service}").into(),
@@ -116,7 +116,7 @@ impl Units {
                 path: unit.clone().into(),
                 content: Content::Text(mount_text(volume, mount)?),
             });
-            entries.push(drop_in(&unit, mount_relations(volume, &service)));
+            entries.push(drop_in(&unit, &mount_relations(volume, &service)));
             if volume.required {
                 entries.push(Entry {
                     folder: Folder::Normal,
@@ -145,12 +145,12 @@ impl Units {
         // would wait for it.
         let services = self.services.join(" ");
         self.entries
-            .push(drop_in(TARGET, format!("[Unit]\nAfter={services}\n")));
+            .push(drop_in(TARGET, &format!("[Unit]\nAfter={services}\n")));
         self.entries
     }
 }
 
-fn drop_in(unit: &str, text: String) -> Entry {
+fn drop_in(unit: &str, text: &str) -> Entry {
     Entry {
         folder: Folder::Normal,
         path: format!("{unit}.d/{DROP_IN}").into(),
@@ -175,7 +175,7 @@ fn service_text(volume: &BootVolume) -> Result<String, UnitError> {
     }
     match &volume.disks {
         Disks::Discovered => {
-            text.push_str("Wants=systemd-udev-settle.service\nAfter=systemd-udev-settle.service\n")
+            text.push_str("Wants=systemd-udev-settle.service\nAfter=systemd-udev-settle.service\n");
         }
         // Wanted and not required: a disk that does not come is waited for as long as systemd waits for a disk, and then it is
         // `kluis up` that says which one is missing.

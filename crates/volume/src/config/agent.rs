@@ -140,7 +140,7 @@ impl RawAgent {
             endpoints: endpoints(self.endpoint, self.endpoints)?,
             ca: path("ca", self.ca)?,
             region: self.region.map(region).transpose()?,
-            credentials: self.credentials.map(credentials).transpose()?,
+            credentials: self.credentials.as_ref().map(credentials).transpose()?,
         })
     }
 }
@@ -226,7 +226,7 @@ fn check_endpoint(endpoint: &str) -> Result<(), String> {
                     .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
         }
     };
-    if !is_host || port.is_some_and(|port| port.parse::<u16>().is_err()) {
+    if !is_host || port.is_some_and(|port| !is_port(port)) {
         return Err(wrong());
     }
     match scheme {
@@ -237,6 +237,10 @@ fn check_endpoint(endpoint: &str) -> Result<(), String> {
         )),
         _ => Err(wrong()),
     }
+}
+
+fn is_port(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_digit()) && text.parse::<u16>().is_ok()
 }
 
 fn region(given: Spanned<String>) -> Result<String, ConfigError> {
@@ -255,8 +259,8 @@ fn region(given: Spanned<String>) -> Result<String, ConfigError> {
     }
 }
 
-fn credentials(given: Spanned<RawCredentials>) -> Result<Credentials, ConfigError> {
-    let wrong = |message: &str| Err(ConfigError::at(&given, message));
+fn credentials(given: &Spanned<RawCredentials>) -> Result<Credentials, ConfigError> {
+    let wrong = |message: &str| Err(ConfigError::at(given, message));
     match given.get_ref().clone() {
         RawCredentials {
             profile: None,

@@ -240,6 +240,7 @@ fn each_mistake_about_the_service_says_what_is_right() {
             "https://HOST:PORT",
         ),
         ("endpoint = \"https://\"", "https://HOST:PORT"),
+        ("endpoint = \"https://kms:+9\"", "https://HOST:PORT"),
         ("endpoint = \"ftp://kms.example.com\"", "https://HOST:PORT"),
         ("endpoint = \"http://kms.example.com\"", "in the clear"),
         (
@@ -360,13 +361,13 @@ fn every_key_of_the_reference_has_text_and_an_example_that_is_taken() {
                 .iter()
                 .filter(|(heading, _)| *heading == table.heading)
                 .any(|(heading, beside)| {
-                    let beside: String = beside
+                    let beside: Vec<&str> = beside
                         .lines()
                         .filter(|line| line.split(" = ").next() != Some(name))
-                        .map(|line| format!("{line}\n"))
                         .collect();
+                    let beside = beside.join("\n");
                     let heading = heading.replace("NAME", "v");
-                    Config::parse(&format!("{heading}\n{beside}{name} = {example}\n")).is_ok()
+                    Config::parse(&format!("{heading}\n{beside}\n{name} = {example}\n")).is_ok()
                 });
             assert!(taken, "{} {name} = {example} is not taken", table.heading);
         }

@@ -134,7 +134,7 @@ pub(super) struct RawVolume {
     /// (`kluis@NAME-0.service`, …), and a service can wait for one of them.
     #[schemars(with = "Option<usize>", example = 4, extend("default" = "as many as there are, brought up by one unit"))]
     disks: Option<Spanned<usize>>,
-    /// The size of `file` in bytes, a multiple of 4096, at least 32MiB (XFS: 320MiB): a number with `KiB`, `MiB`, `GiB`,
+    /// The size of `file` in bytes, a multiple of 4096, at least 32MiB (btrfs: 144MiB, XFS: 320MiB): a number with `KiB`, `MiB`, `GiB`,
     /// `TiB`, or `kB`, `MB`, `GB`, `TB`.
     #[schemars(with = "Option<String>", example = &"2GiB", extend("default" = "none: a device has its own"))]
     size: Option<Spanned<String>>,
@@ -142,8 +142,8 @@ pub(super) struct RawVolume {
     /// be written there: see `kluis release` in kluis(1).
     #[schemars(with = "Option<String>", example = &"/mnt/secretfs", extend("default" = "none, with swap or filesystem = none; else it must be given"))]
     pub(super) mount: Option<Spanned<PathBuf>>,
-    /// Whether the boot waits for it, as for a line of fstab without `nofail` and with `_netdev`: `remote-fs.target` then
-    /// needs it. A service that needs it says so itself (`RequiresMountsFor=`), whatever stands here.
+    /// Whether the boot waits for it, as for a line of fstab without `nofail`: `remote-fs.target` then
+    /// needs it, or of an ephemeral volume `local-fs.target`, whose failure ends a boot in emergency mode. A service that needs it says so itself (`RequiresMountsFor=`), whatever stands here.
     #[serde(default)]
     #[schemars(example = true)]
     required: bool,

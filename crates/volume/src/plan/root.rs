@@ -35,16 +35,8 @@ pub(crate) fn open(observed: &Observed, target: &Target) -> Result<Plan, Refusal
             })
         };
     }
-    let facts = facts(observed, target)?;
+    let _ = enrolled(observed, target)?;
     let identity = observed.identity.as_ref().ok_or_else(|| missing(target))?;
-    let is_enrolled = facts.token.as_ref().is_some_and(|token| {
-        token.blob.is_some() && token.mac.is_some() && token.keyslot.is_some()
-    });
-    if !is_enrolled {
-        return Err(Refusal::NotEnrolled {
-            device: identity.stable_name.clone(),
-        });
-    }
     refuse_uses(observed, identity)?;
     let engine = choose_engine(observed, target.engine)?;
     let steps = vec![
@@ -55,6 +47,28 @@ pub(crate) fn open(observed: &Observed, target: &Target) -> Result<Plan, Refusal
         },
     ];
     Ok(plan_of(observed, target, steps))
+}
+
+/// The facts of a header that is a root's.
+///
+/// # Errors
+/// [`Refusal`]: it is not enrolled, or cannot be.
+pub(crate) fn enrolled<'a>(
+    observed: &'a Observed,
+    target: &Target,
+) -> Result<&'a HeaderFacts, Refusal> {
+    let facts = facts(observed, target)?;
+    let identity = observed.identity.as_ref().ok_or_else(|| missing(target))?;
+    let is_enrolled = facts.token.as_ref().is_some_and(|token| {
+        token.blob.is_some() && token.mac.is_some() && token.keyslot.is_some()
+    });
+    if is_enrolled {
+        Ok(facts)
+    } else {
+        Err(Refusal::NotEnrolled {
+            device: identity.stable_name.clone(),
+        })
+    }
 }
 
 /// The facts of a header that may be a root's.

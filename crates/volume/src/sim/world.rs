@@ -340,7 +340,9 @@ impl Machine {
     /// Spoils what is kept in the keyring.
     pub fn spoil_kept_secrets(&self) {
         for (_, bytes) in self.lock_world().kept.values_mut() {
-            bytes.iter_mut().for_each(|byte| *byte ^= 0x55);
+            for byte in bytes {
+                *byte ^= 0x55;
+            }
         }
     }
 

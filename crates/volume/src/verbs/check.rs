@@ -1,10 +1,11 @@
 //! `kluis check`: a doctor. What is missing or wrong here, and the command that mends it.
 
-use super::{CHECK_PATIENCE, Kluis};
+use super::{CHECK_PATIENCE, Kluis, root};
 use crate::binding::Token;
 use crate::config::KeySource;
 use crate::engine::Changed;
 use crate::error::{Error, ExitCode};
+use crate::host::Host;
 use crate::observe::{Content, Observed, observe};
 use crate::plan::{self, Plan, Wanted};
 use crate::secrets::Secrets;
@@ -68,6 +69,9 @@ impl Kluis<'_> {
         let patience = CHECK_PATIENCE.min(self.config.agent.deadline);
         let mut secrets = self.secrets_within(patience);
         let mut of_volumes = Vec::new();
+        if self.config.root.is_some() {
+            of_volumes.push(self.check_root(&mut secrets));
+        }
         for volume in self.config.volumes.values() {
             match target::settle(self.host, volume) {
                 Ok(targets) => {
@@ -85,7 +89,7 @@ impl Kluis<'_> {
         findings.extend(self.check_services());
         findings.extend(of_volumes);
         findings.extend(self.check_mount_points());
-        if self.config.volumes.is_empty() {
+        if self.config.volumes.is_empty() && self.config.root.is_none() {
             findings.push(Finding::new(
                 Level::Bad,
                 "configuration",
@@ -175,6 +179,14 @@ impl Kluis<'_> {
             .collect()
     }
 
+    /// The root is never made, and opened in the initramfs: whether it will be is what can be told now.
+    fn check_root(&self, secrets: &mut Secrets<'_>) -> Finding {
+        let examined = self
+            .root()
+            .and_then(|target| examine_root(self.host, &target, secrets));
+        examined.unwrap_or_else(|error| Finding::bad("root", &error))
+    }
+
     fn check_volume(&self, target: &Target, secrets: &mut Secrets<'_>) -> Vec<Finding> {
         let planned = observe(self.host, target).and_then(|observed| {
             let wanted = Wanted {
@@ -209,6 +221,33 @@ fn ask(volume: &str, key: &KeySource, secrets: &mut Secrets<'_>) -> Option<Findi
     asked.err().map(|error| Finding::bad(volume, &error))
 }
 
+fn examine_root(
+    host: &dyn Host,
+    target: &Target,
+    secrets: &mut Secrets<'_>,
+) -> Result<Finding, Error> {
+    let observed = observe(host, target)?;
+    let facts = plan::root::enrolled(&observed, target)?;
+    let token = facts.token.as_ref();
+    if let (Some(key), Some(token), Some(header)) = (target.key.key(), token, &observed.header)
+        && let Some(blob) = &token.blob
+    {
+        let secret = secrets.machine_secret(&target.name, key, blob)?.secret;
+        if !header.verify(&target.name, &secret, token)? {
+            let place = target.backing.path().display().to_string();
+            return Err(root::of_root(
+                Error::mac(target, place),
+                root::token_of(&observed),
+            ));
+        }
+    }
+    Ok(Finding::new(
+        Level::Good,
+        "root",
+        "enrolled, and its key is within reach; the initramfs opens it",
+    ))
+}
+
 fn examine(
     target: &Target,
     observed: &Observed,
@@ -222,13 +261,14 @@ fn examine(
     let secret = match &target.key {
         KeySource::Ephemeral => None,
         KeySource::Seed { key, secret } => Some(secrets.shared_secret(key, secret)?),
-        KeySource::Token { key } => match token.as_ref().and_then(|token| token.blob.as_ref()) {
-            Some(blob) => Some(secrets.machine_secret(&target.name, key, blob)?.secret),
-            None => {
+        KeySource::Token { key } => {
+            if let Some(blob) = token.as_ref().and_then(|token| token.blob.as_ref()) {
+                Some(secrets.machine_secret(&target.name, key, blob)?.secret)
+            } else {
                 secrets.can_have_machine_secret(&target.name, key)?;
                 None
             }
-        },
+        }
     };
     if let (Some(secret), Some(token), Some(header)) = (&secret, &token, &observed.header)
         && !header.verify(&target.name, secret, token)?

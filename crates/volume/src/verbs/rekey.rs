@@ -91,7 +91,8 @@ impl Kluis<'_> {
         let mut secrets = self.secrets();
         let targets = match self.sharing(group) {
             Ok(targets) => targets,
-            Err((volume, error)) => {
+            Err(failed) => {
+                let (volume, error) = *failed;
                 return vec![Outcome::failed(&volume, error)];
             }
         };
@@ -132,7 +133,7 @@ impl Kluis<'_> {
     }
 
     /// Every volume of the configuration that shares a wrapping; all must be there, or some would be left behind.
-    fn sharing(&self, group: &Shared) -> Result<Vec<Target>, (String, Error)> {
+    fn sharing(&self, group: &Shared) -> Result<Vec<Target>, Box<(String, Error)>> {
         let mut found = BTreeMap::new();
         for volume in self.config.volumes.values() {
             let shares = match (&volume.key, group) {
@@ -149,19 +150,19 @@ impl Kluis<'_> {
             if !shares {
                 continue;
             }
-            for target in
-                target::settle(self.host, volume).map_err(|error| (volume.name.clone(), error))?
+            for target in target::settle(self.host, volume)
+                .map_err(|error| Box::new((volume.name.clone(), error)))?
             {
                 let there = target
                     .backing
                     .identify(self.host)
-                    .map_err(|error: HostError| (target.name.clone(), error.into()))?;
+                    .map_err(|error: HostError| Box::new((target.name.clone(), error.into())))?;
                 if there.is_none() {
                     let missing = plan::Refusal::Missing {
                         volume: target.name.clone(),
                         device: target.backing.path().to_path_buf(),
                     };
-                    return Err((target.name, missing.into()));
+                    return Err(Box::new((target.name, missing.into())));
                 }
                 found.insert(target.name.clone(), target);
             }

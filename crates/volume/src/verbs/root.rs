@@ -5,6 +5,7 @@ use crypto::SecretBytes;
 use super::{Kluis, Mode, Outcome};
 use crate::apply::Progress;
 use crate::error::Error;
+use crate::observe::Observed;
 use crate::plan;
 use crate::target::{self, Target};
 
@@ -24,11 +25,8 @@ impl Kluis<'_> {
     ) -> Result<Outcome, Error> {
         let target = self.root()?;
         let observed = crate::observe::observe(self.host, &target)?;
-        let token = observed
-            .header
-            .as_ref()
-            .and_then(crate::header::Snapshot::token);
-        let opener = match (mode, &token) {
+        let token = token_of(&observed);
+        let opener = match (mode, token) {
             (Mode::Apply, None) => {
                 // What cannot be enrolled is refused before anybody is asked.
                 plan::root::enroll(&observed, &target)?;
@@ -45,13 +43,7 @@ impl Kluis<'_> {
             |observed| Ok(plan::root::enroll(observed, &target)?),
             |applier| applier.opener = opener,
         );
-        if let (Err(Error::Mac { place, .. }), Some((id, _))) = (&outcome.result, token) {
-            outcome.result = Err(Error::RootToken {
-                place: place.clone(),
-                name: target.name.clone(),
-                token: id,
-            });
-        }
+        outcome.result = outcome.result.map_err(|error| of_root(error, token));
         Ok(outcome)
     }
 
@@ -62,20 +54,45 @@ impl Kluis<'_> {
     pub fn open_root(&self, mode: Mode, progress: &mut dyn Progress) -> Result<Outcome, Error> {
         let target = self.root()?;
         let mut secrets = self.secrets();
-        Ok(self.run(
+        let mut token = None;
+        let mut outcome = self.run(
             &target,
             mode,
             &mut secrets,
             progress,
-            |observed| Ok(plan::root::open(observed, &target)?),
+            |observed| {
+                token = token_of(observed);
+                Ok(plan::root::open(observed, &target)?)
+            },
             |_| {},
-        ))
+        );
+        outcome.result = outcome.result.map_err(|error| of_root(error, token));
+        Ok(outcome)
     }
 
-    fn root(&self) -> Result<Target, Error> {
+    /// The root of the configuration.
+    pub(super) fn root(&self) -> Result<Target, Error> {
         let root = self.config.root.as_ref().ok_or(Error::NoRoot)?;
         // A device, and so exactly one.
         let target = target::settle(self.host, root)?.into_iter().next();
         target.ok_or(Error::NoRoot)
+    }
+}
+
+/// The number of the header's newest token of Kluis.
+pub(super) fn token_of(observed: &Observed) -> Option<u32> {
+    let header = observed.header.as_ref()?;
+    header.token().map(|(id, _)| id)
+}
+
+/// What went wrong, with the advice that a root needs: it has no header backup of Kluis's.
+pub(super) fn of_root(error: Error, token: Option<u32>) -> Error {
+    match (error, token) {
+        (Error::Mac { volume, place }, Some(token)) => Error::RootToken {
+            place,
+            name: volume,
+            token,
+        },
+        (error, _) => error,
     }
 }

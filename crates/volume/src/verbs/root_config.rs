@@ -62,23 +62,34 @@ impl Kluis<'_> {
 }
 
 fn text(agent: &Agent, machine: &str, root: &VolumeConfig) -> String {
+    // Each member by name, so that a new one is not left out of the initramfs without a thought.
+    let Agent {
+        machine: _,
+        state,
+        deadline,
+        boot_deadline: _,
+        endpoints,
+        ca,
+        region,
+        credentials,
+    } = agent;
     let mut out = Lines(String::new());
     out.line("# What the initramfs opens the root with; kluis root-config makes it from the machine's own.");
     out.line("[agent]");
     out.text("machine", machine);
-    out.text("state", &agent.state.to_string_lossy());
-    out.text("deadline", &format!("{}s", agent.deadline.as_secs().max(1)));
-    if !agent.endpoints.is_empty() {
-        let all: Vec<String> = agent.endpoints.iter().map(|text| quoted(text)).collect();
+    out.text("state", &state.to_string_lossy());
+    out.text("deadline", &format!("{}s", deadline.as_secs().max(1)));
+    if !endpoints.is_empty() {
+        let all: Vec<String> = endpoints.iter().map(|text| quoted(text)).collect();
         out.line(&format!("endpoints = [{}]", all.join(", ")));
     }
-    if let Some(ca) = &agent.ca {
+    if let Some(ca) = ca {
         out.text("ca", &ca.to_string_lossy());
     }
-    if let Some(region) = &agent.region {
+    if let Some(region) = region {
         out.text("region", region);
     }
-    if let Some(credentials) = &agent.credentials {
+    if let Some(credentials) = credentials {
         let members: Vec<String> = match credentials {
             Credentials::Process(process) => vec![format!("process = {}", quoted(process))],
             Credentials::Shared { file, profile } => profile

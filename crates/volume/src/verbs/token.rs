@@ -7,7 +7,7 @@ use std::path::Path;
 use crypto::SecretBytes;
 use uuid::Uuid;
 
-use super::Kluis;
+use super::{Kluis, root};
 use crate::apply::{Applier, Silent};
 use crate::error::Error;
 use crate::host::{BackingKind, Identity};
@@ -38,6 +38,7 @@ impl Kluis<'_> {
         let observed = observe(self.host, &target)?;
         let plan = plan::token(&observed, &target)?;
         let mut secrets = self.secrets();
+        let token = root::token_of(&observed);
         let mut applier = Applier::new(self.host, &mut secrets, &target, observed);
         // Before the key service is asked: whoever reads another header is not worth a call.
         let agrees = applier.header().is_some_and(|header| {
@@ -49,7 +50,14 @@ impl Kluis<'_> {
         if !agrees {
             return Err(Error::OtherHeader { place: plan.device });
         }
-        let _ = applier.run(&plan, &mut Silent)?;
+        let opened = applier.run(&plan, &mut Silent);
+        opened.map_err(|error| {
+            if self.root().is_ok_and(|root| root == target) {
+                root::of_root(error, token)
+            } else {
+                error
+            }
+        })?;
         applier.passphrase()
     }
 
