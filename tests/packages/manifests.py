@@ -8,7 +8,8 @@ import tomllib
 import kubernetes_validate
 import yaml
 
-folder = pathlib.Path(sys.argv[1])
+# kustomize takes no overlay that lies within its base.
+folder = pathlib.Path(sys.argv[1]) / "base"
 # The oldest release with ReadWriteOncePod and whenDeleted as they are used, of those whose schemas are there, and the newest.
 RELEASES = ["1.29", kubernetes_validate.latest_version()]
 # Kinds that Kubernetes does not bring itself.
@@ -103,7 +104,7 @@ def patched(whole, patch):
     return patch
 
 
-metrics = folder / "metrics"
+metrics = folder.parent / "metrics"
 added = {}
 for file, document in read(metrics):
     if file.name.endswith(".patch.yaml"):
@@ -119,7 +120,7 @@ target = {port["name"]: port["targetPort"] for port in added["Service"]["spec"][
 proxy = added["StatefulSet"]["spec"]["template"]["spec"]["containers"][1]
 assert [target[endpoint["port"]] for endpoint in monitor["endpoints"]] == [port["name"] for port in proxy["ports"]]
 assert {7600, 8443} == {port["port"] for rule in added["NetworkPolicy"]["spec"]["ingress"] for port in rule["ports"]}
-assert set(added["Kustomization"]["resources"]) | {p["path"] for p in added["Kustomization"]["patches"]} == {".."} | {
+assert set(added["Kustomization"]["resources"]) | {p["path"] for p in added["Kustomization"]["patches"]} == {"../base"} | {
     file.name for file in metrics.glob("*.yaml")
 } - {"kustomization.yaml"}
 

@@ -121,7 +121,7 @@ pub(crate) enum Verb {
     },
     /// Add a keyslot and a token to the root's LUKS2 header, so that the initramfs opens it; nothing that is there is changed
     ///
-    /// The root is the table [root] of the configuration. A passphrase that opens it is asked for, and goes on opening it: keep one.
+    /// The root is the table `[root]` of the configuration. A passphrase that opens it is asked for, and goes on opening it: keep one.
     /// Then make the initramfs anew: update-initramfs -u, or dracut --force.
     EnrollRoot {
         /// Take the passphrase from a file, all of its bytes, instead of asking for it

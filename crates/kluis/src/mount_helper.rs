@@ -99,6 +99,17 @@ fn check(arguments: &Arguments) -> Result<(), String> {
     let place = config
         .mount_of(name)
         .ok_or_else(|| format!("there is no volume {name} with a mount point in {CONFIG}"))?;
+    let asked = arguments.options.iter().flat_map(|text| text.split(','));
+    let (volume, _) = config
+        .named(name)
+        .ok_or_else(|| format!("there is no volume {name} in {CONFIG}"))?;
+    if let Some(option) = asked.clone().find(|option| *option == "ro")
+        && !volume.root.options.iter().any(|told| told == option)
+    {
+        return Err(format!(
+            "volume {name} is mounted as {CONFIG} says, which is not {option}: put it into `options` there"
+        ));
+    }
     if place == *dir {
         Ok(())
     } else {

@@ -96,7 +96,7 @@ struct EnvArgs {
     /// The region that clients use by default
     #[arg(long, default_value = DEFAULT_REGION, value_parser = region)]
     region: String,
-    /// What to paste on another machine instead: the [agent] of /etc/kluis/volumes.toml, and the service's CA. Nothing in it is secret
+    /// What to paste on another machine instead: the `[agent]` of /etc/kluis/volumes.toml, and the service's CA. Nothing in it is secret
     #[arg(long)]
     for_machines: bool,
 }

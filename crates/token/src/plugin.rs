@@ -9,7 +9,8 @@
     reason = "libcryptsetup reaches them by their symbols, and no crate does"
 )]
 
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ffi::{CStr, OsStr, c_char, c_int, c_void};
+use std::os::unix::ffi::OsStrExt as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{Ordering, compiler_fence};
@@ -131,7 +132,10 @@ fn open(volume: &Volume<'_>) -> Result<(*mut c_char, usize), (Refusal, String)> 
     else {
         return Err(not_ours("libcryptsetup does not say what it is opening"));
     };
-    let request = exchange::request(device, uuid, header)
+    // The agent stands in another folder.
+    let device = std::path::absolute(OsStr::from_bytes(device))
+        .map_err(|_| not_ours("the folder that this was called in is gone"))?;
+    let request = exchange::request(device.as_os_str().as_bytes(), uuid, header)
         .ok_or_else(|| not_ours("the header or the device's name is longer than any of kluis"))?;
     let answer = agent::ask(
         Path::new(agent::SOCKET),

@@ -232,7 +232,18 @@ fn try_guard(
 /// # Errors
 /// The machine's; then it is still guarded, or still on record.
 pub(crate) fn release(host: &dyn Host, guard: &Guard) -> Result<Changed, Error> {
-    match host.mount_point(&guard.path)?.beneath {
+    let found = host.mount_point(&guard.path)?;
+    if found.path != guard.path {
+        return Err(HostError::Unsupported {
+            what: format!("releasing {}", guard.path.display()),
+            why: format!(
+                "it leads to {} now, which is not the folder that was protected; nothing was changed",
+                found.path.display()
+            ),
+        }
+        .into());
+    }
+    match found.beneath {
         Beneath::Missing => {}
         Beneath::Hidden(why) => {
             return Err(HostError::Unsupported {

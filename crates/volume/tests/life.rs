@@ -436,7 +436,7 @@ fn discards_are_passed_on_by_dm_crypt_and_status_says_so() {
 #[test]
 fn options_are_given_to_the_mount_and_shown() {
     let stage = Stage::new(&format!(
-        "{TOKEN}options = [\"noatime\", \"commit=7\", \"x-systemd.after=a\"]\n"
+        "{TOKEN}options = [\"noatime\", \"commit=7\", \"x-mine\"]\n"
     ));
     stage.up().unwrap();
     assert_eq!(stage.status().mount_options.as_deref(), Some("commit=7"));

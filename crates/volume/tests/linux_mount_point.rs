@@ -234,3 +234,49 @@ fn a_mount_point_within_a_guarded_one_says_which_volume_is_wanted_first() {
     assert!(error.contains("bring that one up first"), "{error}");
     ground.host.set_immutable(&outer, false).unwrap();
 }
+
+#[test]
+fn a_link_that_a_user_could_have_put_there_is_not_followed() {
+    let ground = Ground::new("tmpfs");
+    let (home, victim) = (ground.path("home"), ground.path("victim"));
+    fs::create_dir(&home).unwrap();
+    fs::create_dir_all(victim.join("data")).unwrap();
+    let user = Some(1000);
+    std::os::unix::fs::chown(&home, user, user).unwrap();
+    std::os::unix::fs::symlink(&victim, home.join("sub")).unwrap();
+    std::os::unix::fs::lchown(home.join("sub"), user, user).unwrap();
+    let at = home.join("sub/data");
+
+    for error in [
+        ground.host.mount_point(&at).err(),
+        ground.host.make_mount_point(&at).err(),
+        ground.host.set_immutable(&at, true).err(),
+        ground.host.set_mode(&at, 0).err(),
+        ground.host.remove_mount_point(&at).err(),
+    ] {
+        let error = error.unwrap().to_string();
+        assert!(error.contains("others than root may write"), "{error}");
+    }
+    assert!(!lsattr(&victim.join("data")).contains('i'));
+
+    // A folder of the user's own is taken as it is, without links.
+    fs::create_dir(home.join("data")).unwrap();
+    let plain = home.join("data");
+    ground.host.set_immutable(&plain, true).unwrap();
+    assert!(lsattr(&plain).contains('i'));
+    ground.host.set_immutable(&plain, false).unwrap();
+}
+
+#[test]
+fn a_link_in_a_sticky_folder_is_followed_if_it_is_roots() {
+    let ground = Ground::new("tmpfs");
+    let (real, link) = (ground.path("real"), ground.path("link"));
+    fs::create_dir(&real).unwrap();
+    fs::set_permissions(&ground.at, fs::Permissions::from_mode(0o1777)).unwrap();
+    std::os::unix::fs::symlink(&real, &link).unwrap();
+    assert_eq!(ground.host.mount_point(&link).unwrap().path, real);
+
+    std::os::unix::fs::lchown(&link, Some(1000), None).unwrap();
+
+    assert!(ground.host.mount_point(&link).is_err());
+}

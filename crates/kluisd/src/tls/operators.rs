@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Read as _;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -125,8 +125,15 @@ fn names(leaf: &CertificateDer<'_>) -> Result<Vec<String>> {
 /// A file's bytes and mode.
 fn read(path: &Path) -> Result<(Vec<u8>, u32)> {
     let attempt = || {
-        let file = File::open(path)?;
+        // Not waited for: a pipe has no end until somebody writes to it, and until then nothing else would be served.
+        let file = File::options()
+            .read(true)
+            .custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed())
+            .open(path)?;
         let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Err(std::io::Error::other("it is not a regular file"));
+        }
         let mut bytes = Vec::new();
         file.take(FILE_MAX).read_to_end(&mut bytes)?;
         Ok::<_, std::io::Error>((bytes, metadata.mode()))
@@ -137,4 +144,30 @@ fn read(path: &Path) -> Result<(Vec<u8>, u32)> {
             path.display()
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_file_is_told_and_not_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("key.pem");
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &pipe,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::from_raw_mode(0o600),
+            0,
+        )
+        .unwrap();
+
+        let error = read(&pipe).unwrap_err();
+
+        assert!(
+            format!("{error:#}").contains("not a regular file"),
+            "{error:#}"
+        );
+    }
 }

@@ -66,6 +66,14 @@ pub(super) fn sort(options: &[Spanned<String>]) -> Result<MountOptions, ConfigEr
     for option in options {
         let word = option.get_ref().as_str();
         let name = word.split('=').next().unwrap_or(word);
+        if name.starts_with("x-systemd.") {
+            return Err(ConfigError::at(
+                option,
+                format!(
+                    "{name} is read by systemd from fstab alone; leave it out, and say it of the volume's units (systemctl edit kluis@NAME.service)"
+                ),
+            ));
+        }
         if let Some((_, why)) = REFUSED.iter().find(|(names, _)| names.contains(&name)) {
             return Err(ConfigError::at(option, format!("{name} {why}")));
         }

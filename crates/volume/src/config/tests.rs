@@ -104,6 +104,10 @@ fn each_contradiction_says_what_is_right() {
             format!("{file}mount = \"/m/{{n}}\"\nkey = \"k\""),
             "instance-store",
         ),
+        (
+            format!("{file}mount = \"/var/log\"\nkey = \"k\""),
+            "before there is a network",
+        ),
         (format!("{file}mount = \"/m\"\nkey = \"\""), "alias"),
         (
             format!("{file}mount = \"/m\"\nkey = \"ephemeral\"\nsecret = \"s3://bucket/k\""),
@@ -388,6 +392,7 @@ fn mount_options_that_contradict_or_do_harm_are_refused_by_name() {
         ),
         ("options = [\"remount\"]", "mounts no device"),
         ("options = [\"noauto\"]", "kluis up"),
+        ("options = [\"x-systemd.automount\"]", "from fstab alone"),
         ("options = [\"users\"]", "as root alone"),
         ("required = true\noptions = [\"nofail\"]", "required = true"),
         ("options = [\"discard\"]", "discard = \"allow\""),
@@ -413,7 +418,7 @@ fn mount_options_that_contradict_or_do_harm_are_refused_by_name() {
 fn mount_options_go_to_the_kernel_the_file_system_or_the_unit() {
     use crate::host::MountFlag;
     let told = volume(
-        "file = \"/a\"\nsize = \"1GiB\"\nmount = \"/m\"\nkey = \"k\"\noptions = [\"defaults\", \"noatime\", \"noatime\", \"ro\", \"nodev\", \"barrier=0\", \"_netdev\", \"nofail\", \"x-systemd.after=a.service\", \"lazytime\"]",
+        "file = \"/a\"\nsize = \"1GiB\"\nmount = \"/m\"\nkey = \"k\"\noptions = [\"defaults\", \"noatime\", \"noatime\", \"ro\", \"nodev\", \"barrier=0\", \"_netdev\", \"nofail\", \"x-mine\", \"lazytime\"]",
     )
     .unwrap();
     let flags: Vec<MountFlag> = told.root.sorted.flags.into_iter().collect();

@@ -86,6 +86,38 @@ impl VolumeConfig {
     }
 }
 
+/// What a system needs of its own before a network is up, and so before a key can be fetched: systemd would find a cycle, and break
+/// it by leaving something out.
+const NEEDED_EARLY: [&str; 16] = [
+    "/var",
+    "/var/log",
+    "/var/lib",
+    "/var/tmp",
+    "/tmp",
+    "/usr",
+    "/etc",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/run",
+    "/dev",
+    "/proc",
+    "/sys",
+    "/boot",
+    "/var/lib/kluis",
+];
+
+/// Why a volume cannot be mounted there.
+fn misplaced(mount: &Path, key: &KeySource) -> Option<String> {
+    let is_needed = NEEDED_EARLY.iter().any(|early| mount == Path::new(early));
+    (is_needed && *key != KeySource::Ephemeral).then(|| {
+        format!(
+            "the system needs {} before there is a network, and so before the key can be fetched; mount the volume below it, or at a place of its own such as /data",
+            mount.display()
+        )
+    })
+}
+
 fn holds_number(mount: Option<&Path>) -> bool {
     mount.is_some_and(|mount| mount.to_string_lossy().contains(NUMBER))
 }
@@ -148,7 +180,7 @@ pub(super) struct RawVolume {
     #[schemars(example = true)]
     required: bool,
     /// Mount options, as `mount -o` takes them; without any, `nodev`, `nosuid` and `relatime`. What is not every file system's is given to
-    /// the file system, which refuses what it does not know. `_netdev`, `nofail` and `x-systemd.…` are read by the units. They count
+    /// the file system, which refuses what it does not know. `_netdev` and `nofail` are the units' business. They count
     /// from the next mount on.
     #[serde(default)]
     #[schemars(with = "Vec<String>", extend("examples" = [["noatime", "nodev", "nosuid"]]))]
@@ -218,6 +250,11 @@ impl RawVolume {
         self.check_mount(purpose, span)?;
         let backing = backing::check(self.file, self.device, self.size, purpose, span)?;
         let key = key::check(self.key, self.secret)?;
+        if let Some(mount) = &self.mount
+            && let Some(why) = misplaced(mount.get_ref(), &key)
+        {
+            return Err(ConfigError::at(mount, why));
+        }
         let is_numbered = holds_number(self.mount.as_ref().map(|mount| mount.get_ref().as_path()));
         if let (Some(mount), true) = (
             &self.mount,

@@ -5,11 +5,12 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt as _};
+use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, CWD, IFlags, Mode, OFlags, StatVfsMountFlags, StatxAttributes, StatxFlags,
+    AtFlags, CWD, IFlags, Mode, OFlags, ResolveFlags, StatVfsMountFlags, StatxAttributes,
+    StatxFlags,
 };
 use rustix::io::Errno;
 use rustix::mount::OpenTreeFlags;
@@ -21,6 +22,8 @@ use crate::linux::mounts::{self, shown};
 
 /// The permissions of a mount point that is made.
 const MODE: u32 = 0o755;
+/// As many links as the kernel follows.
+const LINKS_MAX: usize = 40;
 /// What is to be mounted at boot.
 const FSTAB: &str = "/etc/fstab";
 
@@ -33,7 +36,7 @@ enum Bare {
 
 /// Looks at a mount point.
 pub(super) fn look(at: &Path) -> Result<MountPoint, HostError> {
-    let path = mounts::resolved(at);
+    let path = place(at)?;
     let beneath = match open(&path)? {
         Bare::Missing => Beneath::Missing,
         Bare::Hidden(why) => Beneath::Hidden(why),
@@ -49,7 +52,7 @@ pub(super) fn look(at: &Path) -> Result<MountPoint, HostError> {
 
 /// Makes a mount point, and the folders above it, durably.
 pub(super) fn make(at: &Path) -> Result<Changed, HostError> {
-    let path = mounts::resolved(at);
+    let path = place(at)?;
     if path.exists() {
         return Ok(Changed::No);
     }
@@ -95,6 +98,63 @@ fn not_made(folder: &Path, error: io::Error) -> HostError {
     }
 }
 
+/// Where a mount point is, links resolved. A link is followed only where nobody but root could have put it: whoever may write to
+/// the folder that it lies in would decide what is mounted over, and what is made immutable.
+///
+/// # Errors
+/// [`HostError::Unsupported`] for another link; [`HostError::Io`].
+pub(super) fn place(at: &Path) -> Result<PathBuf, HostError> {
+    walk(PathBuf::from("/"), at, &mut LINKS_MAX.clone())
+}
+
+fn walk(mut folder: PathBuf, path: &Path, left: &mut usize) -> Result<PathBuf, HostError> {
+    for part in path.components() {
+        match part {
+            Component::RootDir => folder = PathBuf::from("/"),
+            Component::CurDir | Component::Prefix(_) => {}
+            // The folder in hand has no links in it.
+            Component::ParentDir => {
+                let _ = folder.pop();
+            }
+            Component::Normal(name) => {
+                let next = folder.join(name);
+                let link = match fs::symlink_metadata(&next) {
+                    Ok(found) if found.is_symlink() => found,
+                    _ => {
+                        folder = next;
+                        continue;
+                    }
+                };
+                let within = fs::metadata(&folder).map_err(about(&folder))?;
+                // In a sticky folder everyone may put something, and take away what is his.
+                let is_roots =
+                    within.mode() & 0o022 == 0 || (within.mode() & 0o1000 != 0 && link.uid() == 0);
+                if within.uid() != 0 || !is_roots {
+                    return Err(HostError::Unsupported {
+                        what: format!("following the link {}", next.display()),
+                        why: format!(
+                            "others than root may write to {}; name the folder that is meant in `mount`",
+                            folder.display()
+                        ),
+                    });
+                }
+                *left = left
+                    .checked_sub(1)
+                    .ok_or_else(|| about(&next)(Errno::LOOP.into()))?;
+                let target = fs::read_link(&next).map_err(about(&next))?;
+                folder = walk(folder, &target, left)?;
+            }
+        }
+    }
+    Ok(folder)
+}
+
+/// Opens what a path without links leads to. A link that came to be on it since is not followed.
+pub(super) fn without_links(path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
+    let flags = flags | OFlags::CLOEXEC;
+    rustix::fs::openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS)
+}
+
 /// Sets or clears the immutable flag, durably.
 pub(super) fn set_immutable(at: &Path, immutable: bool) -> Result<Changed, HostError> {
     let (path, folder) = in_hand(at)?;
@@ -131,8 +191,13 @@ pub(super) fn set_mode(at: &Path, mode: u32) -> Result<Changed, HostError> {
 
 /// Removes the folder if nothing is in it or on it.
 pub(super) fn remove(at: &Path) -> Result<Changed, HostError> {
-    let path = mounts::resolved(at);
-    match rustix::fs::rmdir(&path) {
+    let path = place(at)?;
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+        return Ok(Changed::No);
+    };
+    let removed = without_links(parent, OFlags::PATH | OFlags::DIRECTORY)
+        .and_then(|parent| rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR));
+    match removed {
         Ok(()) => Ok(Changed::Yes),
         Err(Errno::NOENT | Errno::NOTEMPTY | Errno::EXIST | Errno::BUSY) => Ok(Changed::No),
         Err(error) => Err(about(&path)(error.into())),
@@ -144,7 +209,7 @@ fn sync(folder: &OwnedFd, path: &Path) -> Result<(), HostError> {
 }
 
 fn in_hand(at: &Path) -> Result<(PathBuf, OwnedFd), HostError> {
-    let path = mounts::resolved(at);
+    let path = place(at)?;
     match open(&path)? {
         Bare::Open(folder) => Ok((path, folder)),
         Bare::Missing => Err(HostError::NotFound {
@@ -160,7 +225,7 @@ fn in_hand(at: &Path) -> Result<(PathBuf, OwnedFd), HostError> {
 fn open(path: &Path) -> Result<Bare, HostError> {
     // What is mounted there is not so much as opened: it may be dead, or an automount that waits for this very run.
     if mounts::at(path)?.is_none() {
-        match folder_at(CWD, path.as_os_str()) {
+        match without_links(path, OFlags::RDONLY | OFlags::DIRECTORY) {
             Ok(folder) if !is_mount_root(&folder) => return Ok(Bare::Open(folder)),
             Ok(_) => {}
             Err(error) => return or_missing(path, error),
@@ -169,8 +234,12 @@ fn open(path: &Path) -> Result<Bare, HostError> {
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
         return Ok(Bare::Hidden("it is the root".to_owned()));
     };
-    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
-    let copy = match rustix::mount::open_tree(CWD, parent, flags) {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE
+        | OpenTreeFlags::OPEN_TREE_CLOEXEC
+        | OpenTreeFlags::AT_EMPTY_PATH;
+    let copy = without_links(parent, OFlags::PATH | OFlags::DIRECTORY)
+        .and_then(|parent| rustix::mount::open_tree(parent, "", flags));
+    let copy = match copy {
         Ok(copy) => copy,
         Err(error) => return Ok(Bare::Hidden(io::Error::from(error).to_string())),
     };

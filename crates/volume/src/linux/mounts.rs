@@ -160,7 +160,7 @@ pub(super) fn mount(
     root: RootWanted,
 ) -> Result<(), HostError> {
     let _ = mount_point::make(target)?;
-    let target = resolved(target);
+    let target = mount_point::place(target)?;
     let number = node::number_of(device)
         .map_err(about(device))?
         .ok_or_else(|| HostError::NotFound {
@@ -188,13 +188,14 @@ pub(super) fn mount(
         .map_err(|error| about(&target)(error.into()))?;
         root::set_on(&folder, &target, root)?;
     }
-    let from_fd = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
-    rustix::mount::move_mount(mount.as_fd(), "", rustix::fs::CWD, &target, from_fd).map_err(
-        |error| {
+    let by_descriptors =
+        MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+    mount_point::without_links(&target, OFlags::PATH | OFlags::DIRECTORY)
+        .and_then(|at| rustix::mount::move_mount(mount.as_fd(), "", at.as_fd(), "", by_descriptors))
+        .map_err(|error| {
             let what = format!("mounting {} at {}", device.display(), target.display());
             host_error(what, error.into())
-        },
-    )
+        })
 }
 
 /// A mount that is nowhere yet.
