@@ -14,11 +14,10 @@
 //! | `binding` | how a header is tied to its secret |
 //! | `header` | a header in hand |
 //! | `secrets`, `retry` | the secrets of one run |
-//! | `mount_point` | the guard on a bare mount point |
+//! | `mount_point` | what protects a bare mount point |
 //! | `state` | root-owned state |
 //! | `signatures` | what is on a raw device |
-//! | `verbs` | seal, up, down, status, rekey, erase, check, header; token-open, enroll-root, open-root |
-//! | `signatures` | what is on a raw device |
+//! | `verbs` | seal, up, down, status, rekey, erase, release, check, header; token-open, enroll-root, open-root, root-config |
 //! | `linux`, `fuse` | the machine, and the engine for machines without device-mapper |
 //! | `sim` | a machine and services in memory that fail as told |
 //!

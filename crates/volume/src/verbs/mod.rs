@@ -1,4 +1,5 @@
-//! The verbs, one file each. All of them observe, plan and apply; none of them touches the machine any other way.
+//! The verbs, one file each. What changes a volume observes, plans and applies; `release` and `root-config` have nothing to plan. None of
+//! them touches the machine any other way than through its port.
 
 mod check;
 mod down;
