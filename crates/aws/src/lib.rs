@@ -135,6 +135,9 @@ impl Aws {
         let config = self.sdk_config().await?;
         let kms_endpoint = endpoint(&config, "KMS");
         let s3_endpoint = endpoint(&config, "S3");
+        for endpoint in [&kms_endpoint, &s3_endpoint].into_iter().flatten() {
+            refuse_clear(endpoint)?;
+        }
         // Bucket names in the host name need DNS and certificates that only AWS has.
         let s3 = aws_sdk_s3::config::Builder::from(&config)
             .force_path_style(s3_endpoint.is_some())
@@ -292,6 +295,28 @@ fn check_variables() -> Result<(), Fault> {
     Ok(())
 }
 
+/// A key service answers with secrets: without TLS they may go over loopback alone, wherever its address was found.
+fn refuse_clear(endpoint: &str) -> Result<(), Fault> {
+    let Some(rest) = endpoint.strip_prefix("http://") else {
+        return Ok(());
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    let host = match authority.strip_prefix('[') {
+        Some(address) => address.split(']').next().unwrap_or(address),
+        None => authority.split(':').next().unwrap_or(authority),
+    };
+    let is_loopback = host == "localhost"
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback());
+    if is_loopback {
+        return Ok(());
+    }
+    Err(Fault::Reach(ReachError::Misconfigured(format!(
+        "{endpoint} would carry secrets over the network in the clear; use https, or a service on this machine's loopback"
+    ))))
+}
+
 /// The endpoint of a service, if it is not AWS's own.
 fn endpoint(config: &SdkConfig, service: &str) -> Option<String> {
     let of_all = || config.endpoint_url().map(str::to_owned);
@@ -307,4 +332,33 @@ fn endpoint(config: &SdkConfig, service: &str) -> Option<String> {
     key.and_then(|key| config.service_config()?.load_config(key))
         .filter(|url| !url.is_empty())
         .or_else(of_all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_tls_nothing_leaves_the_machine() {
+        for endpoint in [
+            "https://kms.example.com",
+            "http://localhost:7600",
+            "http://127.0.0.1:7600/",
+            "http://127.0.0.9",
+            "http://[::1]:7600",
+        ] {
+            assert!(refuse_clear(endpoint).is_ok(), "{endpoint}");
+        }
+        for endpoint in [
+            "http://kms.example.com",
+            "http://10.77.0.1:7602",
+            "http://localhost.example.com",
+            "http://127.0.0.1.example.com",
+            "http://127.0.0.1@example.com",
+            "http://[fd00::1]:7600",
+            "http://",
+        ] {
+            assert!(refuse_clear(endpoint).is_err(), "{endpoint}");
+        }
+    }
 }

@@ -4,24 +4,28 @@
 //! |---|---|
 //! | `boot_volume` | what a boot has to know of one volume |
 //! | `salvage` | the same of a configuration that cannot be read, so that what needs its volumes does not start without them |
+//! | `on_record` | the same from the agent's records of what it protects |
 //! | `unit_name` | paths as names of units, and as they stand in units |
 //! | `units` | one volume as files and links: pure, and tested on its text |
 //! | `folders` | the folders that systemd passes: the only lines that write |
 //!
-//! It asks nobody, reads the configuration alone, and never fails a boot: what is wrong is said in the kernel's log, and by
+//! It asks nobody, reads the configuration (and where that has a mistake, what is on record), and never fails a boot: what is wrong is said in the kernel's log, and by
 //! `kluis up` when the service of the volume starts.
 
 mod boot_volume;
 mod folders;
+mod on_record;
 mod salvage;
 mod unit_name;
 mod units;
 
 use std::ffi::OsString;
 use std::fmt;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
+
+use volume::config::{Config, STATE_DEFAULT};
 
 use crate::out::tell;
 use crate::settings::{self, SettingsError};
@@ -73,26 +77,37 @@ fn generate(config: &Path, folders: &Folders<'_>) -> std::io::Result<()> {
     folders.write(&units.finish())
 }
 
-/// The volumes of the configuration, read or salvaged.
+/// The volumes of the configuration, read, or made out of what can be read and what is on record.
 fn volumes(config: &Path) -> Vec<BootVolume> {
-    match settings::read(config) {
-        Ok(config) => boot_volume::all(&config),
-        Err(SettingsError::Unreadable { error, .. })
-            if error.kind() == std::io::ErrorKind::NotFound =>
-        {
-            Vec::new()
+    let error = match read(config) {
+        Ok(config) => return boot_volume::all(&config),
+        Err(error) => error,
+    };
+    let mut found = match &error {
+        SettingsError::Unreadable { error, .. } if error.kind() == ErrorKind::NotFound => {
+            return Vec::new();
         }
-        Err(error @ SettingsError::Unreadable { .. }) => {
-            say(format_args!("{error}"));
-            Vec::new()
+        SettingsError::Unreadable { .. } => Vec::new(),
+        SettingsError::Wrong { text, .. } => salvage::volumes(text),
+    };
+    say(format_args!("{error}"));
+    for known in on_record::volumes(Path::new(STATE_DEFAULT)) {
+        let is_new = |volume: &BootVolume| volume.mount != known.mount && volume.name != known.name;
+        if found.iter().all(is_new) {
+            found.push(known);
         }
-        Err(error @ SettingsError::Wrong { .. }) => {
-            say(format_args!("{error}"));
-            let SettingsError::Wrong { text, .. } = error else {
-                return Vec::new();
-            };
-            salvage::volumes(&text)
-        }
+    }
+    found
+}
+
+/// Reads the configuration, if it is a file: a pipe would keep the boot waiting.
+fn read(path: &Path) -> Result<Config, SettingsError> {
+    match std::fs::metadata(path) {
+        Ok(found) if !found.is_file() => Err(SettingsError::Unreadable {
+            path: path.to_owned(),
+            error: std::io::Error::other("it is not a regular file"),
+        }),
+        _ => settings::read(path),
     }
 }
 

@@ -54,7 +54,11 @@ fn main() -> ExitCode {
             return code.into();
         }
     };
-    run::run(cli)
+    match run::run(cli) {
+        // Who asked for data and has not got it must not go on as if he had.
+        ExitCode::SUCCESS if out::is_lost() => (volume::ExitCode::Device as u8).into(),
+        code => code,
+    }
 }
 
 /// The name that this program was called by: systemd and mount(8) know it by others.

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Set once nobody reads standard output any more.
 static UNREAD: AtomicBool = AtomicBool::new(false);
+/// Set once something could not be printed that somebody may be waiting for.
+static LOST: AtomicBool = AtomicBool::new(false);
 
 /// Prints a line of data.
 macro_rules! say {
@@ -27,6 +29,7 @@ pub(crate) fn data(text: Arguments<'_>) {
         return;
     };
     if !UNREAD.swap(true, Ordering::Relaxed) && error.kind() != ErrorKind::BrokenPipe {
+        LOST.store(true, Ordering::Relaxed);
         note(format_args!("kluis: cannot print: {error}\n"));
     }
 }
@@ -34,6 +37,11 @@ pub(crate) fn data(text: Arguments<'_>) {
 /// Writes to standard error; where that fails, there is nobody left to tell.
 pub(crate) fn note(text: Arguments<'_>) {
     let _ = std::io::stderr().lock().write_fmt(text);
+}
+
+/// Whether something could not be printed, for another reason than a reader who has gone.
+pub(crate) fn is_lost() -> bool {
+    LOST.load(Ordering::Relaxed)
 }
 
 /// Whether nobody reads standard output any more.

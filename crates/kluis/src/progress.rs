@@ -33,7 +33,9 @@ impl Steps {
     pub(crate) fn new(quiet: bool) -> Self {
         Self {
             is_quiet: quiet,
-            is_terminal: std::io::stderr().is_terminal(),
+            // What cannot go back to the beginning of a line gets lines.
+            is_terminal: std::io::stderr().is_terminal()
+                && std::env::var_os("TERM").is_none_or(|term| term != "dumb"),
             current: RefCell::new(None),
             due: Cell::new(Duration::ZERO),
         }

@@ -188,3 +188,20 @@ fn a_dry_run_says_all_and_does_nothing() {
     assert_eq!(volume.digest(), before);
     assert_eq!(stage.stage(&volume), "closed");
 }
+
+#[test]
+fn a_volume_that_lies_in_another_is_closed_with_it_at_once() {
+    let mut stage = Stage::new();
+    let outer = stage.token_volume();
+    let image = outer.mount.join("inner.img");
+    let inner = stage.volume_in(&image, "40MiB", "key = \"alias/machines\"");
+
+    for _ in 0..3 {
+        stage.kluis(["up"]).ok();
+        assert!(outer.is_mounted() && inner.is_mounted());
+
+        stage.kluis(["down"]).ok();
+
+        assert!(!outer.is_mounted() && !inner.is_mounted());
+    }
+}

@@ -1,12 +1,12 @@
 //! `kluisd health`: whether the service answers, for those who have no HTTP client beside it.
 
-use std::io::{Read as _, Write};
+use std::io::{ErrorKind, Read as _, Write};
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use rustls::crypto::aws_lc_rs as provider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -40,13 +40,26 @@ pub(crate) fn ask(dir: &Path) -> Result<()> {
         "https" => converse(StreamOwned::new(secured(dir)?, socket)),
         _ => converse(socket),
     };
-    let answer = answer.with_context(|| format!("the service does not answer at {endpoint}"))?;
+    let answer = answer
+        .map_err(in_words)
+        .with_context(|| format!("the service does not answer at {endpoint}"))?;
     ensure!(
         answer.starts_with("HTTP/1.1 200 "),
         "the service at {endpoint} is not well: {}",
         answer.lines().next().unwrap_or("it says nothing")
     );
     Ok(())
+}
+
+/// A socket whose time is up says that it "would block".
+fn in_words(error: anyhow::Error) -> anyhow::Error {
+    let kind = error.downcast_ref().map(std::io::Error::kind);
+    match kind {
+        Some(ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+            anyhow!("nothing came within {} s", STEP_TIMEOUT.as_secs())
+        }
+        _ => error,
+    }
 }
 
 fn connect(authority: &str) -> Result<TcpStream> {

@@ -186,6 +186,13 @@ async fn serve(settings: Settings) -> Result<()> {
 
 /// Opens the trail, and leaves the public key that its checkpoints are verified by.
 fn open_trail(dir: &Path, home: &str, key: Ed25519Key, copies: Option<PathBuf>) -> Result<Trail> {
+    if let Some(folder) = &copies {
+        ensure!(
+            folder.is_dir(),
+            "there is no folder {} for the trail's checkpoints; make it, best on another disk, for the service's own user",
+            folder.display()
+        );
+    }
     let public = key.public_key();
     let mut options = trail::Options::new(Node::new(NODE)?, home, HOME_REGION);
     let mut checkpoints = CheckpointOptions::new(key);
@@ -372,6 +379,15 @@ async fn watch_alarms(monitor: Monitor, mut stop: watch::Receiver<bool>) {
 
 /// `kluisd verify`: what there is to say of a trail that is whole.
 pub(crate) fn verify(dir: &Path, copies: Option<&Path>) -> Result<String> {
+    if let Some(folder) = copies {
+        let mut held = std::fs::read_dir(folder)
+            .with_context(|| format!("cannot look into {}", folder.display()))?;
+        ensure!(
+            held.next().is_some(),
+            "{} is empty: there are no copied checkpoints to check against",
+            folder.display()
+        );
+    }
     let path = dir.join(CHECKPOINT_KEY_FILE);
     let key = files::read_if_there(&path)?
         .with_context(|| format!("{} is missing; is this a kluisd's folder?", path.display()))?;

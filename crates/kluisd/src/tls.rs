@@ -9,7 +9,7 @@ mod operators;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use anyhow::{Context as _, Result};
 use rustls::ServerConfig;
@@ -184,7 +184,7 @@ impl ResolvesServerCert for Shown {
         {
             return Some(Arc::clone(&operators.certified));
         }
-        if Instant::now() >= present.issued.renew_at {
+        if present.issued.is_due(Instant::now(), SystemTime::now()) {
             match issue(&self.authority, &self.hosts, &present.names) {
                 Ok(leaf) => present.issued = leaf,
                 Err(error) => tracing::error!("cannot renew the server's certificate: {error:#}"),

@@ -192,7 +192,7 @@ pub enum EngineError {
         by: String,
     },
     /// Not permitted: root is needed.
-    #[error("{what}: permission denied; run this as root")]
+    #[error("{what}: permission denied; {}", crate::error::denied_advice())]
     Denied {
         /// What was tried.
         what: String,

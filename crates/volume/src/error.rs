@@ -226,6 +226,15 @@ pub enum Error {
     },
 }
 
+/// What to do about a denied call, which depends on who called.
+pub(crate) fn denied_advice() -> &'static str {
+    if rustix::process::geteuid().is_root() {
+        "this is root already, so it is a capability that is missing here (a container?), or a folder that is immutable (lsattr -d): the mount point of a volume that is not up, perhaps"
+    } else {
+        "run this as root"
+    }
+}
+
 impl Error {
     /// The header's mac is not the one of its fields under the secret of `target`.
     pub(crate) fn mac(target: &Target, place: String) -> Self {

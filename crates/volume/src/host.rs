@@ -569,7 +569,7 @@ pub enum HostError {
         by: String,
     },
     /// Not permitted.
-    #[error("{what}: permission denied; run this as root")]
+    #[error("{what}: permission denied; {}", crate::error::denied_advice())]
     Denied {
         /// What was tried.
         what: String,

@@ -55,7 +55,8 @@ impl Table<'_> {
     }
 }
 
-fn volume(name: String, mount: &str) -> BootVolume {
+/// A volume of which nothing else is known. Its service fails, and says where the mistake is.
+pub(super) fn volume(name: String, mount: &str) -> BootVolume {
     BootVolume {
         name,
         mount: Some(mount.into()),
@@ -71,9 +72,18 @@ fn volume(name: String, mount: &str) -> BootVolume {
 fn volume_of(line: &str) -> Option<&str> {
     let name = line.strip_prefix("[volume.")?.split(']').next()?;
     let name = name.trim().trim_matches(['"', '\'']);
+    is_name(name).then_some(name)
+}
+
+/// Whether a volume may be called so, as far as units are concerned.
+pub(super) fn is_name(name: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
-    (!name.is_empty() && name.len() <= volume::config::NAME_MAX && name.bytes().all(plain))
-        .then_some(name)
+    !name.is_empty() && name.len() <= volume::config::NAME_MAX && name.bytes().all(plain)
+}
+
+/// Whether a volume may be mounted there.
+pub(super) fn is_mount(mount: &str) -> bool {
+    Path::new(mount).is_absolute() && mount != "/" && !mount.contains(['{', '\\'])
 }
 
 /// `mount = "/path"`.
@@ -82,9 +92,7 @@ fn mount_of(line: &str) -> Option<&str> {
     let value = value.trim_start();
     let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''))?;
     let mount = value.get(1..)?.split(quote).next()?;
-    let plain = mount.replace("{n}", "0");
-    (Path::new(mount).is_absolute() && mount != "/" && !plain.contains(['{', '\\']))
-        .then_some(mount)
+    is_mount(&mount.replace("{n}", "0")).then_some(mount)
 }
 
 /// `disks = 4`.

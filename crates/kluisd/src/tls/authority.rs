@@ -1,5 +1,6 @@
 //! The service's own certificate authority. It is made once and kept in `DIR/tls`; clients trust `DIR/tls/ca.pem`.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -83,7 +84,7 @@ impl Authority {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.use_authority_key_identifier_extension = true;
-        validity(&mut params, LEAF_LIFETIME);
+        let valid = validity(&mut params, LEAF_LIFETIME);
         let cert = params
             .signed_by(&key, &Issuer::from_params(&self.params, &self.key))
             .context("cannot sign the server's certificate")?;
@@ -93,6 +94,7 @@ impl Authority {
         Ok(Leaf {
             certified: Arc::new(CertifiedKey::new(vec![cert.der().clone()], signer)),
             renew_at: Instant::now() + LEAF_RENEWAL,
+            valid,
         })
     }
 }
@@ -103,15 +105,50 @@ fn name(common_name: &str) -> DistinguishedName {
     name
 }
 
-fn validity(params: &mut CertificateParams, lifetime: Duration) {
+fn validity(params: &mut CertificateParams, lifetime: Duration) -> Range<SystemTime> {
     let now = SystemTime::now();
-    params.not_before = (now - CLOCK_ALLOWANCE).into();
-    params.not_after = (now + lifetime).into();
+    let valid = now - CLOCK_ALLOWANCE..now + lifetime;
+    params.not_before = valid.start.into();
+    params.not_after = valid.end.into();
+    valid
 }
 
 /// A server certificate, and when to replace it.
 #[derive(Debug)]
 pub(super) struct Leaf {
     pub(super) certified: Arc<CertifiedKey>,
-    pub(super) renew_at: Instant,
+    renew_at: Instant,
+    valid: Range<SystemTime>,
+}
+
+impl Leaf {
+    /// Whether it is time for the next one: it is old, or the clock that it was dated by has been set since.
+    pub(super) fn is_due(&self, uptime: Instant, clock: SystemTime) -> bool {
+        uptime >= self.renew_at || !self.valid.contains(&clock)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_is_due_when_it_is_old_or_the_clock_was_wrong() {
+        let dir = tempfile::tempdir().unwrap();
+        let authority = Authority::open(dir.path()).unwrap();
+        let leaf = authority.issue(&["localhost".to_owned()]).unwrap();
+        let (uptime, clock) = (Instant::now(), SystemTime::now());
+        let years = Duration::from_hours(2 * 365 * 24);
+
+        assert!(!leaf.is_due(uptime, clock));
+        assert!(leaf.is_due(uptime + LEAF_RENEWAL, clock));
+        assert!(
+            leaf.is_due(uptime, clock + years),
+            "it was dated two years back"
+        );
+        assert!(
+            leaf.is_due(uptime, clock - years),
+            "it was dated two years ahead"
+        );
+    }
 }

@@ -510,3 +510,40 @@ fn only_what_the_parser_wants_has_to_be_given() {
     assert!(Config::parse("[root]\nkey = \"k\"\n").is_err());
     assert!(Config::parse("[root]\ndevice = \"/dev/disk/by-uuid/x\"\n").is_err());
 }
+
+#[test]
+fn what_a_boot_needs_before_the_network_is_no_place_for_a_fetched_key() {
+    for place in [
+        "/var",
+        "/var/log",
+        "/var/lib",
+        "/var/tmp",
+        "/tmp",
+        "/usr",
+        "/etc",
+        "/bin",
+        "/sbin",
+        "/lib",
+        "/run",
+        "/dev",
+        "/proc",
+        "/sys",
+        "/boot",
+        "/var/lib/kluis",
+    ] {
+        let at = |key: &str| {
+            volume(&format!(
+                "device = \"/dev/disk/by-id/x\"\nmount = \"{place}\"\nkey = \"{key}\""
+            ))
+        };
+        let error = at("alias/k").unwrap_err();
+        assert!(
+            error.message.contains("before there is a network"),
+            "{place}: {error}"
+        );
+        assert!(at("ephemeral").is_ok(), "{place}");
+    }
+    assert!(
+        volume("device = \"/dev/disk/by-id/x\"\nmount = \"/var/lib/kafka\"\nkey = \"k\"").is_ok()
+    );
+}

@@ -1,7 +1,7 @@
 //! A table `[volume.NAME]`.
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -56,6 +56,16 @@ impl VolumeConfig {
     pub fn mount_of_disk(&self, disk: usize) -> Option<PathBuf> {
         let mount = self.mount.as_ref()?.to_string_lossy();
         Some(mount.replace(NUMBER, &disk.to_string()).into())
+    }
+
+    /// Whether a path lies within it once it is mounted; of one that stands for several disks, within any of them.
+    pub(crate) fn holds(&self, path: &Path) -> bool {
+        let Some(mount) = &self.mount else {
+            return false;
+        };
+        let is_plain = |part: &Component<'_>| !part.as_os_str().to_string_lossy().contains(NUMBER);
+        let plain: PathBuf = mount.components().take_while(is_plain).collect();
+        path != mount && path.starts_with(plain)
     }
 
     /// Whether the volume, or one of those that it stands for, is mounted there.

@@ -118,3 +118,16 @@ pub(crate) fn release_stdio() -> io::Result<()> {
     rustix::stdio::dup2_stderr(&null)?;
     Ok(())
 }
+
+/// Whether a process has ended, its files closed. Its first thread may be a zombie (proc(5): the state stands behind the name) while
+/// others are still on their way out, and until the last of them the files are open.
+pub(crate) fn has_ended(process: u32) -> bool {
+    let Ok(stat) = std::fs::read_to_string(format!("/proc/{process}/stat")) else {
+        return true;
+    };
+    let state = stat.rsplit_once(") ").map(|(_, rest)| rest);
+    let is_zombie = state.is_some_and(|state| state.starts_with(['Z', 'X']));
+    is_zombie
+        && std::fs::read_dir(format!("/proc/{process}/task"))
+            .map_or(true, |threads| threads.count() <= 1)
+}

@@ -151,6 +151,12 @@ impl RunDir {
             == Err(rustix::io::Errno::WOULDBLOCK)
     }
 
+    /// The process of the daemon, if it lives.
+    pub(crate) fn living(&self) -> Option<u32> {
+        let number = fs::read_to_string(self.daemon()).ok()?;
+        number.trim().parse().ok().filter(|_| self.is_alive())
+    }
+
     /// Removes what [`RunDir::create`] made and the daemon left.
     ///
     /// # Errors

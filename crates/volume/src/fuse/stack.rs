@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::mount::UnmountFlags;
 
 use super::run_dir::RunDir;
-use super::{MOUNT_TYPE, failed, refused};
+use super::{MOUNT_TYPE, failed, process, refused};
 use crate::engine::{EngineError, Mapping};
 use crate::linux::is_mounted;
 use crate::linux::loopdev::{LoopDevice, LoopOptions};
@@ -61,9 +61,12 @@ pub(crate) fn attach(volume: &Path, mapping: &Mapping<'_>) -> Result<PathBuf, En
 /// Takes away whatever there is of a view, from the top: loop device, mount, daemon, files. Whatever is in use stays, and all below it.
 pub(crate) fn take_down(dir: &RunDir) -> Result<(), EngineError> {
     let volume = dir.volume();
+    let daemon = dir.living();
     detach_all(&volume)?;
     unmount(&volume, dir.is_alive())?;
-    if !wait_until(|| !dir.is_alive()) {
+    // It gives up its mark on the way out, and a moment later its backing, which may lie in a volume that is closed next.
+    let has_ended = || !dir.is_alive() && daemon.is_none_or(process::has_ended);
+    if !wait_until(has_ended) {
         return Err(failed(
             volume.display(),
             io::Error::new(io::ErrorKind::TimedOut, "its daemon does not end"),

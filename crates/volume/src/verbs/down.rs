@@ -1,6 +1,6 @@
 //! `kluis down`: unmount, close, forget the key.
 
-use super::{Kluis, Mode, Outcome, depth};
+use super::{Kluis, Mode, Outcome};
 use crate::apply::Progress;
 use crate::error::Error;
 use crate::plan;
@@ -18,8 +18,8 @@ impl Kluis<'_> {
     ) -> Result<Vec<Outcome>, Error> {
         let mut secrets = self.secrets();
         let mut volumes = self.chosen(names)?;
-        // What is mounted within another volume keeps that busy.
-        volumes.sort_by_key(|chosen| std::cmp::Reverse(depth(chosen)));
+        // What lies within another volume keeps that busy.
+        volumes.reverse();
         Ok(self.each_of(volumes, |target| {
             self.run(
                 target,

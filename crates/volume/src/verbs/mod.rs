@@ -27,7 +27,7 @@ pub use token::Asked;
 pub use up::UpOptions;
 
 use crate::apply::{Applier, Progress};
-use crate::config::{Config, VolumeConfig};
+use crate::config::{Backing, Config, VolumeConfig};
 use crate::engine::Changed;
 use crate::error::Error;
 use crate::host::{Host, Lock, RootWanted};
@@ -138,7 +138,7 @@ impl<'a> Kluis<'a> {
         let config = self.config;
         if names.is_empty() {
             let all = config.volumes.values().map(|volume| (volume, None));
-            return Ok(outer_first(all.collect()));
+            return Ok(self.outer_first(all.collect()));
         }
         let wanted: BTreeSet<&String> = names.iter().collect();
         let chosen: Result<Vec<Chosen<'a>>, Error> = wanted
@@ -153,7 +153,13 @@ impl<'a> Kluis<'a> {
                 })
             })
             .collect();
-        Ok(outer_first(chosen?))
+        Ok(self.outer_first(chosen?))
+    }
+
+    /// What lies within another volume is there only once that is mounted.
+    fn outer_first(&self, mut volumes: Vec<Chosen<'a>>) -> Vec<Chosen<'a>> {
+        volumes.sort_by_cached_key(|(volume, _)| depth(self.config, volume));
+        volumes
     }
 
     /// The targets of a chosen volume: each of its disks, or the one that was named.
@@ -301,14 +307,32 @@ impl<'a> Kluis<'a> {
     }
 }
 
-/// How deep a volume's mount point lies.
-fn depth((volume, _): &Chosen<'_>) -> usize {
-    let mount = volume.mount.iter();
-    mount.flat_map(|mount| mount.components()).count()
+/// How many volumes, one within the other, a volume lies in: by its mount point, or by the file that holds it.
+fn depth(config: &Config, volume: &VolumeConfig) -> usize {
+    // More steps than there are volumes would be a circle, which no order can help.
+    depth_within(config, volume, config.volumes.len())
 }
 
-/// A mount point within another volume is there only once that is mounted.
-fn outer_first(mut volumes: Vec<Chosen<'_>>) -> Vec<Chosen<'_>> {
-    volumes.sort_by_key(depth);
-    volumes
+fn depth_within(config: &Config, volume: &VolumeConfig, steps: usize) -> usize {
+    let Some(left) = steps.checked_sub(1) else {
+        return 0;
+    };
+    let around = config
+        .volumes
+        .values()
+        .filter(|other| lies_in(volume, other));
+    let depths = around.map(|other| 1 + depth_within(config, other, left));
+    depths.max().unwrap_or(0)
+}
+
+fn lies_in(volume: &VolumeConfig, other: &VolumeConfig) -> bool {
+    let file = match &volume.backing {
+        Backing::File { path, .. } => Some(path),
+        Backing::Device(_) | Backing::InstanceStore => None,
+    };
+    volume.name != other.name
+        && [volume.mount.as_ref(), file]
+            .into_iter()
+            .flatten()
+            .any(|path| other.holds(path))
 }
