@@ -235,6 +235,10 @@ fn two_volumes_swapped_headers_open_neither() {
         stage
             .kluis(["up", &volume.name])
             .refused(2, &["belongs to another volume", "was not opened"]);
+        // The one that was named is not the one that would be gone.
+        stage
+            .kluis(["erase", &volume.name, "--yes"])
+            .refused(4, &["would destroy that one", "nothing was changed"]);
     }
 
     assert_eq!((first.digest(), second.digest()), before);

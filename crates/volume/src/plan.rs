@@ -186,6 +186,16 @@ pub(crate) fn erase(
         });
     }
     match &observed.content {
+        // Disks that were exchanged: what would be destroyed is not what was named.
+        Content::Luks(facts)
+            if facts.token.is_some() && !facts.label.is_empty() && facts.label != target.name =>
+        {
+            return Err(Refusal::OtherVolume {
+                volume: target.name.clone(),
+                device: identity.stable_name.clone(),
+                label: facts.label.clone(),
+            });
+        }
         // A header that cannot be read may still hold keyslots that another program can.
         Content::Luks(_) | Content::BadHeader(_) | Content::Erasing | Content::Unfinished => {}
         Content::Missing | Content::Blank | Content::Foreign(_) => {

@@ -260,6 +260,18 @@ pub enum Refusal {
         /// How many there are.
         count: usize,
     },
+    /// What would be erased is another volume.
+    #[error(
+        "{device} holds the volume labelled {label:?}, not {volume}: erasing it would destroy that one, and nothing was changed. If disks were exchanged, set `device` of both right; if the volume was renamed, erase it under its old name"
+    )]
+    OtherVolume {
+        /// The volume that was named.
+        volume: String,
+        /// The device.
+        device: String,
+        /// Whose header it is, as its label says.
+        label: String,
+    },
     /// A root that cannot be enrolled or opened, whatever is wrong with it. It is nobody's to format.
     #[error("{device} cannot be the root of a machine here: {why}; nothing was written")]
     UnfitRoot {
@@ -313,6 +325,7 @@ impl Refusal {
             | Self::NothingToErase { .. }
             | Self::NoHeader { .. }
             | Self::Luks1NotRekeyed { .. }
+            | Self::OtherVolume { .. }
             | Self::UnfitRoot { .. }
             | Self::NoInstanceStore { .. }
             | Self::NoSuchDisk { .. } => ExitCode::Device,
