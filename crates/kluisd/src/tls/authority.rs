@@ -107,7 +107,12 @@ fn name(common_name: &str) -> DistinguishedName {
 
 fn validity(params: &mut CertificateParams, lifetime: Duration) -> Range<SystemTime> {
     let now = SystemTime::now();
-    let valid = now - CLOCK_ALLOWANCE..now + lifetime;
+    // A clock that was never set is in 1970, and before that a certificate has no time.
+    let start = now.checked_sub(CLOCK_ALLOWANCE);
+    let start = start.map_or(SystemTime::UNIX_EPOCH, |start| {
+        start.max(SystemTime::UNIX_EPOCH)
+    });
+    let valid = start..now + lifetime;
     params.not_before = valid.start.into();
     params.not_after = valid.end.into();
     valid

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt as _};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt as _, PermissionsExt as _};
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{
@@ -65,7 +65,10 @@ pub(super) fn make(at: &Path) -> Result<Changed, HostError> {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                 return Err(not_made(folder, error));
             }
-            _ => {}
+            Err(_) => {}
+            // Whatever the umask is, which a service has its own of: whose the volume is must be able to reach it.
+            Ok(()) => fs::set_permissions(folder, fs::Permissions::from_mode(MODE))
+                .map_err(about(folder))?,
         }
         if let Some(above) = folder.parent() {
             let above = fs::File::open(above).map_err(about(above))?;
