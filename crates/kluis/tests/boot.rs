@@ -8,7 +8,9 @@ use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
 /// The boots that are made.
-const BOOTS: [&str; 6] = ["first", "late", "gone", "swapped", "blank", "clock"];
+const BOOTS: [&str; 7] = [
+    "first", "late", "gone", "swapped", "blank", "clock", "packages",
+];
 
 /// One machine boots at a time: a stopwatch stands beside one of them.
 static MACHINE: Mutex<()> = Mutex::new(());
@@ -20,6 +22,7 @@ fn volumes_come_up_at_boot_or_whoever_needs_them_does_not_start() {
         programs.join("kluisd").exists(),
         "kluisd is missing; run: make test, or cargo build -p kluisd first"
     );
+    assert_packages();
     boots(
         Command::new(script("run"))
             .args(BOOTS)
@@ -30,13 +33,18 @@ fn volumes_come_up_at_boot_or_whoever_needs_them_does_not_start() {
 
 #[test]
 fn a_new_user_has_a_volume_within_two_minutes_of_readme_s_commands() {
-    assert!(
-        std::env::var_os("KLUIS_PACKAGES").is_some(),
-        "the packages are missing; run: make test, or PROFILE=dev scripts/packages --built first, and KLUIS_PACKAGES=$PWD/target/packages"
-    );
+    assert_packages();
     boots(
         &mut Command::new(script("first-volume")),
         &["install", "again"],
+    );
+}
+
+#[track_caller]
+fn assert_packages() {
+    assert!(
+        std::env::var_os("KLUIS_PACKAGES").is_some(),
+        "the packages are missing; run: make test, or PROFILE=dev scripts/packages --built first, and KLUIS_PACKAGES=$PWD/target/packages"
     );
 }
 
