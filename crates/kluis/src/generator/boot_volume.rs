@@ -82,6 +82,14 @@ fn of(volume: &VolumeConfig, state: &Path) -> Vec<BootVolume> {
 }
 
 #[cfg(test)]
+impl BootVolume {
+    /// What it is called and where it is mounted, to compare.
+    pub(super) fn name_and_place(&self) -> (&str, Option<&Path>) {
+        (&self.name, self.mount.as_deref())
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -143,10 +151,7 @@ mod tests {
         let text =
             "[volume.s]\ndevice = \"instance-store\"\nmount = \"/d/{n}/x\"\nkey = \"alias/k\"\n";
         let several = volumes(&format!("{text}disks = 3"));
-        let seen: Vec<_> = several
-            .iter()
-            .map(|volume| (volume.name.as_str(), volume.mount.as_deref()))
-            .collect();
+        let seen: Vec<_> = several.iter().map(BootVolume::name_and_place).collect();
         assert_eq!(
             seen,
             [

@@ -52,10 +52,7 @@ mod tests {
 
         let found = volumes(state.path());
 
-        let seen: Vec<_> = found
-            .iter()
-            .map(|volume| (volume.name.as_str(), volume.mount.as_deref()))
-            .collect();
+        let seen: Vec<_> = found.iter().map(BootVolume::name_and_place).collect();
         assert_eq!(
             seen,
             [

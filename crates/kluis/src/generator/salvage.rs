@@ -114,10 +114,7 @@ mod tests {
         let text = "[agent]\nmount = \"/no\"\n[volume.a-1]\nmuont = 3 = 4\nmount = \"/data/a\" # here\n\
                     [volume.\"b\"]\n  mount='/data/b'\n[volume.c\nmount = /data/c\n[other]\nmount = \"/d\"\n";
         let found = volumes(text);
-        let seen: Vec<_> = found
-            .iter()
-            .map(|volume| (volume.name.as_str(), volume.mount.as_deref()))
-            .collect();
+        let seen: Vec<_> = found.iter().map(BootVolume::name_and_place).collect();
         assert_eq!(
             seen,
             [
@@ -131,10 +128,7 @@ mod tests {
     fn several_disks_are_each_found() {
         let text = "[volume.s]\nmount = \"/d/{n}\"\nmistake\ndisks = 2 # of them\n";
         let found = volumes(text);
-        let seen: Vec<_> = found
-            .iter()
-            .map(|volume| (volume.name.as_str(), volume.mount.as_deref()))
-            .collect();
+        let seen: Vec<_> = found.iter().map(BootVolume::name_and_place).collect();
         assert_eq!(
             seen,
             [

@@ -107,7 +107,8 @@ fn not_made(folder: &Path, error: io::Error) -> HostError {
 /// # Errors
 /// [`HostError::Unsupported`] for another link; [`HostError::Io`].
 pub(super) fn place(at: &Path) -> Result<PathBuf, HostError> {
-    walk(PathBuf::from("/"), at, &mut LINKS_MAX.clone())
+    let mut left = LINKS_MAX;
+    walk(PathBuf::from("/"), at, &mut left)
 }
 
 fn walk(mut folder: PathBuf, path: &Path, left: &mut usize) -> Result<PathBuf, HostError> {
