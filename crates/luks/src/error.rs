@@ -32,9 +32,7 @@ pub enum Error {
     #[error("no LUKS header here")]
     NotLuks,
     /// The header breaks the format.
-    #[error(
-        "the LUKS header is damaged at {field}: {problem}; restore it from a backup, or wipe the device"
-    )]
+    #[error("the LUKS header is damaged at {field}: {problem}")]
     Corrupt {
         /// The part to blame.
         field: String,

@@ -40,7 +40,9 @@ pub enum OtherCopy {
     Same,
     /// Valid, but older or different.
     Stale,
-    /// Not valid, and why.
+    /// Not valid, and why; but of the same header as far as it says, or never written: what an interrupted write leaves.
+    Torn(Error),
+    /// Not valid, and why. Whatever lies there may be somebody else's.
     Damaged(Error),
 }
 
@@ -56,7 +58,18 @@ pub struct Copy {
 impl Copy {
     /// Whether the other copy should be written again: [`luks2::Header::commit`] writes both, that one first.
     pub fn needs_repair(&self) -> bool {
-        matches!(self.other, OtherCopy::Stale | OtherCopy::Damaged(_))
+        self.is_left_by_a_write() || matches!(self.other, OtherCopy::Damaged(_))
+    }
+
+    /// Whether the other copy is what an interrupted write of this header leaves, so that writing it again overwrites nothing of anybody's.
+    pub fn is_left_by_a_write(&self) -> bool {
+        matches!(self.other, OtherCopy::Stale | OtherCopy::Torn(_))
+    }
+
+    /// Whether there is no valid header at the start of the device, and the copy after it is used.
+    pub fn lacks_primary(&self) -> bool {
+        self.used == Which::Secondary
+            && matches!(self.other, OtherCopy::Torn(_) | OtherCopy::Damaged(_))
     }
 }
 

@@ -392,7 +392,7 @@ fn a_header_with_one_damaged_copy_is_read_here_and_mended_for_cryptsetup() {
         assert!(read.copy.needs_repair());
         assert_ne!(read.copy.used, damaged);
         assert!(
-            matches!(&read.copy.other, OtherCopy::Damaged(Error::Corrupt { field, .. }) if field == "csum")
+            matches!(&read.copy.other, OtherCopy::Torn(Error::Corrupt { field, .. }) if field == "csum")
         );
         device.unlock(PASSPHRASE).unwrap();
 

@@ -528,7 +528,6 @@ fn a_binary_header_that_contradicts_itself_is_refused_by_the_field() {
         move |copy: &mut Vec<u8>| copy[at..at + bytes.len()].copy_from_slice(&bytes)
     };
     let cases: Vec<(&str, &str, Change)> = vec![
-        ("version-3", "version", Box::new(put(6, &[0, 3]))),
         ("version-0", "version", Box::new(put(6, &[0, 0]))),
         (
             "hdr-size-not-a-power-of-two",
@@ -604,18 +603,24 @@ fn a_binary_header_that_contradicts_itself_is_refused_by_the_field() {
             always: true,
         });
     }
-    let device = with_copies(good, &put(72, b"crc32\0"));
-    let (name, field) = (
-        "checksum-algorithm-unknown".to_owned(),
-        "csum_alg".to_owned(),
-    );
-    holds(&Refusal {
-        name,
-        device,
-        fault: Fault::Unsupported,
-        field,
-        always: true,
-    });
+    // Whole, and of a later version or another program.
+    let others: [(&str, &str, Change); 2] = [
+        ("version-3", "version", Box::new(put(6, &[0, 3]))),
+        (
+            "checksum-algorithm-unknown",
+            "csum_alg",
+            Box::new(put(72, b"crc32\0")),
+        ),
+    ];
+    for (name, field, change) in others {
+        holds(&Refusal {
+            name: name.to_owned(),
+            device: with_copies(good.clone(), &*change),
+            fault: Fault::Unsupported,
+            field: field.to_owned(),
+            always: true,
+        });
+    }
 }
 
 #[test]

@@ -45,7 +45,14 @@ impl Binary {
         if bytes[..6] != magic {
             return Err(Error::corrupt("magic", "not this copy's"));
         }
-        if u16::from_be_bytes([bytes[6], bytes[7]]) != VERSION {
+        let version = u16::from_be_bytes([bytes[6], bytes[7]]);
+        if version > VERSION {
+            return Err(Error::unsupported(
+                "version",
+                format!("LUKS{version}, which is newer than this program"),
+            ));
+        }
+        if version != VERSION {
             return Err(Error::corrupt("version", "not 2"));
         }
         let header_size = number(bytes, 8);
@@ -94,6 +101,25 @@ impl Binary {
             uuid,
             subsystem: text(bytes, 208..256, "subsystem")?,
         })
+    }
+
+    /// Whether `bytes` may be what an interrupted write of this header's copy has left of a binary header: nothing yet, or one of the same
+    /// volume, whose checksum is blank or whose JSON area is half-written. A first sector is written whole or not at all.
+    pub(crate) fn may_have_torn(&self, bytes: &[u8], which: Which) -> bool {
+        let (magic, offset) = match which {
+            Which::Primary => (MAGIC_PRIMARY, 0),
+            Which::Secondary => (MAGIC_SECONDARY, self.header_size),
+        };
+        let Some(bytes) = bytes.first_chunk::<LEN>() else {
+            return false;
+        };
+        let is_blank = bytes.iter().all(|byte| *byte == 0);
+        is_blank
+            || (bytes[..6] == magic
+                && bytes[6..8] == VERSION.to_be_bytes()
+                && number(bytes, 8) == self.header_size
+                && bytes[168..204] == *self.uuid.to_string().as_bytes()
+                && number(bytes, 256) == offset)
     }
 
     /// One copy: binary header with its checksum, then the JSON area.

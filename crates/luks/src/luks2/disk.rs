@@ -38,16 +38,30 @@ fn choose(
     };
     match (primary, secondary) {
         (Ok(primary), Ok(secondary)) => Ok(newer(primary, secondary)),
-        (Ok(primary), Err(damage)) => Ok(used(primary, Which::Primary, OtherCopy::Damaged(damage))),
-        (Err(damage), Ok(secondary)) => Ok(used(
-            secondary,
-            Which::Secondary,
-            OtherCopy::Damaged(damage),
-        )),
+        (Ok(primary), Err(damage)) => {
+            let other = invalid(input, &primary, Which::Secondary, damage);
+            Ok(used(primary, Which::Primary, other))
+        }
+        (Err(damage), Ok(secondary)) => {
+            let other = invalid(input, &secondary, Which::Primary, damage);
+            Ok(used(secondary, Which::Secondary, other))
+        }
         // What could not be read may hold a header: it is never said to hold none.
         (Err(error @ Error::Read(_)), Err(_)) | (Err(_), Err(error @ Error::Read(_))) => Err(error),
         (Err(damage), Err(_)) if claims_luks => Err(damage),
         (Err(_), Err(damage)) => Err(damage),
+    }
+}
+
+/// What the place of a copy that is not valid holds, `good` being the other one.
+fn invalid(input: &mut Input<'_, '_>, good: &Header, which: Which, damage: Error) -> OtherCopy {
+    let offset = match which {
+        Which::Primary => 0,
+        Which::Secondary => good.header_size(),
+    };
+    match input.bytes(offset, BINARY_HEADER) {
+        Ok(start) if good.binary().may_have_torn(&start, which) => OtherCopy::Torn(damage),
+        _ => OtherCopy::Damaged(damage),
     }
 }
 
