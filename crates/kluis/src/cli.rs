@@ -44,8 +44,11 @@ pub(crate) enum Verb {
         /// Format the one volume named, whatever is on its device
         #[arg(long)]
         wipe: bool,
+        /// Write the damaged copy of the one volume's header anew, whatever lies there; that is kept in the state folder first
+        #[arg(long, conflicts_with = "wipe")]
+        repair: bool,
         /// Wait for the services as long as a boot may (`[agent] boot_deadline`), and tell systemd for whom; kluis@.service does
-        #[arg(long, conflicts_with_all = ["wipe", "dry_run"])]
+        #[arg(long, conflicts_with_all = ["wipe", "repair", "dry_run"])]
         boot: bool,
         #[command(flatten)]
         yes: Yes,
@@ -85,6 +88,14 @@ pub(crate) enum Verb {
         /// The previous object of volumes with `secret`; the configured one is adopted
         #[arg(long, value_name = "s3://BUCKET/KEY")]
         from: Option<volume::ports::ObjectUri>,
+        /// Bind the one volume's header as it is now, after `cryptsetup reencrypt` has given it a new volume key
+        #[arg(long, conflicts_with = "from")]
+        rebind: bool,
+        /// With --rebind: a file with a passphrase that opens the volume, all of its bytes, where the secret has no keyslot any more
+        #[arg(long, value_name = "FILE", requires = "rebind")]
+        key_file: Option<PathBuf>,
+        #[command(flatten)]
+        yes: Yes,
         #[command(flatten)]
         plan: DryRun,
         #[command(flatten)]

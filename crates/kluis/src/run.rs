@@ -1,11 +1,11 @@
 //! From a parsed command line to an exit code.
 
-use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use anyhow::anyhow;
 use aws::Aws;
 use clap::CommandFactory as _;
+use crypto::SecretBytes;
 use volume::config::{Agent, Config, Credentials};
 use volume::fuse::Fuse;
 use volume::linux::LinuxHost;
@@ -187,12 +187,14 @@ fn perform(cli: &Cli, kluis: &Kluis<'_>, mut steps: &Steps) -> Result<u8, Error>
         Verb::Up {
             names,
             wipe,
+            repair,
             boot: false,
             yes,
             plan,
             output,
         } => {
-            let outcomes = up(kluis, names, *wipe, yes.yes, mode(plan), &mut steps)?;
+            let options = up_options(names, *wipe, *repair, yes.yes, mode(plan))?;
+            let outcomes = kluis.up(names, &options, &mut steps)?;
             shown(&outcomes, show::Verb::Up, plan, output)
         }
         Verb::Down {
@@ -210,9 +212,32 @@ fn perform(cli: &Cli, kluis: &Kluis<'_>, mut steps: &Steps) -> Result<u8, Error>
         } => status(kluis, names, *watch, *output)?,
         Verb::Rekey {
             names,
+            rebind: true,
+            key_file,
+            yes,
+            plan,
+            output,
+            ..
+        } => {
+            let opener = key_file
+                .as_deref()
+                .map(|file| passphrase::existing(Some(file)));
+            let outcome = rebind(
+                kluis,
+                names,
+                opener.transpose()?,
+                yes.yes,
+                mode(plan),
+                &mut steps,
+            )?;
+            shown(&[outcome], show::Verb::Rekey, plan, output)
+        }
+        Verb::Rekey {
+            names,
             from,
             plan,
             output,
+            ..
         } => {
             let outcomes = kluis.rekey(names, from.as_ref(), mode(plan), &mut steps)?;
             shown(&outcomes, show::Verb::Rekey, plan, output)
@@ -258,33 +283,42 @@ fn perform(cli: &Cli, kluis: &Kluis<'_>, mut steps: &Steps) -> Result<u8, Error>
     })
 }
 
-fn up(
-    kluis: &Kluis<'_>,
+fn up_options(
     names: &[String],
     wipe: bool,
+    repair: bool,
     yes: bool,
     mode: Mode,
-    steps: &mut &Steps,
-) -> Result<Vec<Outcome>, Error> {
+) -> Result<UpOptions, Error> {
     let mut options = UpOptions {
-        wipe: BTreeSet::new(),
         mode,
+        ..UpOptions::default()
     };
+    if repair {
+        let name = one_name(names, "kluis up", "--repair")?;
+        options.repair.insert(name.to_owned());
+    }
     if wipe {
-        let [name] = names else {
-            return Err(Error::Misuse(
-                "--wipe is for one volume at a time; name it: kluis up NAME --wipe".to_owned(),
-            ));
-        };
+        let name = one_name(names, "kluis up", "--wipe")?;
         if mode == Mode::Apply {
             ask::consent(
                 yes,
                 &format!("Everything on the device of {name} will be destroyed"),
             )?;
         }
-        options.wipe.insert(name.clone());
+        options.wipe.insert(name.to_owned());
     }
-    kluis.up(names, &options, steps)
+    Ok(options)
+}
+
+/// The one volume that a flag is for.
+fn one_name<'n>(names: &'n [String], verb: &str, flag: &str) -> Result<&'n str, Error> {
+    match names {
+        [name] => Ok(name),
+        _ => Err(Error::Misuse(format!(
+            "{flag} is for one volume at a time; name it: {verb} NAME {flag}"
+        ))),
+    }
 }
 
 /// A volume that was named is shown whole, all of them in a table.
@@ -305,6 +339,26 @@ fn status(kluis: &Kluis<'_>, names: &[String], watch: bool, output: Output) -> R
         say!("{}", look()?);
     }
     Ok(0)
+}
+
+fn rebind(
+    kluis: &Kluis<'_>,
+    names: &[String],
+    opener: Option<SecretBytes>,
+    yes: bool,
+    mode: Mode,
+    steps: &mut &Steps,
+) -> Result<Outcome, Error> {
+    let name = one_name(names, "kluis rekey", "--rebind")?;
+    if mode == Mode::Apply {
+        ask::consent(
+            yes,
+            &format!(
+                "The header of {name} will be trusted as it is now: it was you who gave it a new key"
+            ),
+        )?;
+    }
+    kluis.rebind(name, opener, mode, steps)
 }
 
 fn erase(
@@ -347,9 +401,13 @@ fn header(kluis: &Kluis<'_>, verb: &HeaderVerb, quiet: bool) -> Result<u8, Error
                     file.display()
                 ),
             )?;
-            kluis.header_restore(name, &file)?;
+            let kept = kluis.header_restore(name, &file)?;
             if !quiet {
-                say!("{name}: header restored from {}", file.display());
+                say!(
+                    "{name}: header restored from {}; what was there is kept in {}",
+                    file.display(),
+                    kept.display()
+                );
             }
             Ok(0)
         }

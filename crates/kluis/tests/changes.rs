@@ -178,7 +178,7 @@ fn a_header_is_shown_backed_up_and_restored() {
     let before = volume.digest();
     stage
         .kluis(["up"])
-        .refused(4, &["nothing was written", "kluis up --wipe"]);
+        .refused(4, &["nothing was written", "kluis header restore", backup]);
     assert_eq!(volume.digest(), before);
 
     stage

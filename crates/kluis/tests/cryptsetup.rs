@@ -114,7 +114,7 @@ fn a_volume_that_opens_and_holds_no_file_system_is_not_formatted() {
 
     stage
         .kluis(["up"])
-        .refused(4, &["opens and holds", "kluis up --wipe"]);
+        .refused(4, &["opens and holds", "kluis header show"]);
 
     assert_eq!(volume.digest(), before);
 }

@@ -54,12 +54,7 @@ fn a_foreign_file_system_is_not_formatted() {
         &stage,
         &volume,
         4,
-        &[
-            "is not blank",
-            "ext",
-            "nothing was written",
-            "kluis up --wipe",
-        ],
+        &["is not blank", "ext", "nothing was written", "--wipe"],
     );
 
     assert_eq!(

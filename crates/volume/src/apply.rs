@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use crypto::SecretBytes;
+use uuid::Uuid;
 
 use crate::binding::{State, VolumeSecret};
 use crate::config::KeySource;
@@ -12,20 +13,24 @@ use crate::engine::{Changed, Engine, EngineKind, Mapping};
 use crate::error::Error;
 use crate::header::{self, Snapshot};
 use crate::host::{
-    Access, Device, FileSystem, Hold, Host, HostError, Identity, RootWanted, SCAN_LEN, Unmount,
+    Access, Device, FileSystem, FoundFileSystem, Hold, Host, HostError, Identity, RootWanted,
+    SCAN_LEN, Unmount,
 };
 use crate::observe::{Content, Observed, PIECE, each_piece, observe};
 use crate::plan::{Plan, Refusal, Step};
 use crate::retry::Waiting;
 use crate::secrets::Secrets;
-use crate::state::{Intent, Place};
+use crate::state::{Intent, Made, Place};
 use crate::target::Target;
 
 mod enroll;
 mod erase;
 mod guard;
+mod kept;
+mod rebind;
 mod rewrap;
 
+pub(crate) use kept::keep;
 pub(crate) use rewrap::Adopt;
 
 /// Told of every step. Methods do nothing unless they are given something to do.
@@ -63,6 +68,8 @@ pub(crate) struct Applier<'r, 'a> {
     pub(crate) previous: Option<Rc<VolumeSecret>>,
     /// The file that the configuration was read from.
     pub(crate) configuration: Option<PathBuf>,
+    /// Where root-owned state lies.
+    pub(crate) state_folder: PathBuf,
     /// What a person should know of what was done.
     pub(crate) notes: Vec<String>,
     /// A passphrase that opens the volume already (enroll-root).
@@ -99,6 +106,7 @@ impl<'r, 'a> Applier<'r, 'a> {
             adopt: None,
             previous: None,
             configuration: None,
+            state_folder: PathBuf::new(),
             notes: Vec::new(),
             opener: None,
             identity,
@@ -157,10 +165,11 @@ impl<'r, 'a> Applier<'r, 'a> {
             Step::ClearUnfinished => self.clear_unfinished(),
             Step::Format => self.format(),
             Step::Unlock => self.unlock(),
-            Step::RepairHeader => self.repair_header(),
+            Step::RepairHeader { keep } => self.repair_header(*keep),
             Step::AttachLoop => self.attach_loop(),
             Step::Map { engine } => self.map(*engine),
             Step::MakeFileSystem { kind } => self.make_file_system(*kind),
+            Step::ExpectContent => self.expect_content(),
             Step::MakeSwap => self.make_swap(),
             Step::SwapOn => Ok(self.host.swap_on(self.mapped()?)?),
             Step::SwapOff => Ok(self.host.swap_off(self.mapped()?)?),
@@ -183,6 +192,7 @@ impl<'r, 'a> Applier<'r, 'a> {
             Step::DeleteBackups { files } => self.delete_backups(files),
             Step::Rewrap => self.rewrap(),
             Step::Enroll => self.enroll(),
+            Step::Rebind => self.rebind(),
         }
     }
 
@@ -365,6 +375,7 @@ impl<'r, 'a> Applier<'r, 'a> {
         let intent = Place::intent(&self.target.name);
         let _ = self.claim()?;
         intent.write(host, &Intent::of(&identity, made.writes()))?;
+        self.remember(made.header.uuid(), false)?;
         let device = self.claim()?;
         header::write(device, &made.steps)?;
         self.claim = None;
@@ -415,9 +426,34 @@ impl<'r, 'a> Applier<'r, 'a> {
         Ok(Changed::No)
     }
 
-    fn repair_header(&mut self) -> Result<Changed, Error> {
+    /// Puts into root-owned state which header this volume has.
+    fn remember(&self, uuid: Uuid, ready: bool) -> Result<(), Error> {
+        let place = Place::made(&self.target.name);
+        let known: Option<Made> = place.read(self.host)?;
+        let segment = self.header.as_ref().and_then(Snapshot::segment);
+        let made = Made {
+            uuid,
+            backing: self.target.backing.path().to_path_buf(),
+            ready,
+            segment,
+        };
+        if known.as_ref() != Some(&made) {
+            place.write(self.host, &made)?;
+        }
+        Ok(())
+    }
+
+    fn repair_header(&mut self, keep: bool) -> Result<Changed, Error> {
         let _ = self.claim()?;
         let place = self.place();
+        if keep {
+            let len = self.header.as_ref().map_or(0, Snapshot::copies_len);
+            let name = kept::keep(self.host, &self.target.name, self.claim()?, len)?;
+            let folder = self.state_folder.display();
+            self.notes.push(format!(
+                "what lay in the place of the header's damaged copy is kept in {folder}/{name}"
+            ));
+        }
         let header = self.header.as_mut().ok_or_else(|| HostError::NotFound {
             what: format!("the header of {place}"),
         })?;
@@ -501,18 +537,62 @@ impl<'r, 'a> Applier<'r, 'a> {
         )))
     }
 
+    /// What is in the mapping already, unless it is what this very header's making has begun.
+    fn found_in_it(&self) -> Result<Option<FoundFileSystem>, Error> {
+        let begun = self.header.as_ref().map(Snapshot::file_system_uuid);
+        let found = self.host.file_system_on(self.mapped()?)?;
+        Ok(found.filter(|found| found.uuid.is_none() || found.uuid != begun))
+    }
+
+    /// Whether something is in it that is to be kept, as is said.
+    fn is_kept(&mut self) -> Result<bool, Error> {
+        let found = self.found_in_it()?;
+        if let Some(found) = &found {
+            self.note_kept(found);
+        }
+        Ok(found.is_some())
+    }
+
+    fn expect_content(&mut self) -> Result<Changed, Error> {
+        let Some(found) = self.host.file_system_on(self.mapped()?)? else {
+            return Err(Error::Unfinished {
+                volume: self.target.name.clone(),
+                place: self.place(),
+            });
+        };
+        self.note_kept(&found);
+        Ok(Changed::No)
+    }
+
+    fn note_kept(&mut self, found: &FoundFileSystem) {
+        self.notes.push(format!(
+            "the header of volume {} said that it was never finished, and {} was found in it: that is kept, and the volume marked ready",
+            self.target.name, found.kind
+        ));
+    }
+
     fn make_swap(&mut self) -> Result<Changed, Error> {
         self.refuse_ready()?;
+        if self.is_kept()? {
+            return Ok(Changed::No);
+        }
         self.host.make_swap(self.mapped()?, &self.target.name)?;
         Ok(Changed::Yes)
     }
 
     fn make_file_system(&mut self, kind: FileSystem) -> Result<Changed, Error> {
         self.refuse_ready()?;
+        if self.is_kept()? {
+            return Ok(Changed::No);
+        }
+        let uuid = self
+            .header
+            .as_ref()
+            .map_or_else(Uuid::nil, Snapshot::file_system_uuid);
         let device = self.mapped()?;
         let held = self
             .host
-            .make_file_system(device, kind, &self.target.name)?;
+            .make_file_system(device, kind, &self.target.name, uuid)?;
         self.held = Some(held);
         Ok(Changed::Yes)
     }
@@ -527,14 +607,17 @@ impl<'r, 'a> Applier<'r, 'a> {
         header.set_state(volume, self.secret.as_deref(), State::Ready, &place)?;
         let steps = header.commit(&place)?;
         header::write(&*device, &steps)?;
+        let uuid = header.uuid();
+        self.remember(uuid, true)?;
         Ok(Changed::Yes)
     }
 
     fn mount(&mut self, at: &std::path::Path, root: RootWanted) -> Result<Changed, Error> {
         let device = self.mapped()?.clone();
         let found = self.host.file_system_on(&device)?;
-        let Some(file_system) = found.as_deref().filter(|name| MOUNTED.contains(name)) else {
-            let what = found.map_or_else(
+        let kind = found.as_ref().map(|found| found.kind.as_str());
+        let Some(file_system) = kind.filter(|name| MOUNTED.contains(name)) else {
+            let what = kind.map_or_else(
                 || "no file system".to_owned(),
                 |name| format!("{name}, which kluis does not mount"),
             );
@@ -546,6 +629,10 @@ impl<'r, 'a> Applier<'r, 'a> {
         // A run that was killed may have left the header's last write in a cache. Were it lost after files have been
         // written here, the next run would read "provisioning" and make the file system again.
         self.host.open(self.identity()?, Access::Read)?.flush()?;
+        // From here on there may be files in it.
+        if let Some(header) = &self.header {
+            self.remember(header.uuid(), true)?;
+        }
         let options = &self.target.root.sorted;
         self.host.mount(&device, at, file_system, options, root)?;
         self.held = None;

@@ -32,6 +32,8 @@ pub struct VolumeSecret {
     prk: Secret<32>,
     /// The passphrase of every volume that shares it; `None` when each volume derives its own.
     shared: Option<SecretBytes>,
+    /// Whether more was given than is used.
+    is_cut: bool,
 }
 
 /// Why bytes that a key service unwrapped cannot be a secret.
@@ -52,6 +54,11 @@ pub enum SecretError {
         "the shared secret is longer than the {PASSPHRASE_MAX} bytes that cryptsetup reads; put a shorter one in place"
     )]
     TooLong,
+    /// More than one line, or bytes that a shell drops.
+    #[error(
+        "the shared secret has NULs, or bytes after its first line end: the seed's script and cryptsetup cut them off, and what is left is weaker than it looks; nothing was made under it. Put one without them in another place (kluis seal), and set `secret` to that"
+    )]
+    Cut,
     /// No memory that can be locked, or the library failed.
     #[error(transparent)]
     Crypto(#[from] crypto::Error),
@@ -67,7 +74,11 @@ impl VolumeSecret {
             return Err(SecretError::Length(secret.len()));
         }
         let prk = crypto::hkdf_sha256_extract(SALT, secret.danger_expose())?;
-        Ok(Self { prk, shared: None })
+        Ok(Self {
+            prk,
+            shared: None,
+            is_cut: false,
+        })
     }
 
     /// A shared secret: seed mode. The passphrase is what the seed's script hands to cryptsetup: `$(…)` drops NULs and
@@ -94,10 +105,14 @@ impl VolumeSecret {
             out.iter_mut().zip(kept()).for_each(|(to, from)| *to = from);
             Ok(())
         })?;
+        // Line ends at the end are no part of it anywhere.
+        let is_whole = bytes.starts_with(passphrase.danger_expose())
+            && bytes[len..].iter().all(|&byte| byte == b'\n');
         let prk = crypto::hkdf_sha256_extract(SALT, passphrase.danger_expose())?;
         Ok(Self {
             prk,
             shared: Some(passphrase),
+            is_cut: !is_whole,
         })
     }
 
@@ -112,6 +127,11 @@ impl VolumeSecret {
         let derived: Secret<32> =
             crypto::hkdf_sha256_expand(&self.prk, &[b"pass\0", uuid.as_bytes()])?;
         encode(&derived, "")
+    }
+
+    /// Whether more was given than is used, so that no keyslot is made under it.
+    pub fn is_cut(&self) -> bool {
+        self.is_cut
     }
 
     /// Whether the passphrase holds 256 random bits, so that there is nothing for a KDF to stretch.

@@ -107,6 +107,9 @@ pub enum Health {
     Serving,
     /// Its server has died or its backing is gone; I/O fails. Closing and opening again mends it. The text says how it shows.
     Dead(String),
+    /// It serves, and what this machine had written down of it is lost: it must not be detached, nor can it be told what it shows. The text says
+    /// how it shows.
+    Stray(String),
 }
 
 /// A mapping that is there.

@@ -80,9 +80,7 @@ pub enum Error {
 
     // --- the header's ---
     /// The header on the device is damaged, unsupported or outside the allow-list.
-    #[error(
-        "the header of {place} cannot be used: {source}; look with: kluis header show, or restore a backup: kluis header restore"
-    )]
+    #[error("the header of {place} cannot be used: {source}; look at it with: kluis header show")]
     Header {
         /// The device or file.
         place: String,
@@ -94,7 +92,7 @@ pub enum Error {
     Token(#[from] TokenError),
     /// The header's mac is not the one of its fields under this secret.
     #[error(
-        "the header of {place} is not the one of volume {volume}: it was changed, or belongs to another volume; it was not opened. Restore a backup: kluis header restore {volume} FILE"
+        "the header of {place} is not the one that volume {volume} was bound to: it was re-encrypted (cryptsetup reencrypt), was changed, or belongs to another volume; it was not opened. If it was you who re-encrypted it, run: kluis rekey --rebind {volume}; else look at it first: kluis header show {volume}"
     )]
     Mac {
         /// The volume.
@@ -104,7 +102,7 @@ pub enum Error {
     },
     /// The same in seed mode, where the likelier reason is that the object holds another secret.
     #[error(
-        "the header of {place} does not verify with the secret at {secret}; it was not opened. Either volume {volume} was sealed with another secret: point `secret` at that one, or run: kluis rekey --from s3://bucket/previous {volume}; or the header was changed, or belongs to another volume: restore a backup: kluis header restore {volume} FILE"
+        "the header of {place} does not verify with the secret at {secret}; it was not opened. Either volume {volume} was sealed with another secret: point `secret` at that one, or run: kluis rekey --from s3://bucket/previous {volume}; or it has another key since (if it was you who ran cryptsetup reencrypt: kluis rekey --rebind {volume}); or it was changed, or is another volume's: look at it first: kluis header show {volume}"
     )]
     SharedMac {
         /// The volume.
@@ -152,13 +150,43 @@ pub enum Error {
     },
     /// It opened, and there is nothing in it to mount.
     #[error(
-        "volume {volume} opens and holds {found}; kluis makes a file system only in a volume that it is making. Open it by hand (cryptsetup open) and look, or give it up: kluis up --wipe {volume}"
+        "volume {volume} opens and holds {found}; kluis makes a file system only in a volume that it is making. Open it by hand (cryptsetup open) and look at what it is, and at its header (kluis header show {volume})"
     )]
     NoFileSystem {
         /// The volume.
         volume: String,
         /// What it holds.
         found: String,
+    },
+    /// The re-encryption left no keyslot that the secret opens.
+    #[error(
+        "the secret of volume {volume} opens no keyslot of {place}: cryptsetup reencrypt keeps only the keyslots whose passphrases it was given. Give one that opens it, and the secret gets a keyslot again: kluis rekey --rebind --key-file FILE {volume}"
+    )]
+    NoKeyslotOfOurs {
+        /// The volume.
+        volume: String,
+        /// The device or file.
+        place: String,
+    },
+    /// A header that lies over the data in another way, or is another.
+    #[error(
+        "the header of {place} is not the one that this machine knows of volume {volume} with a new key: its UUID, or where and how its data lies, is another; it was not bound. Look at it: kluis header show {volume}"
+    )]
+    NotRebound {
+        /// The volume.
+        volume: String,
+        /// The device or file.
+        place: String,
+    },
+    /// Its header says that it was never finished, and nobody here was making it.
+    #[error(
+        "the header of {place} says that volume {volume} was never finished; it opens to no file system that is known, and this machine has no record of making it, so nothing was made in it. Its making is finished on the machine that began it; what is in it can be looked at: cryptsetup open {place} look"
+    )]
+    Unfinished {
+        /// The volume.
+        volume: String,
+        /// The device or file.
+        place: String,
     },
     /// What the service unwrapped cannot be a secret.
     #[error(transparent)]
@@ -263,12 +291,15 @@ impl Error {
             Self::Secret(SecretError::Crypto(error)) | Self::Crypto(error) => crypto_code(error),
             Self::Token(_)
             | Self::NoFileSystem { .. }
+            | Self::Unfinished { .. }
             | Self::Remains { .. }
             | Self::ForeignBackup { .. }
             | Self::State(_) => ExitCode::Device,
             Self::Mac { .. }
             | Self::SharedMac { .. }
             | Self::WrongSecret { .. }
+            | Self::NotRebound { .. }
+            | Self::NoKeyslotOfOurs { .. }
             | Self::OtherHeader { .. }
             | Self::WrongPassphrase { .. }
             | Self::RootToken { .. }

@@ -6,15 +6,17 @@ use std::ops::Range;
 
 use crypto::SecretBytes;
 use luks::luks2::{FormatOptions, SegmentSize};
-use luks::{AreaWrite, Header, KdfChoice, Profile, Step, VolumeKey};
+use luks::{AreaWrite, Fault, Header, KdfChoice, Profile, Step, VolumeKey};
 use uuid::Uuid;
 
-use crate::binding::{DigestFields, Fields, SegmentFields, State, Token, TokenError, VolumeSecret};
+use crate::binding::{
+    DigestFields, Fields, SecretError, SegmentFields, State, Token, TokenError, VolumeSecret,
+};
 use crate::config::KeySource;
 use crate::engine::LuksKind;
 use crate::error::Error;
 use crate::host::{Access, Device, Host, HostError, Identity};
-use crate::observe::HeaderFacts;
+use crate::observe::{HeaderFacts, Unusable};
 use crate::plan::EPHEMERAL_SUBSYSTEM;
 use crate::target::Target;
 
@@ -29,9 +31,39 @@ const AREA_MAX: u64 = 1 << 20;
 #[derive(Debug)]
 pub(crate) struct Snapshot {
     header: Header,
-    needs_repair: bool,
+    copies: Copies,
     /// Of the device, when it was read.
     device_len: u64,
+}
+
+/// What the two copies of a header are like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Copies {
+    /// Both valid, or there is but one.
+    Whole,
+    /// The other one is what an interrupted write leaves: it is written again without asking.
+    Torn {
+        /// Whether it is the one at the start of the device.
+        primary: bool,
+    },
+    /// The other one is not valid, and what lies there may be somebody's.
+    Damaged {
+        /// Whether it is the one at the start of the device.
+        primary: bool,
+    },
+}
+
+impl Copies {
+    fn of(copy: &luks::Copy) -> Self {
+        let primary = copy.lacks_primary();
+        if copy.is_left_by_a_write() {
+            Self::Torn { primary }
+        } else if copy.needs_repair() {
+            Self::Damaged { primary }
+        } else {
+            Self::Whole
+        }
+    }
 }
 
 /// Why there is no usable header.
@@ -41,6 +73,16 @@ pub(crate) struct Problem(luks::Error);
 impl Problem {
     pub(crate) fn is_not_luks(&self) -> bool {
         matches!(self.0, luks::Error::NotLuks)
+    }
+
+    pub(crate) fn unusable(&self) -> Unusable {
+        match self.0.fault() {
+            Fault::Unsupported if self.0.field() == Some("config.requirements") => {
+                Unusable::Reencrypting
+            }
+            Fault::Unsupported | Fault::Weak => Unusable::NotOpenedHere,
+            _ => Unusable::Damaged,
+        }
     }
 
     pub(crate) fn into_error(self, place: String) -> Error {
@@ -113,7 +155,7 @@ fn read_as(device: &dyn Device, profile: Profile) -> Result<Result<Snapshot, Pro
     Ok(match outcome {
         Ok(read) => Ok(Snapshot {
             header: read.header,
-            needs_repair: read.copy.needs_repair(),
+            copies: Copies::of(&read.copy),
             device_len,
         }),
         Err(luks::Error::Crypto(error)) => return Err(error.into()),
@@ -133,7 +175,7 @@ pub(crate) fn read_backup(bytes: &[u8], device_len: u64) -> Result<Snapshot, Pro
     Header::read(&mut source, device_len, Profile::Strict)
         .map(|read| Snapshot {
             header: read.header,
-            needs_repair: read.copy.needs_repair(),
+            copies: Copies::of(&read.copy),
             device_len,
         })
         .map_err(Problem)
@@ -174,7 +216,7 @@ pub(crate) fn format(
     let header = luks::luks2::Header::format(&options, &key).map_err(fault(place))?;
     let mut header = Snapshot {
         header: Header::V2(header),
-        needs_repair: false,
+        copies: Copies::Whole,
         device_len: device.size,
     };
     let mut steps = Vec::new();
@@ -229,6 +271,41 @@ impl Snapshot {
         }
     }
 
+    /// Whether something must be done before it may be used: a re-encryption that has not ended, say.
+    pub(crate) fn has_requirements(&self) -> bool {
+        match &self.header {
+            Header::V1(_) => false,
+            Header::V2(header) => !header.requirements().is_empty(),
+        }
+    }
+
+    /// Where and how the data lies, in words that are the same for the same.
+    pub(crate) fn segment(&self) -> Option<String> {
+        let Header::V2(header) = &self.header else {
+            return None;
+        };
+        let segment = header.segment()?;
+        let size = match segment.size {
+            SegmentSize::Dynamic => "dynamic".to_owned(),
+            SegmentSize::Bytes(bytes) => bytes.to_string(),
+        };
+        Some(format!(
+            "{} {} {size} {} {} {}",
+            segment.kind, segment.offset, segment.iv_tweak, segment.encryption, segment.sector_size
+        ))
+    }
+
+    /// By what its volume key is known: the digest, with its salt.
+    pub(crate) fn key_digest(&self) -> Option<[u8; 32]> {
+        match &self.header {
+            Header::V1(_) => None,
+            Header::V2(header) => {
+                let digest = header.digest()?;
+                Some(crypto::sha256(&[&digest.salt, &digest.value]))
+            }
+        }
+    }
+
     /// The header itself, to be shown.
     pub(crate) fn header(&self) -> &Header {
         &self.header
@@ -252,6 +329,14 @@ impl Snapshot {
 
     pub(crate) fn uuid(&self) -> Uuid {
         self.header.uuid()
+    }
+
+    /// The UUID of the file system that is made in the volume: what has it was begun by whoever wrote this very header.
+    pub(crate) fn file_system_uuid(&self) -> Uuid {
+        let digest = crypto::sha256(&[b"kluis file system", self.uuid().as_bytes()]);
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest[..16]);
+        uuid::Builder::from_random_bytes(bytes).into_uuid()
     }
 
     fn uuid_text(&self) -> String {
@@ -279,7 +364,7 @@ impl Snapshot {
             keyslots,
             token,
             token_error,
-            needs_repair: self.needs_repair,
+            copies: self.copies,
         }
     }
 
@@ -443,6 +528,14 @@ impl Snapshot {
             .map_or(DATA_OFFSET, |payload| payload.bytes.start)
     }
 
+    /// How many bytes from the start of the device the two copies have, without key material.
+    pub(crate) fn copies_len(&self) -> u64 {
+        match &self.header {
+            Header::V1(_) => 4096,
+            Header::V2(header) => 2 * header.header_size(),
+        }
+    }
+
     /// The places of key material and headers within [`Snapshot::header_len`]: what a restore must write.
     pub(crate) fn areas(&self) -> Vec<Range<u64>> {
         self.header
@@ -459,6 +552,9 @@ impl Snapshot {
         key: &VolumeKey,
         place: &str,
     ) -> Result<(u32, AreaWrite), Error> {
+        if secret.is_cut() {
+            return Err(SecretError::Cut.into());
+        }
         let passphrase = self.passphrase(secret)?;
         let kdf = if secret.is_random() {
             KdfChoice::MACHINE_SECRET
@@ -530,6 +626,29 @@ impl Snapshot {
             (None, Some(_)) => return Err(Error::Misuse("no secret was fetched".to_owned())),
         };
         token.state = state;
+        self.v2(place)?
+            .set_token(id, token.to_json())
+            .map_err(fault(place))
+    }
+
+    /// Binds the header, whose volume key or keyslots another program has replaced, by the newest token anew: to the keyslot that the secret opens.
+    pub(crate) fn rebind(
+        &mut self,
+        volume: &str,
+        secret: &VolumeSecret,
+        keyslot: u32,
+        place: &str,
+    ) -> Result<(), Error> {
+        let (id, mut token) = self
+            .token()
+            .ok_or_else(|| Error::Misuse(format!("{place} has no kluis token")))?;
+        token.generation = token
+            .generation
+            .checked_add(1)
+            .ok_or_else(|| Error::Misuse("the header was bound too often".to_owned()))?;
+        token.keyslot = Some(keyslot);
+        token.state = State::Ready;
+        token.mac = Some(self.mac(volume, secret, token.generation, token.state, place)?);
         self.v2(place)?
             .set_token(id, token.to_json())
             .map_err(fault(place))

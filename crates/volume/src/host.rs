@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crypto::SecretBytes;
+use uuid::Uuid;
 
 use crate::config::{SIZE_MIN, SIZE_MIN_BTRFS, SIZE_MIN_XFS};
 use crate::engine::{Changed, Engine};
@@ -143,13 +144,15 @@ impl fmt::Display for Signature {
     }
 }
 
-/// What is on a raw device, as far as its first and last [`SCAN_LEN`] bytes and the known places of signatures tell.
+/// What is on a raw device, as far as its first and last [`SCAN_LEN`] bytes, the known places of signatures and what was looked at in between tell.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SignatureReport {
     /// What was recognised, in order of offset.
     pub found: Vec<Signature>,
     /// The first byte that is not zero within the scanned areas.
     pub first_nonzero: Option<u64>,
+    /// A byte between them that is not zero: of a file the first that there is, of a device one of some hundred samples.
+    pub between: Option<u64>,
 }
 
 /// How much of each end of a device must be zero for it to count as blank.
@@ -158,7 +161,7 @@ pub const SCAN_LEN: u64 = 16 << 20;
 impl SignatureReport {
     /// Whether nothing at all was found.
     pub fn is_blank(&self) -> bool {
-        self.found.is_empty() && self.first_nonzero.is_none()
+        self.found.is_empty() && self.first_nonzero.is_none() && self.between.is_none()
     }
 }
 
@@ -168,12 +171,21 @@ impl fmt::Display for SignatureReport {
             write!(f, "{first}")?;
             rest.iter()
                 .try_for_each(|signature| write!(f, ", {signature}"))
-        } else if let Some(offset) = self.first_nonzero {
+        } else if let Some(offset) = self.first_nonzero.or(self.between) {
             write!(f, "unknown data at byte {offset}")
         } else {
             f.write_str("nothing")
         }
     }
+}
+
+/// A file system that was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundFileSystem {
+    /// Its type, as `mount` calls it: "ext3", "ext4", "xfs", …
+    pub kind: String,
+    /// Its UUID, where its type is one that [`Host::make_file_system`] makes.
+    pub uuid: Option<Uuid>,
 }
 
 /// How a backing is opened.
@@ -351,6 +363,7 @@ pub trait Host: Send + Sync {
         device: &Path,
         kind: FileSystem,
         label: &str,
+        uuid: Uuid,
     ) -> Result<Box<dyn Hold>, HostError>;
 
     /// Makes swap space of an (open) mapping, over whatever is there: the caller has made sure that nothing of value is.
@@ -377,11 +390,11 @@ pub trait Host: Send + Sync {
     /// [`HostError::Io`].
     fn is_swap(&self, device: &Path) -> Result<bool, HostError>;
 
-    /// The type of the file system on an (open) mapping, as `mount` calls it: "ext3", "ext4", "xfs", …; `None` when there is none known.
+    /// The file system on an (open) mapping; `None` when there is none known.
     ///
     /// # Errors
     /// [`HostError::Io`].
-    fn file_system_on(&self, device: &Path) -> Result<Option<String>, HostError>;
+    fn file_system_on(&self, device: &Path) -> Result<Option<FoundFileSystem>, HostError>;
 
     /// Mounts, making the mount point if need be, with its root as wanted before anybody can see it. `nodev,nosuid` unless told otherwise.
     ///

@@ -16,6 +16,7 @@
 //! | `secrets`, `retry` | the secrets of one run |
 //! | `mount_point` | what protects a bare mount point |
 //! | `state` | root-owned state |
+//! | `advice` | the page of refusals, and what may be recommended (tests) |
 //! | `signatures` | what is on a raw device |
 //! | `verbs` | seal, up, down, status, rekey, erase, release, check, header; token-open, enroll-root, open-root, root-config |
 //! | `linux`, `fuse` | the machine, and the engine for machines without device-mapper |
@@ -24,6 +25,8 @@
 //! The order on opening, which the types keep: the header is read once and held to the allow-list → the secret is
 //! unwrapped → the header's mac is verified → a keyslot is opened → its digest is compared → the view is mapped.
 
+#[cfg(test)]
+mod advice;
 mod apply;
 pub mod binding;
 pub mod config;

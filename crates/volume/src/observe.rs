@@ -7,13 +7,13 @@ use crate::binding::{State, Token};
 use crate::config::MountRoot;
 use crate::engine::{Active, EngineKind, Health, LuksKind};
 use crate::error::Error;
-use crate::header::{self, Snapshot};
+use crate::header::{self, Copies, Snapshot};
 use crate::host::{
     Access, BackingKind, Device, Host, HostError, Identity, Mount, Purpose, RootFolder, SCAN_LEN,
     SignatureReport, Use,
 };
 use crate::mount_point::{self, Bare};
-use crate::state::{Erasing, Intent, Place};
+use crate::state::{Backups, Erasing, Intent, Made, Place};
 use crate::target::Target;
 
 /// Everything that a plan is made from.
@@ -29,6 +29,9 @@ pub(crate) struct Observed {
     pub(crate) active: Option<Active>,
     /// Whether that mapping is over this backing.
     pub(crate) active_is_ours: bool,
+    /// Whether it is over the header that this machine knows of the volume, wherever that lies: what is open may outlive its disk, and the
+    /// configuration that named it.
+    pub(crate) active_is_known: bool,
     /// What is mounted at the volume's mount point.
     pub(crate) mount: Option<Mount>,
     /// Whose the mounted root is, where that is of interest.
@@ -43,6 +46,10 @@ pub(crate) struct Observed {
     pub(crate) is_swap: bool,
     /// The mount point beneath whatever is mounted there.
     pub(crate) bare: Option<Bare>,
+    /// The header that this machine wrote or opened here last.
+    pub(crate) made: Option<Made>,
+    /// Where backups of its header were written.
+    pub(crate) backups: Vec<PathBuf>,
     /// The header that [`Observed::content`] tells of, as read.
     pub(crate) header: Option<Snapshot>,
 }
@@ -69,12 +76,25 @@ pub(crate) enum Content {
     Unfinished,
     /// A LUKS header within the allow-list.
     Luks(Box<HeaderFacts>),
-    /// A LUKS header that cannot be used.
-    BadHeader(String),
+    /// A header's second copy alone, and at its first one's place something of somebody else's.
+    Ambiguous(Box<HeaderFacts>, SignatureReport),
+    /// A LUKS header that cannot be used: why, and whether it is whole and merely not one that is opened here.
+    BadHeader(String, Unusable),
     /// An erase has begun or ended.
     Erasing,
     /// Something else.
     Foreign(SignatureReport),
+}
+
+/// In what way a header cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unusable {
+    /// It is damaged.
+    Damaged,
+    /// It is whole, and another program's or a later version's.
+    NotOpenedHere,
+    /// A re-encryption of its volume has not ended.
+    Reencrypting,
 }
 
 /// What a header says, nothing of which is believed yet.
@@ -92,8 +112,8 @@ pub(crate) struct HeaderFacts {
     pub(crate) token: Option<Token>,
     /// Why a token that says it is Kluis's is not one.
     pub(crate) token_error: Option<String>,
-    /// Whether one of the two copies is damaged.
-    pub(crate) needs_repair: bool,
+    /// What its two copies are like.
+    pub(crate) copies: Copies,
 }
 
 impl HeaderFacts {
@@ -113,7 +133,12 @@ impl fmt::Display for Content {
             }
             Self::Luks(facts) if facts.label.is_empty() => write!(f, "a {} volume", facts.kind),
             Self::Luks(facts) => write!(f, "a {} volume labelled {:?}", facts.kind, facts.label),
-            Self::BadHeader(why) => write!(f, "a LUKS header that cannot be used ({why})"),
+            Self::Ambiguous(facts, report) => write!(
+                f,
+                "{report} and the second copy of a {} header labelled {:?}",
+                facts.kind, facts.label
+            ),
+            Self::BadHeader(why, _) => write!(f, "a LUKS header that cannot be used ({why})"),
             Self::Erasing => f.write_str("an erased volume"),
             Self::Foreign(report) => write!(f, "{report}"),
         }
@@ -154,6 +179,17 @@ pub(crate) fn observe(host: &dyn Host, target: &Target) -> Result<Observed, Erro
         }
         _ => false,
     };
+    if let Some(active) = &mut active {
+        check_size(host, active)?;
+    }
+    let made: Option<Made> = Place::made(&target.name).read(host)?;
+    let is_stray = |active: &Active| matches!(active.health, Health::Stray(_));
+    let active_is_known = active_is_ours
+        || active.as_ref().is_some_and(is_stray)
+        || active.as_ref().is_some_and(|active| {
+            let known = made.as_ref().map(|made| made.uuid);
+            known.is_some() && active.uuid == known
+        });
     let mount = mounts
         .iter()
         .rev()
@@ -194,6 +230,8 @@ pub(crate) fn observe(host: &dyn Host, target: &Target) -> Result<Observed, Erro
         Some(active) if target.purpose == Purpose::Swap => host.is_swap(&active.device)?,
         _ => false,
     };
+    let backups: Option<Backups> = Place::backups(&target.name).read(host)?;
+    let backups = backups.unwrap_or_default().files;
     let bare = match &target.mount {
         Some(at) => Some(mount_point::look(host, &target.name, at)?),
         None => None,
@@ -204,6 +242,7 @@ pub(crate) fn observe(host: &dyn Host, target: &Target) -> Result<Observed, Erro
         has_loop: loop_device.is_some(),
         active,
         active_is_ours,
+        active_is_known,
         root,
         mount,
         mounted_elsewhere,
@@ -211,8 +250,27 @@ pub(crate) fn observe(host: &dyn Host, target: &Target) -> Result<Observed, Erro
         engines,
         is_swap,
         bare,
+        made,
+        backups,
         header,
     })
+}
+
+/// A view that is not as long as what it shows is half-made, by a run that was killed, or half-gone: whatever it seems to hold is no truth about
+/// the volume.
+fn check_size(host: &dyn Host, active: &mut Active) -> Result<(), Error> {
+    let wanted = active.payload.end.saturating_sub(active.payload.start);
+    let seen = host.identify(&active.device)?;
+    if let Some(seen) = seen.filter(|seen| seen.size != wanted)
+        && active.health == Health::Serving
+    {
+        active.health = Health::Dead(format!(
+            "{} has {} bytes, and what it shows {wanted}",
+            active.device.display(),
+            seen.size
+        ));
+    }
+    Ok(())
 }
 
 fn contents(
@@ -224,21 +282,35 @@ fn contents(
     let device = host.open(identity, Access::Read)?;
     let problem = match header::read(&*device)? {
         Ok(snapshot) => {
-            let facts = snapshot.facts();
-            return Ok((Content::Luks(Box::new(facts)), Some(snapshot)));
+            let facts = Box::new(snapshot.facts());
+            let lacks_primary = matches!(
+                facts.copies,
+                Copies::Torn { primary: true } | Copies::Damaged { primary: true }
+            );
+            if lacks_primary && !is_open {
+                let mut report = host.signatures(&*device)?;
+                report.found.retain(|known| !known.is_luks());
+                if !report.found.is_empty() {
+                    return Ok((Content::Ambiguous(facts, report), Some(snapshot)));
+                }
+            }
+            return Ok((Content::Luks(facts), Some(snapshot)));
         }
         Err(problem) => problem,
     };
     if let Some(erasing) = Place::erasing(&target.name).read::<Erasing>(host)?
         && erasing.device == identity.stable_name
         && erasing.size == identity.size
-        && !starts_blank(&*device, erasing.header_len)?
+        && is_erased_by(&*device, &erasing)?
     {
         return Ok((Content::Erasing, None));
     }
     let is_luks = !problem.is_not_luks();
     if is_open {
-        return Ok((Content::BadHeader(problem.to_string()), None));
+        return Ok((
+            Content::BadHeader(problem.to_string(), problem.unusable()),
+            None,
+        ));
     }
     let report = host.signatures(&*device)?;
     if report.is_blank() && !is_luks {
@@ -252,7 +324,7 @@ fn contents(
     }
     Ok((
         if is_luks {
-            Content::BadHeader(problem.to_string())
+            Content::BadHeader(problem.to_string(), problem.unusable())
         } else {
             Content::Foreign(report)
         },
@@ -273,7 +345,8 @@ fn is_explained(
     report: &SignatureReport,
 ) -> Result<bool, HostError> {
     let known = |offset: u64| intent.ranges().any(|range| range.contains(&offset));
-    if !report.found.iter().all(|signature| known(signature.offset)) {
+    let is_known = report.found.iter().all(|signature| known(signature.offset));
+    if !is_known || report.between.is_some() {
         return Ok(false);
     }
     let size = device.size();
@@ -293,14 +366,20 @@ fn is_explained(
     Ok(true)
 }
 
-fn starts_blank(device: &dyn Device, len: u64) -> Result<bool, HostError> {
-    let mut blank = true;
-    each_piece(device, 0..len.min(device.size()), |_, piece| {
-        blank &= piece
-            .chunks(512)
-            .all(|sector| sector == &ZEROS[..sector.len()]);
-    })?;
-    Ok(blank)
+/// Whether anything of what an erase wrote is there: the record alone may be of another disk that was in this place.
+fn is_erased_by(device: &dyn Device, erasing: &Erasing) -> Result<bool, HostError> {
+    let mut sector = ZEROS;
+    let len = erasing.header_len.min(device.size());
+    for (n, offset) in (0..len).step_by(PIECE).enumerate() {
+        if device.size() - offset < sector.len() as u64 {
+            break;
+        }
+        device.read_at(offset, &mut sector)?;
+        if erasing.wrote(n, &sector) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Reads a range in pieces, skipping holes.

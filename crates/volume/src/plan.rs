@@ -1,13 +1,14 @@
 //! Desired and observed to a plan. Pure: no I/O, no secrets, no clock. What may be written to a disk, and when, is decided here.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::binding::State;
 use crate::config::{EngineChoice, KeySource};
 use crate::engine::{EngineKind, Health, LuksKind};
-use crate::host::{BackingKind, Identity, Purpose, RootWanted, Use};
+use crate::header::Copies;
+use crate::host::{BackingKind, Identity, Purpose, RootWanted, Signature, SignatureReport, Use};
 use crate::mount_point::Bare;
-use crate::observe::{Content, HeaderFacts, Observed};
+use crate::observe::{Content, HeaderFacts, Observed, Unusable};
 use crate::target::{BackingPath, Target};
 
 mod refusal;
@@ -44,6 +45,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) target: &'a Target,
     /// Whether whatever is on it may go.
     pub(crate) wipe: bool,
+    /// Whether what lies at the place of a damaged copy of its header may go.
+    pub(crate) repair: bool,
     /// Whose its root is, once it is mounted.
     pub(crate) root: RootWanted,
 }
@@ -69,6 +72,15 @@ pub(crate) fn up(observed: &Observed, wanted: Wanted<'_>) -> Result<Plan, Refusa
             "discards are not passed on: the fuse engine cannot tell them from zeros".to_owned(),
         );
     }
+    if let Content::Luks(facts) = &observed.content
+        && matches!(facts.copies, Copies::Damaged { .. })
+        && !wanted.repair
+    {
+        notes.push(format!(
+            "one of the two copies of its header is damaged, and not in the way of an interrupted write; kluis up --repair {} writes it anew, and keeps what lies there",
+            target.name
+        ));
+    }
     if steps.is_empty() {
         steps.extend(root_step(observed, wanted));
     }
@@ -93,10 +105,17 @@ fn root_step(observed: &Observed, wanted: Wanted<'_>) -> Option<Step> {
 fn up_steps(observed: &Observed, wanted: Wanted<'_>) -> Result<Vec<Step>, Refusal> {
     let target = wanted.target;
     let mut steps = Vec::new();
+    let mut dead = Vec::new();
     let active = match &observed.active {
         Some(active) if matches!(active.health, Health::Dead(_)) => {
-            steps.extend(close_steps(observed, true));
+            dead = close_steps(observed, true);
             None
+        }
+        Some(active) if matches!(active.health, Health::Stray(_)) => {
+            return Err(Refusal::Stray {
+                volume: target.name.clone(),
+                device: active.device.clone(),
+            });
         }
         other => other.as_ref(),
     };
@@ -105,6 +124,13 @@ fn up_steps(observed: &Observed, wanted: Wanted<'_>) -> Result<Vec<Step>, Refusa
         if wanted.wipe {
             return Err(Refusal::OpenNotWiped {
                 volume: target.name.clone(),
+            });
+        }
+        if !observed.active_is_ours && observed.active_is_known {
+            return Err(Refusal::OpenElsewhere {
+                volume: target.name.clone(),
+                backing: active.backing.clone(),
+                wanted: target.backing.path().to_path_buf(),
             });
         }
         if !observed.active_is_ours {
@@ -130,13 +156,19 @@ fn up_steps(observed: &Observed, wanted: Wanted<'_>) -> Result<Vec<Step>, Refusa
         if observed.is_swap {
             return Ok(Vec::new());
         }
-        steps.extend(steps_of_open(&observed.content, target));
+        steps.extend(steps_of_open(observed, target));
     } else {
-        if let Some(mount) = mounted.filter(|_| steps.is_empty()) {
+        if let Some(mount) = mounted.filter(|_| dead.is_empty()) {
             return Err(mount_taken(target, &mount.source));
         }
         let engine = choose_engine(observed, target.engine)?;
         steps.extend(steps_of_closed(observed, wanted, &engine)?);
+        // What has died is detached only once its successor can be opened: until then who uses it gets errors, and nobody writes beneath it.
+        let opened = steps
+            .iter()
+            .take_while(|step| matches!(step, Step::FetchSecret | Step::Unlock))
+            .count();
+        steps.splice(opened..opened, dead);
     }
     steps.extend(use_step(wanted));
     Ok(steps)
@@ -150,7 +182,7 @@ pub(crate) fn down(observed: &Observed, target: &Target) -> Result<Plan, Refusal
     if let Some(active) = observed
         .active
         .as_ref()
-        .filter(|_| !observed.active_is_ours)
+        .filter(|_| !observed.active_is_known)
     {
         return Err(Refusal::NameTaken {
             volume: target.name.clone(),
@@ -196,8 +228,9 @@ pub(crate) fn erase(
                 label: facts.label.clone(),
             });
         }
+        Content::Ambiguous(..) => return Err(ambiguous(&observed.content, target, identity)),
         // A header that cannot be read may still hold keyslots that another program can.
-        Content::Luks(_) | Content::BadHeader(_) | Content::Erasing | Content::Unfinished => {}
+        Content::Luks(_) | Content::BadHeader(..) | Content::Erasing | Content::Unfinished => {}
         Content::Missing | Content::Blank | Content::Foreign(_) => {
             return Err(Refusal::NothingToErase {
                 volume: target.name.clone(),
@@ -236,7 +269,10 @@ pub(crate) fn rekey(observed: &Observed, target: &Target) -> Result<Plan, Refusa
     }
     let facts = match &observed.content {
         Content::Luks(facts) => facts,
-        Content::BadHeader(why) => return Err(bad_header(target, identity, why)),
+        Content::BadHeader(why, how) => {
+            return Err(bad_header(observed, target, identity, why, *how));
+        }
+        Content::Ambiguous(..) => return Err(ambiguous(&observed.content, target, identity)),
         other => {
             return Err(Refusal::NoHeader {
                 volume: target.name.clone(),
@@ -259,6 +295,27 @@ pub(crate) fn rekey(observed: &Observed, target: &Target) -> Result<Plan, Refusa
     ))
 }
 
+/// Plans `rekey --rebind`: of a header that does not verify any more, since another program has given the volume a new key.
+///
+/// # Errors
+/// [`Refusal`]: as for [`rekey`], and where the header is labelled as another volume's.
+pub(crate) fn rebind(observed: &Observed, target: &Target) -> Result<Plan, Refusal> {
+    let plan = rekey(observed, target)?;
+    if let (Content::Luks(facts), Some(identity)) = (&observed.content, &observed.identity)
+        && facts.label != target.name
+    {
+        return Err(Refusal::OtherVolume {
+            volume: target.name.clone(),
+            device: identity.stable_name.clone(),
+            label: facts.label.clone(),
+        });
+    }
+    Ok(Plan {
+        steps: vec![Step::FetchSecret, Step::Rebind],
+        ..plan
+    })
+}
+
 /// Plans what a token plugin asks for: as `up` does it, up to the keyslot, and nothing more.
 ///
 /// # Errors
@@ -267,7 +324,10 @@ pub(crate) fn token(observed: &Observed, target: &Target) -> Result<Plan, Refusa
     let identity = observed.identity.as_ref().ok_or_else(|| missing(target))?;
     let facts = match &observed.content {
         Content::Luks(facts) => facts,
-        Content::BadHeader(why) => return Err(bad_header(target, identity, why)),
+        Content::BadHeader(why, how) => {
+            return Err(bad_header(observed, target, identity, why, *how));
+        }
+        Content::Ambiguous(..) => return Err(ambiguous(&observed.content, target, identity)),
         other => {
             return Err(Refusal::NoHeader {
                 volume: target.name.clone(),
@@ -304,14 +364,24 @@ fn plan_of(observed: &Observed, target: &Target, steps: Vec<Step>) -> Plan {
     }
 }
 
-/// What is made in a volume before it is ready.
-fn make_steps(target: &Target) -> Vec<Step> {
+/// What is made in a volume before it is ready. A header that says "provisioning" is believed only where this machine's own record says so
+/// too: one that was restored from an early backup says it of a volume that has been in use for years.
+fn make_steps(target: &Target, is_ours_to_make: bool) -> Vec<Step> {
     let made = match target.purpose {
+        Purpose::Raw => None,
+        _ if !is_ours_to_make => Some(Step::ExpectContent),
         Purpose::Files(kind) => Some(Step::MakeFileSystem { kind }),
         Purpose::Swap => Some(Step::MakeSwap),
-        Purpose::Raw => None,
     };
     made.into_iter().chain([Step::MarkReady]).collect()
+}
+
+/// Whether the volume on the disk is one that this machine began to make and has not finished.
+fn is_making(observed: &Observed) -> bool {
+    match (&observed.made, &observed.header) {
+        (Some(made), Some(header)) => made.is_making(header.uuid()),
+        _ => false,
+    }
 }
 
 /// What is done with a volume once it is ready.
@@ -355,16 +425,16 @@ fn close_steps(observed: &Observed, dead: bool) -> Vec<Step> {
 }
 
 /// It is open and not mounted: either a kill came between, or somebody unmounted it.
-fn steps_of_open(content: &Content, target: &Target) -> Vec<Step> {
-    let is_provisioning =
-        matches!(content, Content::Luks(facts) if facts.state() == Some(State::Provisioning));
+fn steps_of_open(observed: &Observed, target: &Target) -> Vec<Step> {
+    let is_provisioning = matches!(&observed.content, Content::Luks(facts) if facts.state() == Some(State::Provisioning));
+    let make = || make_steps(target, is_making(observed));
     match (is_provisioning, &target.key) {
         (false, _) => Vec::new(),
-        (true, KeySource::Ephemeral) => make_steps(target),
+        (true, KeySource::Ephemeral) => make(),
         // The header says that mkfs may run; that is believed only once its mac is verified.
         (true, _) => [Step::FetchSecret, Step::Unlock]
             .into_iter()
-            .chain(make_steps(target))
+            .chain(make())
             .collect(),
     }
 }
@@ -379,6 +449,7 @@ fn steps_of_closed(
     let provision = match (&observed.identity, &observed.content) {
         (None, _) => match &target.backing {
             BackingPath::File { path, size } => {
+                refuse_gone(observed, wanted, path)?;
                 steps.extend(fetch(target));
                 steps.push(Step::CreateFile {
                     path: path.clone(),
@@ -400,13 +471,20 @@ fn steps_of_closed(
                     refuse_cut(target, identity)?;
                     steps.extend([Step::FetchSecret, Step::Unlock]);
                     steps.extend(leftover_loop(observed));
-                    if facts.needs_repair {
-                        steps.push(Step::RepairHeader);
-                    }
+                    steps.extend(repair_step(facts, wanted.repair));
                     false
                 }
-                (content, wipe) => {
-                    let clear = clearance(content, wipe, target, identity)?;
+                (Content::Ambiguous(facts, _), false)
+                    if wanted.repair && opens(facts, target, identity)? =>
+                {
+                    refuse_cut(target, identity)?;
+                    steps.extend([Step::FetchSecret, Step::Unlock]);
+                    steps.extend(leftover_loop(observed));
+                    steps.extend(repair_step(facts, true));
+                    false
+                }
+                (_, wipe) => {
+                    let clear = clearance(observed, wipe, target, identity)?;
                     let complete = complete_file(content, target, identity);
                     if complete.is_none() {
                         refuse_small(target, identity)?;
@@ -431,9 +509,37 @@ fn steps_of_closed(
     });
     let is_provisioning = matches!(&observed.content, Content::Luks(facts) if facts.state() == Some(State::Provisioning));
     if provision || is_provisioning {
-        steps.extend(make_steps(target));
+        steps.extend(make_steps(target, provision || is_making(observed)));
     }
     Ok(steps)
+}
+
+/// A copy that an interrupted write left is written again without asking; what may be somebody else's is kept until he says that it may go.
+fn repair_step(facts: &HeaderFacts, asked: bool) -> Option<Step> {
+    match facts.copies {
+        Copies::Whole => None,
+        Copies::Torn { .. } => Some(Step::RepairHeader { keep: false }),
+        Copies::Damaged { .. } => asked.then_some(Step::RepairHeader { keep: true }),
+    }
+}
+
+/// A volume that was here, in a file that is not: its folder is not mounted yet, more likely than that it is to be made anew.
+fn refuse_gone(observed: &Observed, wanted: Wanted<'_>, path: &Path) -> Result<(), Refusal> {
+    let target = wanted.target;
+    match &observed.made {
+        Some(made)
+            if made.ready
+                && made.backing == path
+                && !wanted.wipe
+                && target.key != KeySource::Ephemeral =>
+        {
+            Err(Refusal::FileGone {
+                volume: target.name.clone(),
+                file: path.to_path_buf(),
+            })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A loop device that a killed run left keeps the file from being claimed.
@@ -462,13 +568,14 @@ fn fetch(target: &Target) -> Option<Step> {
 /// What must be cleared away before a header may be written; refused unless the device is blank, or what is on it is
 /// Kluis's own and worthless, or the operator said so.
 fn clearance(
-    content: &Content,
+    observed: &Observed,
     wipe: bool,
     target: &Target,
     identity: &Identity,
 ) -> Result<Option<Step>, Refusal> {
     let device = || identity.stable_name.clone();
     let volume = || target.name.clone();
+    let content = &observed.content;
     match content {
         Content::Missing | Content::Blank => Ok(None),
         Content::Unfinished => Ok(Some(Step::ClearUnfinished)),
@@ -480,7 +587,15 @@ fn clearance(
             volume: volume(),
             device: device(),
         }),
-        Content::BadHeader(why) => Err(bad_header(target, identity, why)),
+        Content::BadHeader(why, how) => Err(bad_header(observed, target, identity, why, *how)),
+        Content::Foreign(report) if lost_header(observed, report) => Err(bad_header(
+            observed,
+            target,
+            identity,
+            &format!("there is none any more where this machine has made one; it holds {report}"),
+            Unusable::Damaged,
+        )),
+        Content::Ambiguous(..) => Err(ambiguous(content, target, identity)),
         Content::Luks(_) | Content::Foreign(_) => Err(Refusal::NotBlank {
             volume: volume(),
             device: device(),
@@ -606,15 +721,51 @@ fn missing(target: &Target) -> Refusal {
     }
 }
 
-fn bad_header(target: &Target, identity: &Identity, why: &str) -> Refusal {
-    Refusal::BadHeader {
-        volume: target.name.clone(),
-        device: identity.stable_name.clone(),
-        why: why.to_owned(),
+/// A header that is damaged has a backup at best; one that is whole and not opened here is somebody's.
+fn bad_header(
+    observed: &Observed,
+    target: &Target,
+    identity: &Identity,
+    why: &str,
+    how: Unusable,
+) -> Refusal {
+    let (volume, device) = (target.name.clone(), identity.stable_name.clone());
+    let why = why.to_owned();
+    match how {
+        Unusable::Reencrypting => Refusal::Reencrypting { volume, device },
+        Unusable::NotOpenedHere => Refusal::NotOpenedHere {
+            volume,
+            device,
+            why,
+        },
+        Unusable::Damaged => Refusal::BadHeader {
+            volume,
+            device,
+            why,
+            backups: observed.backups.clone(),
+        },
     }
 }
 
-fn mount_taken(target: &Target, other: &std::path::Path) -> Refusal {
+/// Whether this machine had a volume there, and what is there now is nothing that another program has made since.
+fn lost_header(observed: &Observed, report: &SignatureReport) -> bool {
+    let path = observed.identity.as_ref().map(|identity| &identity.path);
+    let is_known = observed
+        .made
+        .as_ref()
+        .is_some_and(|made| made.ready && Some(&made.backing) == path);
+    is_known && report.found.iter().all(Signature::is_luks)
+}
+
+fn ambiguous(content: &Content, target: &Target, identity: &Identity) -> Refusal {
+    Refusal::Ambiguous {
+        volume: target.name.clone(),
+        device: identity.stable_name.clone(),
+        found: content.to_string(),
+    }
+}
+
+fn mount_taken(target: &Target, other: &Path) -> Refusal {
     Refusal::MountTaken {
         volume: target.name.clone(),
         at: target.mount.clone().unwrap_or_default(),

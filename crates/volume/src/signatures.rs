@@ -12,10 +12,18 @@ mod tests;
 
 pub use source::{FileSource, Source};
 
-use crate::host::{SCAN_LEN, Signature, SignatureReport};
+use uuid::Uuid;
+
+use crate::host::{FoundFileSystem, SCAN_LEN, Signature, SignatureReport};
 
 /// Read at once when looking for bytes that are not zero.
 const CHUNK: usize = 256 << 10;
+/// How much is read between the ends before samples are taken of what is left.
+const BETWEEN_READ: u64 = 8 << 20;
+/// How many samples are taken: a second or two, of a disk whose head must move for each.
+const SAMPLES: u64 = 400;
+/// How long each is.
+const SAMPLE_LEN: u64 = 4096;
 
 /// Reports what is on a device.
 ///
@@ -35,23 +43,83 @@ pub fn inspect<S: Source>(source: &mut S) -> Result<SignatureReport, S::Error> {
     if first_nonzero.is_none() {
         first_nonzero = scan(source, back, len)?;
     }
+    let between = between(source, front, back)?;
     Ok(SignatureReport {
         found,
         first_nonzero,
+        between,
     })
 }
 
-/// The type of the file system that a device holds, as `mount` calls it.
+/// A byte of a range that is not zero. What lies beyond holes is found at once; of what has none, the beginning is read, and then samples: a disk
+/// is too long to be read, and whoever had used it will have left something in one of them.
+fn between<S: Source>(source: &mut S, start: u64, end: u64) -> Result<Option<u64>, S::Error> {
+    let mut at = start;
+    let mut left = BETWEEN_READ;
+    while let Some(data) = source
+        .next_data(at)
+        .map(|data| data.max(at))
+        .filter(|&data| data < end)
+    {
+        let part = (end - data).min(CHUNK as u64).min(left);
+        if part == 0 {
+            return samples(source, data, end);
+        }
+        if let Some(offset) = scan(source, data, data + part)? {
+            return Ok(Some(offset));
+        }
+        left -= part;
+        at = data + part;
+    }
+    Ok(None)
+}
+
+/// The same samples of a device each time, so that it is not blank at one look and something else at the next.
+fn samples<S: Source>(source: &mut S, start: u64, end: u64) -> Result<Option<u64>, S::Error> {
+    let stride = (end - start) / SAMPLES;
+    let mut random = (end - start) | 1;
+    for n in 0..SAMPLES {
+        // xorshift64
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        let at = (start + n * stride + random % stride.max(1)) / SAMPLE_LEN * SAMPLE_LEN;
+        let at = at.max(start);
+        if let Some(offset) = scan(source, at, (at + SAMPLE_LEN).min(end))? {
+            return Ok(Some(offset));
+        }
+    }
+    Ok(None)
+}
+
+/// The file system that a device holds.
 ///
 /// # Errors
 /// The source's own.
-pub fn file_system<S: Source>(source: &mut S) -> Result<Option<String>, S::Error> {
-    if let Some(kind) = structures::ext(source, structures::EXT_PRIMARY, None)?
-        && kind != structures::EXT_JOURNAL
-    {
-        return Ok(Some(kind.to_owned()));
+pub fn file_system<S: Source>(source: &mut S) -> Result<Option<FoundFileSystem>, S::Error> {
+    let ext = structures::ext(source, structures::EXT_PRIMARY, None)?;
+    let kind = match ext.filter(|kind| *kind != structures::EXT_JOURNAL) {
+        Some(kind) => kind.to_owned(),
+        None => match magic::file_system(source)? {
+            Some(kind) => kind,
+            None => return Ok(None),
+        },
+    };
+    let uuid = match uuid_at(&kind) {
+        Some(offset) => source::take::<16, _>(source, offset)?.map(Uuid::from_bytes),
+        None => None,
+    };
+    Ok(Some(FoundFileSystem { kind, uuid }))
+}
+
+/// Where a file system has its UUID: `s_uuid`, `sb_uuid`, `fsid`.
+fn uuid_at(kind: &str) -> Option<u64> {
+    match kind {
+        "ext4" | "ext3" | "ext2" => Some(structures::EXT_PRIMARY + 0x68),
+        "xfs" => Some(32),
+        "btrfs" => Some((64 << 10) + 32),
+        _ => None,
     }
-    magic::file_system(source)
 }
 
 /// The first byte of a range that is not zero. Holes are skipped, not read.

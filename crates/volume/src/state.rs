@@ -4,15 +4,17 @@
 //! |---|---|
 //! | `keys/HASH` | per configured key: its ARN pinned at first use, and the wrapped secret that this machine's volumes share |
 //! | `volumes/NAME.intent` | what is being written on a blank device, so that a kill in the middle can be told from foreign data |
+//! | `volumes/NAME.made` | which header this machine wrote or opened last, and whether the volume was finished |
 //! | `volumes/NAME.erasing` | that an erase has begun, so that it can be finished |
 //! | `volumes/NAME.backups` | where header backups were written, so that an erase can delete them |
 //! | `mount-points/HASH` | per guarded mount point: whose it is, and what it was before |
 
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::error::Error;
 use crate::host::{Host, Identity};
@@ -78,6 +80,29 @@ pub(crate) struct Run {
 /// How much of a sector's digest is kept. It tells what a killed run wrote from what anything else would have.
 pub(crate) const TAG_LEN: usize = 8;
 
+/// The header that this machine wrote for a volume, or opened last. Its UUID is random, so it names the run that wrote it: a file system is made
+/// only while the header on the disk and this agree that it is still to be made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Made {
+    /// The header's.
+    pub(crate) uuid: Uuid,
+    /// The file or device.
+    pub(crate) backing: PathBuf,
+    /// Whether it was ready for use. Never false again for the same header.
+    pub(crate) ready: bool,
+    /// Where and how its data lies, as [`crate::header::Snapshot::segment`] says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) segment: Option<String>,
+}
+
+impl Made {
+    /// Whether this machine began to make that header's volume, and has not finished.
+    pub(crate) fn is_making(&self, header: Uuid) -> bool {
+        self.uuid == header && !self.ready
+    }
+}
+
 /// An erase that has begun.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -88,6 +113,16 @@ pub(crate) struct Erasing {
     pub(crate) size: u64,
     /// How many bytes from the start hold header and keyslots.
     pub(crate) header_len: u64,
+    /// Of each mebibyte that was to be written over them, the first [`TAG_LEN`] bytes of its first sector's SHA-256.
+    #[serde(default, with = "base64_bytes")]
+    pub(crate) tags: Vec<u8>,
+}
+
+impl Erasing {
+    /// Whether a sector, the first of the `n`-th mebibyte, is one that this erase wrote.
+    pub(crate) fn wrote(&self, n: usize, sector: &[u8]) -> bool {
+        self.tags.chunks_exact(TAG_LEN).nth(n) == Some(&tag(sector))
+    }
 }
 
 /// Where header backups lie.
@@ -95,7 +130,7 @@ pub(crate) struct Erasing {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Backups {
     /// Absolute paths, in the order in which they were made.
-    pub(crate) files: Vec<std::path::PathBuf>,
+    pub(crate) files: Vec<PathBuf>,
 }
 
 /// The folder of the guards on mount points.
@@ -142,6 +177,20 @@ impl Place {
 
     pub(crate) fn intent(volume: &str) -> Self {
         Self(format!("volumes/{volume}.intent"))
+    }
+
+    pub(crate) fn made(volume: &str) -> Self {
+        Self(format!("volumes/{volume}.made"))
+    }
+
+    /// The volumes of which there is such a record.
+    pub(crate) fn made_volumes(host: &dyn Host) -> Result<Vec<String>, Error> {
+        let names = host.state_names("volumes")?;
+        let volume = |name: String| {
+            let file = name.rsplit('/').next()?;
+            Some(file.strip_suffix(".made")?.to_owned())
+        };
+        Ok(names.into_iter().filter_map(volume).collect())
     }
 
     pub(crate) fn erasing(volume: &str) -> Self {
@@ -220,7 +269,8 @@ impl Intent {
     }
 }
 
-fn tag(sector: &[u8]) -> [u8; TAG_LEN] {
+/// By what a sector is known again.
+pub(crate) fn tag(sector: &[u8]) -> [u8; TAG_LEN] {
     let digest = crypto::sha256(&[sector]);
     let mut tag = [0; TAG_LEN];
     tag.copy_from_slice(&digest[..TAG_LEN]);

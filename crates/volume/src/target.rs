@@ -84,16 +84,7 @@ impl BackingPath {
 /// # Errors
 /// [`Refusal::NoInstanceStore`], [`Refusal::SeveralDisks`], or the machine's.
 pub(crate) fn settle(host: &dyn Host, volume: &VolumeConfig) -> Result<Vec<Target>, Error> {
-    let one = |name: String, backing: BackingPath, mount: Option<PathBuf>| Target {
-        name,
-        backing,
-        mount,
-        root: volume.root.clone(),
-        discard: volume.discard,
-        purpose: volume.purpose,
-        key: volume.key.clone(),
-        engine: volume.engine,
-    };
+    let one = |name, backing, mount| of(volume, name, backing, mount);
     let backing = match &volume.backing {
         Backing::File { path, size } => BackingPath::File {
             path: path.clone(),
@@ -141,6 +132,30 @@ pub(crate) fn settle(host: &dyn Host, volume: &VolumeConfig) -> Result<Vec<Targe
         backing,
         volume.mount.clone(),
     )])
+}
+
+/// One of a volume's disks that is there no more, as it was.
+pub(crate) fn gone(volume: &VolumeConfig, n: usize, device: PathBuf) -> Target {
+    let name = volume.name_of_disk(n);
+    of(
+        volume,
+        name,
+        BackingPath::Device(device),
+        volume.mount_of_disk(n),
+    )
+}
+
+fn of(volume: &VolumeConfig, name: String, backing: BackingPath, mount: Option<PathBuf>) -> Target {
+    Target {
+        name,
+        backing,
+        mount,
+        root: volume.root.clone(),
+        discard: volume.discard,
+        purpose: volume.purpose,
+        key: volume.key.clone(),
+        engine: volume.engine,
+    }
 }
 
 /// A number for each disk: the one that its header's label bears, else the lowest that is free, in order of stable

@@ -22,6 +22,9 @@ use volume::engine::{Changed, Cipher, Engine, EngineError, Health, LuksKind, Map
 use volume::host::{Access, FileSystem, Host, MountOptions, RootWanted, Unmount, Use};
 use volume::linux::{DmCrypt, LinuxHost};
 
+/// The UUID of the file systems that are made here.
+const FS: uuid::Uuid = uuid::uuid!("6d0c8f2e-54a1-4b7e-9a55-0a4b1d6f7c11");
+
 const INSIDE: &str = "KLUIS_KERNEL_TEST_INSIDE";
 const PASSPHRASE: &str = "correct horse";
 const MIB: u64 = 1 << 20;
@@ -482,7 +485,7 @@ fn a_mounted_mapping_is_busy_and_says_where() {
     let target = volume.folder.path().join("mount point");
     volume
         .host
-        .make_file_system(&device, FileSystem::Ext4, "mounted")
+        .make_file_system(&device, FileSystem::Ext4, "mounted", FS)
         .unwrap();
     volume
         .host
@@ -761,10 +764,15 @@ fn both_file_systems_are_made_mounted_and_read_back_on_a_mapping() {
         assert_eq!(volume.host.file_system_on(&device).unwrap(), None);
         volume
             .host
-            .make_file_system(&device, kind, "files")
+            .make_file_system(&device, kind, "files", FS)
             .unwrap();
         assert_eq!(
-            volume.host.file_system_on(&device).unwrap().as_deref(),
+            volume
+                .host
+                .file_system_on(&device)
+                .unwrap()
+                .map(|found| found.kind)
+                .as_deref(),
             Some(kind.name())
         );
         volume

@@ -28,6 +28,9 @@ const OPTIONS: LoopOptions = LoopOptions {
     direct_io: true,
 };
 
+/// The UUID of the file systems that are made here.
+const FS: uuid::Uuid = uuid::uuid!("6d0c8f2e-54a1-4b7e-9a55-0a4b1d6f7c11");
+
 struct Machine {
     folder: tempfile::TempDir,
     host: LinuxHost,
@@ -304,7 +307,7 @@ fn a_device_that_is_claimed_or_mounted_is_in_use() {
 
     machine
         .host
-        .make_file_system(&device, FileSystem::Ext4, "test")
+        .make_file_system(&device, FileSystem::Ext4, "test", FS)
         .unwrap();
     let target = machine.path("mnt");
     machine
@@ -421,10 +424,15 @@ fn ext4_is_made_mounted_with_nothing_dangerous_and_busy_while_used() {
     let device = machine.host.attach_loop(&image, 4096, false).unwrap();
     machine
         .host
-        .make_file_system(&device, FileSystem::Ext4, "a-label-that-is-too-long")
+        .make_file_system(&device, FileSystem::Ext4, "a-label-that-is-too-long", FS)
         .unwrap();
     assert_eq!(
-        machine.host.file_system_on(&device).unwrap().as_deref(),
+        machine
+            .host
+            .file_system_on(&device)
+            .unwrap()
+            .map(|found| found.kind)
+            .as_deref(),
         Some("ext4")
     );
     let target = machine.path("deep/mount point");
@@ -495,10 +503,15 @@ fn xfs_is_made_in_blocks_of_4096() {
     let device = machine.host.attach_loop(&image, 4096, false).unwrap();
     machine
         .host
-        .make_file_system(&device, FileSystem::Xfs, "xfs")
+        .make_file_system(&device, FileSystem::Xfs, "xfs", FS)
         .unwrap();
     assert_eq!(
-        machine.host.file_system_on(&device).unwrap().as_deref(),
+        machine
+            .host
+            .file_system_on(&device)
+            .unwrap()
+            .map(|found| found.kind)
+            .as_deref(),
         Some("xfs")
     );
     let mut superblock = [0; 8];
@@ -514,7 +527,7 @@ fn xfs_is_made_in_blocks_of_4096() {
     );
     let error = machine
         .host
-        .make_file_system(&too_small, FileSystem::Xfs, "x")
+        .make_file_system(&too_small, FileSystem::Xfs, "x", FS)
         .unwrap_err();
     assert!(
         matches!(
@@ -542,7 +555,10 @@ fn making_a_file_system_writes_little_however_large_the_disk() {
             Changed::Yes
         );
         let device = machine.host.attach_loop(&image, 4096, false).unwrap();
-        machine.host.make_file_system(&device, kind, "big").unwrap();
+        machine
+            .host
+            .make_file_system(&device, kind, "big", FS)
+            .unwrap();
         let written = fs::metadata(&image).unwrap().blocks() * 512;
         assert!(written < most, "{kind}: {} MiB for 2 TiB", written / MIB);
         assert_eq!(machine.host.detach_loop(&image).unwrap(), Changed::Yes);
@@ -564,7 +580,7 @@ fn a_large_ext4_is_sound_and_is_mended_from_either_backup() {
     let device = machine.host.attach_loop(&image, 4096, false).unwrap();
     let held = machine
         .host
-        .make_file_system(&device, FileSystem::Ext4, "big")
+        .make_file_system(&device, FileSystem::Ext4, "big", FS)
         .unwrap();
     drop(held);
     assert_eq!(machine.host.detach_loop(&image).unwrap(), Changed::Yes);
@@ -591,7 +607,7 @@ fn a_small_ext4_can_grow_while_it_is_mounted() {
     let device = machine.host.attach_loop(&image, 4096, false).unwrap();
     let held = machine
         .host
-        .make_file_system(&device, FileSystem::Ext4, "small")
+        .make_file_system(&device, FileSystem::Ext4, "small", FS)
         .unwrap();
     let said = Command::new("dumpe2fs")
         .arg("-h")
@@ -675,7 +691,10 @@ fn asking_for_a_mapping_where_there_is_no_device_mapper_is_no_failure() {
 fn made(machine: &Machine, kind: FileSystem) -> PathBuf {
     let image = machine.image(kind.least());
     let device = machine.host.attach_loop(&image, 4096, false).unwrap();
-    machine.host.make_file_system(&device, kind, "v").unwrap();
+    machine
+        .host
+        .make_file_system(&device, kind, "v", FS)
+        .unwrap();
     device
 }
 
@@ -691,7 +710,7 @@ fn btrfs_is_made_mounted_twice_as_once_and_unmounted() {
     let machine = Machine::new();
     let device = made(&machine, FileSystem::Btrfs);
     let found = machine.host.file_system_on(&device).unwrap();
-    assert_eq!(found.as_deref(), Some("btrfs"));
+    assert_eq!(found.unwrap().kind, "btrfs");
     let target = machine.path("mnt");
     for _ in 0..2 {
         let plain = MountOptions::default();

@@ -65,7 +65,9 @@ impl Image {
     fn mounts_as(&self) -> Option<String> {
         let file = File::open(&self.path).unwrap();
         let len = file.metadata().unwrap().len();
-        file_system(&mut FileSource::new(&file, len)).unwrap()
+        file_system(&mut FileSource::new(&file, len))
+            .unwrap()
+            .map(|found| found.kind)
     }
 
     /// What `wipefs` would wipe, by libblkid's names.

@@ -11,7 +11,7 @@
 mod stage;
 
 use stage::{FILE, SEED, Stage, TOKEN};
-use volume::host::Use;
+use volume::host::{Host, Use};
 use volume::sim::{Disk, Fault};
 use volume::{Error, ExitCode};
 
@@ -75,11 +75,7 @@ fn what_is_not_blank_is_never_formatted() {
         disk.write(offset, bytes);
         stage.machine.add_device(DEVICE, disk);
         let error = refused(&stage, DEVICE);
-        assert_says(
-            &error,
-            ExitCode::Device,
-            &["not blank", "kluis up --wipe v", DEVICE],
-        );
+        assert_says(&error, ExitCode::Device, &["not blank", "--wipe", DEVICE]);
         assert!(
             error.to_string().to_lowercase().contains(found),
             "{found}: {error}"
@@ -405,7 +401,7 @@ fn two_volumes_headers_cannot_be_swapped() {
         assert_says(
             &outcome.result.unwrap_err(),
             ExitCode::Key,
-            &["belongs to another volume", "kluis header restore"],
+            &["belongs to another volume", "kluis header show"],
         );
     }
     assert_eq!(stage.machine.disk("/img"), Some(other));
@@ -432,7 +428,11 @@ fn a_truncated_or_overwritten_header_is_refused() {
     }
     let stage = made(TOKEN);
     stage.machine.poke(FILE, 0, &vec![0; 0x8000]);
-    assert_says(&refused(&stage, FILE), ExitCode::Device, &["not blank"]);
+    assert_says(
+        &refused(&stage, FILE),
+        ExitCode::Device,
+        &["none any more", "kluis header restore v"],
+    );
 }
 
 #[test]
@@ -469,7 +469,7 @@ fn a_forged_header_is_refused_before_a_keyslot_is_tried() {
         (
             "aes-xts-plain64\",\"sector_size\"",
             "cipher_null-ecb\",\"sector_size\"",
-            "cannot be used",
+            "do not use this volume",
         ),
         ("\"type\":\"kluis\"", "\"type\":\"other\"", "not bound"),
         ("\"v\":1", "\"v\":9", "install a newer one"),
@@ -521,6 +521,13 @@ fn a_mapping_or_mount_in_the_way_is_named() {
     let stage = made(TOKEN);
     stage.up().unwrap();
     let other = stage.with_config(&TOKEN.replace("/img", "/img2"));
+    assert_says(
+        &other.up().unwrap_err(),
+        ExitCode::Busy,
+        &["open over", "kluis down v"],
+    );
+    // That it is this volume is known from the record alone.
+    other.machine.remove_state("volumes/v.made").unwrap();
     assert_says(
         &other.up().unwrap_err(),
         ExitCode::Busy,

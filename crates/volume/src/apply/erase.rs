@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::header::{DATA_OFFSET, Snapshot};
 use crate::host::{Access, Device};
 use crate::observe::PIECE;
-use crate::state::{Backups, Erasing, Place};
+use crate::state::{Backups, Erasing, Place, tag};
 
 use super::Applier;
 
@@ -27,21 +27,31 @@ impl Applier<'_, '_> {
     pub(super) fn destroy_header(&mut self) -> Result<Changed, Error> {
         let identity = self.identity()?.clone();
         let header_len = self.header_len()?;
+        let mut over = Vec::new();
+        for (offset, len) in pieces(header_len) {
+            let mut random = vec![0; len];
+            crypto::random::fill(&mut random)?;
+            over.push((offset, random));
+        }
         let erasing = Erasing {
             device: identity.stable_name.clone(),
             size: identity.size,
             header_len,
+            tags: over
+                .iter()
+                .flat_map(|(_, random)| tag(&random[..random.len().min(512)]))
+                .collect(),
         };
         Place::erasing(&self.target.name).write(self.host, &erasing)?;
         let device = self.host.open(&identity, Access::Exclusive)?;
         let mut digests = Vec::new();
-        for (offset, len) in pieces(header_len) {
-            let mut random = vec![0; len];
-            crypto::random::fill(&mut random)?;
+        for (offset, random) in over {
             device.write_at(offset, &random)?;
             digests.push(crypto::sha256(&[&random]));
         }
         device.flush()?;
+        // What it was is not waited for any more: its file may go, and another volume be made there.
+        Place::made(&self.target.name).remove(self.host)?;
         self.overwritten = digests;
         self.claim = Some(device);
         Ok(Changed::Yes)

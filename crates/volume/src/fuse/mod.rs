@@ -33,6 +33,7 @@ mod serve;
 mod spawn;
 mod stack;
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -169,14 +170,21 @@ impl Engine for Fuse {
         if loops.is_empty() && !mounted {
             return Ok(None);
         }
+        let state = dir.read_state();
+        let is_lost = state.is_none() || !dir.is_alive();
         let health = match (loops.first(), mounted, dir.is_alive()) {
+            // The kernel refuses to open what a dead daemon showed.
+            (Some(_), true, _) if is_lost && File::open(&volume).is_ok() => Health::Stray(format!(
+                "its daemon lives, and its records in {} are lost",
+                self.run_dir.display()
+            )),
             (_, _, false) => Health::Dead("its daemon has died".to_owned()),
             (None, ..) => Health::Dead("its loop device is gone".to_owned()),
             (_, false, _) => Health::Dead(format!("{} is no longer mounted", volume.display())),
             _ => Health::Serving,
         };
         Ok(Some(active(
-            dir.read_state(),
+            state,
             loops.into_iter().next().unwrap_or(volume),
             health,
         )))
@@ -213,7 +221,10 @@ fn active(state: Option<State>, device: PathBuf, health: Health) -> Active {
             sector_size: 0,
             read_only: false,
             discards: false,
-            health: Health::Dead("its state file is gone".to_owned()),
+            health: match health {
+                Health::Serving => Health::Dead("its state file is gone".to_owned()),
+                other => other,
+            },
         },
     }
 }

@@ -7,11 +7,12 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crypto::SecretBytes;
+use uuid::Uuid;
 
 use crate::engine::{Changed, Engine};
 use crate::host::{
-    Access, Device, FileSystem, Hold, Host, HostError, Identity, Lock, Mount, MountOptions,
-    MountPoint, RootFolder, RootWanted, SignatureReport, Unmount,
+    Access, Device, FileSystem, FoundFileSystem, Hold, Host, HostError, Identity, Lock, Mount,
+    MountOptions, MountPoint, RootFolder, RootWanted, SignatureReport, Unmount,
 };
 use crate::linux::crypt::DmCrypt;
 use crate::linux::device::{self, OpenDevice};
@@ -183,8 +184,9 @@ impl Host for LinuxHost {
         device: &Path,
         kind: FileSystem,
         label: &str,
+        uuid: Uuid,
     ) -> Result<Box<dyn Hold>, HostError> {
-        Ok(Box::new(mkfs::make(device, kind, label)?))
+        Ok(Box::new(mkfs::make(device, kind, label, uuid)?))
     }
 
     fn make_swap(&self, device: &Path, label: &str) -> Result<(), HostError> {
@@ -203,7 +205,7 @@ impl Host for LinuxHost {
         swap::is(device)
     }
 
-    fn file_system_on(&self, device: &Path) -> Result<Option<String>, HostError> {
+    fn file_system_on(&self, device: &Path) -> Result<Option<FoundFileSystem>, HostError> {
         let file = File::open(device).map_err(about(device))?;
         let len = match node::number_of(device).map_err(about(device))? {
             Some(_) => device::device_size(&file).map_err(about(device))?,

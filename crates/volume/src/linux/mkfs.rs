@@ -3,8 +3,11 @@
 
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom};
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
+
+use uuid::Uuid;
 
 use crate::host::{FileSystem, Hold, HostError};
 use crate::linux::failure::about;
@@ -29,12 +32,18 @@ const XFS_LOG_FROM: u64 = 2 << 30;
 /// No discard. Metadata is kept twice, as btrfs has it by default: XTS turns a flipped bit into noise, which its checksums find and the
 /// second copy mends. What it writes does not grow with the disk.
 const BTRFS_WORDS: [&str; 5] = ["-q", "-f", "-K", "-m", "dup"];
+const BTRFS_SUPERBLOCK: u64 = 64 << 10;
 
 impl Hold for File {}
 
 /// Makes a file system over whatever is there, and makes it durable. The device is open from before until the caller closes it: the kernel
 /// drops what it has cached of a device with its last user, and the mount that follows would read it all again.
-pub(super) fn make(device: &Path, kind: FileSystem, label: &str) -> Result<File, HostError> {
+pub(super) fn make(
+    device: &Path,
+    kind: FileSystem,
+    label: &str,
+    uuid: Uuid,
+) -> Result<File, HostError> {
     let (program, package) = match kind {
         FileSystem::Ext4 => ("mkfs.ext4", "e2fsprogs"),
         FileSystem::Xfs => ("mkfs.xfs", "xfsprogs"),
@@ -43,21 +52,38 @@ pub(super) fn make(device: &Path, kind: FileSystem, label: &str) -> Result<File,
     let file = File::open(device).map_err(about(device))?;
     let size = (&file).seek(SeekFrom::End(0)).map_err(about(device))?;
     let mut command = Command::new(program);
-    command.args(arguments(kind, label, size)).arg(device);
+    if kind == FileSystem::Btrfs {
+        clear_btrfs(device)?;
+    }
+    command.args(arguments(kind, label, uuid, size)).arg(device);
     run(command, program, package)?;
     file.sync_all().map_err(about(device))?;
     Ok(file)
 }
 
+/// mkfs.btrfs refuses a UUID that any device has, also the one that it is making anew after a kill.
+fn clear_btrfs(device: &Path) -> Result<(), HostError> {
+    let file = File::options()
+        .write(true)
+        .open(device)
+        .map_err(about(device))?;
+    file.write_all_at(&[0; 4096], BTRFS_SUPERBLOCK)
+        .map_err(about(device))
+}
+
 /// See `docs/decisions/0010-mkfs-options.md` for what each costs.
-fn arguments(kind: FileSystem, label: &str, size: u64) -> Vec<String> {
+fn arguments(kind: FileSystem, label: &str, uuid: Uuid, size: u64) -> Vec<String> {
     let [ext4, xfs, btrfs] = LABEL_MAX;
     let (words, label) = match kind {
         FileSystem::Ext4 => (ext4_words(size), cut(label, ext4)),
         FileSystem::Xfs => (xfs_words(size), cut(label, xfs)),
         FileSystem::Btrfs => (BTRFS_WORDS.to_vec(), cut(label, btrfs)),
     };
-    let words = words.into_iter().chain(["-L", label]);
+    let (flag, uuid) = match kind {
+        FileSystem::Ext4 | FileSystem::Btrfs => ("-U", uuid.to_string()),
+        FileSystem::Xfs => ("-m", format!("uuid={uuid}")),
+    };
+    let words = words.into_iter().chain([flag, &uuid, "-L", label]);
     words.map(str::to_owned).collect()
 }
 
@@ -147,13 +173,15 @@ mod tests {
     #[test]
     fn a_label_that_is_too_long_is_cut_between_characters() {
         assert_eq!(
-            arguments(FileSystem::Xfs, "secretfs-of-mine", 0)
+            arguments(FileSystem::Xfs, "secretfs-of-mine", Uuid::nil(), 0)
                 .last()
                 .unwrap(),
             "secretfs-of-"
         );
         assert_eq!(
-            arguments(FileSystem::Ext4, "éééééééééé", 0).last().unwrap(),
+            arguments(FileSystem::Ext4, "éééééééééé", Uuid::nil(), 0)
+                .last()
+                .unwrap(),
             "éééééééé"
         );
     }

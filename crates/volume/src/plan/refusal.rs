@@ -18,7 +18,7 @@ pub enum Refusal {
     },
     /// There is something on it.
     #[error(
-        "{device} ({size} bytes) is not blank: it holds {found}; nothing was written. If that may go for ever, run: kluis up --wipe {volume}"
+        "{device} ({size} bytes) is not blank: it holds {found}; nothing was written. Look at what it is (lsblk -f), or name another device; one whose content may go for ever is given up with --wipe (kluis help up)"
     )]
     NotBlank {
         /// The volume.
@@ -30,6 +30,28 @@ pub enum Refusal {
         /// What was found.
         found: String,
     },
+    /// Two things at once.
+    #[error(
+        "{device} holds two things at once: {found}; which of them is the truth cannot be told from here, and nothing was written. If it is volume {volume}, run: kluis up --repair {volume} (what is overwritten is kept in the state folder first); if it is the other, name another device for {volume}"
+    )]
+    Ambiguous {
+        /// The volume.
+        volume: String,
+        /// The device.
+        device: String,
+        /// Both.
+        found: String,
+    },
+    /// A volume's file that was there.
+    #[error(
+        "the file of volume {volume} is not there: {}, in which this machine has had the volume before; nothing was made. Mount what holds it, or bring it back; if the volume is given up, begin anew: kluis up --wipe {volume}", file.display()
+    )]
+    FileGone {
+        /// The volume.
+        volume: String,
+        /// Its file.
+        file: PathBuf,
+    },
     /// It was erased.
     #[error(
         "volume {volume} on {device} was erased, or an erase was interrupted; finish it with: kluis erase {volume}, or begin anew with: kluis up --wipe {volume}"
@@ -40,9 +62,10 @@ pub enum Refusal {
         /// The device.
         device: String,
     },
-    /// There is a LUKS header that cannot be used.
+    /// There is a LUKS header that is damaged, or none any more.
     #[error(
-        "the header on {device} cannot be used: {why}; nothing was written. Restore a backup (kluis header restore {volume} FILE), or give the data up: kluis up --wipe {volume}"
+        "the header on {device} cannot be used: {why}; nothing was written. {}",
+        restore(volume, backups)
     )]
     BadHeader {
         /// The volume.
@@ -51,10 +74,24 @@ pub enum Refusal {
         device: String,
         /// What is wrong with it.
         why: String,
+        /// Where backups of it were written.
+        backups: Vec<PathBuf>,
+    },
+    /// There is a LUKS header that is whole, and another program's or a later version's.
+    #[error(
+        "the header on {device} is not one that kluis opens: {why}; nothing was written. It is whole: another program or a later version made it so, or somebody has changed it. Look at it (kluis header show {volume}), or name another device for volume {volume}"
+    )]
+    NotOpenedHere {
+        /// The volume.
+        volume: String,
+        /// The device.
+        device: String,
+        /// What it asks for.
+        why: String,
     },
     /// There is a token of Kluis that cannot be used.
     #[error(
-        "the header on {device} cannot be used: {why}; nothing was written. Restore a backup: kluis header restore {volume} FILE"
+        "the header on {device} cannot be used: {why}; nothing was written. If there is a backup of it: kluis header restore {volume} FILE"
     )]
     BadToken {
         /// The volume.
@@ -136,7 +173,7 @@ pub enum Refusal {
     },
     /// A header backup would be written over something of another kind.
     #[error(
-        "{device} holds {found}, and no damaged header of volume {volume}; nothing was written. If you are sure, use: cryptsetup luksHeaderRestore"
+        "{device} holds {found}, and no damaged header of volume {volume}; nothing was written. Name the device that the backup is of"
     )]
     HoldsAnother {
         /// The volume.
@@ -159,6 +196,24 @@ pub enum Refusal {
         volume: String,
         /// What the mapping is over.
         backing: PathBuf,
+    },
+    /// The volume is open over a backing that is gone, or that the configuration names no more.
+    #[error("volume {volume} is open over {}, and not over {}, which the configuration names: the disk is gone, or the configuration was changed; nothing was done. Close it first: kluis down {volume}", backing.display(), wanted.display())]
+    OpenElsewhere {
+        /// The volume.
+        volume: String,
+        /// What it is open over.
+        backing: PathBuf,
+        /// What the configuration names.
+        wanted: PathBuf,
+    },
+    /// It is served by a process that this machine has lost sight of.
+    #[error("volume {volume} is open at {}, and what this machine had written down of it is lost; it goes on serving, and nothing was done. Stop what uses it, then: kluis down {volume} and kluis up {volume}", device.display())]
+    Stray {
+        /// The volume.
+        volume: String,
+        /// Its decrypted device.
+        device: PathBuf,
     },
     /// Something else is mounted there.
     #[error("{} is mounted at {} already; unmount it or give volume {volume} another place", other.display(), at.display())]
@@ -221,6 +276,26 @@ pub enum Refusal {
         device: String,
         /// What is there.
         found: String,
+    },
+    /// A backup of a header that says that it is not finished.
+    #[error(
+        "volume {volume} on {device} is not finished: a backup of its header would say so for ever. Finish it first: kluis up {volume}"
+    )]
+    NotFinished {
+        /// The volume.
+        volume: String,
+        /// The device.
+        device: String,
+    },
+    /// A re-encryption that has not ended.
+    #[error(
+        "a re-encryption of {device} has not ended: its header is the only copy of the new key, and nothing was written. Let it end first: cryptsetup reencrypt --resume-only {device}, then run: kluis rekey --rebind {volume}"
+    )]
+    Reencrypting {
+        /// The volume.
+        volume: String,
+        /// The device.
+        device: String,
     },
     /// LUKS1 headers are read, not written.
     #[error(
@@ -296,6 +371,17 @@ pub enum Refusal {
     },
 }
 
+/// A restore checks that the backup is this volume's and of its key, and keeps what it writes over: so it may be recommended.
+fn restore(volume: &str, backups: &[PathBuf]) -> String {
+    match backups.last() {
+        Some(file) => format!(
+            "A backup of it is on record: kluis header restore {volume} {}",
+            file.display()
+        ),
+        None => format!("If there is a backup of it: kluis header restore {volume} FILE"),
+    }
+}
+
 impl Refusal {
     /// The exit code.
     pub fn exit_code(&self) -> ExitCode {
@@ -308,6 +394,8 @@ impl Refusal {
             Self::NotBound { .. } | Self::NotEnrolled { .. } => ExitCode::Key,
             Self::InUse { .. }
             | Self::NameTaken { .. }
+            | Self::OpenElsewhere { .. }
+            | Self::Stray { .. }
             | Self::MountTaken { .. }
             | Self::MountedElsewhere { .. }
             | Self::OpenNotWiped { .. }
@@ -315,8 +403,11 @@ impl Refusal {
             | Self::OpenNotErased { .. } => ExitCode::Busy,
             Self::Missing { .. }
             | Self::NotBlank { .. }
+            | Self::Ambiguous { .. }
+            | Self::FileGone { .. }
             | Self::Erased { .. }
             | Self::BadHeader { .. }
+            | Self::NotOpenedHere { .. }
             | Self::BadToken { .. }
             | Self::ReadOnly { .. }
             | Self::TooSmall { .. }
@@ -324,6 +415,8 @@ impl Refusal {
             | Self::HoldsAnother { .. }
             | Self::NothingToErase { .. }
             | Self::NoHeader { .. }
+            | Self::NotFinished { .. }
+            | Self::Reencrypting { .. }
             | Self::Luks1NotRekeyed { .. }
             | Self::OtherVolume { .. }
             | Self::UnfitRoot { .. }

@@ -80,7 +80,7 @@ fn facts<'a>(observed: &'a Observed, target: &Target) -> Result<&'a HeaderFacts,
     };
     let facts = match &observed.content {
         Content::Luks(facts) => facts,
-        Content::BadHeader(why) => {
+        Content::BadHeader(why, _) => {
             return Err(unfit(format!(
                 "its header is not one that kluis opens ({why})"
             )));

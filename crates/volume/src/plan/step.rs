@@ -41,8 +41,11 @@ pub enum Step {
     Format,
     /// Verify the header and open a keyslot.
     Unlock,
-    /// Write the header's damaged copy anew from the good one.
-    RepairHeader,
+    /// Write the header's other copy anew from the good one.
+    RepairHeader {
+        /// Whether what lies there now is kept in the state folder first.
+        keep: bool,
+    },
     /// Put a loop device over the file.
     AttachLoop,
     /// Make the decrypted view.
@@ -55,6 +58,8 @@ pub enum Step {
         /// Which.
         kind: FileSystem,
     },
+    /// See that the volume, which its header calls unfinished and this machine has not begun, has something in it already. Nothing is made.
+    ExpectContent,
     /// Make swap space.
     MakeSwap,
     /// Let the kernel swap to it.
@@ -104,6 +109,8 @@ pub enum Step {
     },
     /// New keyslot and token, reopened through them, old keyslots destroyed.
     Rewrap,
+    /// The token's mac made anew over a volume key that another program replaced.
+    Rebind,
     /// New keyslot and token beside those that are there, reopened through them.
     Enroll,
 }
@@ -128,10 +135,16 @@ impl fmt::Display for Step {
             Self::ClearUnfinished => f.write_str("clear what an interrupted run had begun"),
             Self::Format => f.write_str("write a LUKS2 header"),
             Self::Unlock => f.write_str("verify the header and unlock it"),
-            Self::RepairHeader => f.write_str("repair the header's damaged copy"),
+            Self::RepairHeader { keep: false } => f.write_str("repair the header's torn copy"),
+            Self::RepairHeader { keep: true } => {
+                f.write_str("keep what lies in the place of the header's other copy, and write that anew")
+            }
             Self::AttachLoop => f.write_str("attach a loop device"),
             Self::Map { engine } => write!(f, "open with {engine}"),
             Self::MakeFileSystem { kind } => write!(f, "make {kind}"),
+            Self::ExpectContent => f.write_str(
+                "see what is in it: its header says unfinished, and nothing here says who was making it",
+            ),
             Self::MakeSwap => f.write_str("make swap"),
             Self::SwapOn => f.write_str("swap to it"),
             Self::SwapOff => f.write_str("take back what was swapped to it"),
@@ -154,6 +167,7 @@ impl fmt::Display for Step {
                 write!(f, "delete {} known header backup(s)", files.len())
             }
             Self::Enroll => f.write_str("add a keyslot and a token; those that are there stay"),
+            Self::Rebind => f.write_str("see that the secret opens the header, and bind it anew"),
             Self::Rewrap => f.write_str("new keyslot and token, then destroy the old keyslots"),
         }
     }

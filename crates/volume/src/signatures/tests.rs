@@ -116,13 +116,11 @@ fn one_byte_anywhere_in_either_end_is_found() {
         let report = inspect(&mut Sparse::new(len).with(offset, &[1])).unwrap();
         assert_eq!(report.first_nonzero, Some(offset));
     }
-    for offset in [SCAN_LEN, len - SCAN_LEN - 1] {
-        let report = inspect(&mut Sparse::new(len).with(offset, &[1])).unwrap();
-        assert!(
-            report.is_blank(),
-            "byte {offset} is between the scanned ends"
-        );
-    }
+    let report = inspect(&mut Sparse::new(len).with(SCAN_LEN, &[1])).unwrap();
+    assert_eq!(
+        (report.first_nonzero, report.between),
+        (None, Some(SCAN_LEN))
+    );
 }
 
 #[test]
@@ -346,7 +344,10 @@ fn the_ext_family_is_told_apart_by_features() {
             .with(1024 + 96, &[incompatible])
             .with(1024 + 100, &[read_only])
     };
-    let kind = |mut device: Sparse| file_system(&mut device).unwrap();
+    let kind = |mut device: Sparse| {
+        let found = file_system(&mut device).unwrap();
+        found.map(|found| found.kind)
+    };
     assert_eq!(kind(block(0, 2, 1)).as_deref(), Some("ext2"));
     assert_eq!(kind(block(4, 2 | 4, 3)).as_deref(), Some("ext3"));
     assert_eq!(kind(block(4, 2 | 0x40, 3)).as_deref(), Some("ext4"));
@@ -379,4 +380,27 @@ proptest! {
         prop_assert!(report.found.is_empty() || first.is_some());
         file_system(&mut device).unwrap();
     }
+}
+
+#[test]
+fn what_lies_in_the_middle_is_not_blank() {
+    let mut device = Sparse {
+        tells_holes: true,
+        ..Sparse::new(64 * GIB).with(32 * GIB + 5, &[1])
+    };
+    assert_eq!(inspect(&mut device).unwrap().between, Some(32 * GIB + 5));
+
+    for at in [20 * MIB, 100 * MIB, 500 * MIB, 900 * MIB] {
+        let used = at..at + 40 * MIB;
+        let mut device = Sparse::new(GIB);
+        device
+            .bytes
+            .extend(used.clone().step_by(4096).map(|page| (page, 0xa5)));
+        let report = inspect(&mut device).unwrap();
+        assert!(used.contains(&report.between.unwrap()), "{at}: {report:?}");
+        assert_eq!(inspect(&mut device).unwrap(), report, "the same each time");
+    }
+    let mut device = Sparse::new(TIB);
+    assert!(inspect(&mut device).unwrap().is_blank());
+    assert!(device.read < 64 * MIB, "{}", device.read);
 }

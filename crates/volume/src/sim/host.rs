@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crypto::SecretBytes;
+use uuid::Uuid;
 
 use crate::engine::{Changed, Engine};
 use crate::host::{
-    Access, BackingKind, Device, FileSystem, Hold, Host, HostError, Identity, Lock, Mount,
-    MountOptions, MountPoint, RootFolder, RootWanted, SignatureReport, Unmount, Use,
+    Access, BackingKind, Device, FileSystem, FoundFileSystem, Hold, Host, HostError, Identity,
+    Lock, Mount, MountOptions, MountPoint, RootFolder, RootWanted, SignatureReport, Unmount, Use,
 };
 use crate::signatures;
 
@@ -72,7 +73,7 @@ impl Machine {
     pub fn mkfs_as(&self, device: &str, file_system: &str) {
         let mut world = self.lock_world();
         if world
-            .write_view(Path::new(device), 0, &superblock(file_system))
+            .write_view(Path::new(device), 0, &superblock(file_system, Uuid::max()))
             .is_ok()
         {
             world.flush_view(Path::new(device));
@@ -135,8 +136,8 @@ fn root_at(world: &mut World, at: &Path) -> Result<RootFolder, HostError> {
     })
 }
 
-fn superblock(file_system: &str) -> Vec<u8> {
-    let mut block = format!("{MAGIC}{file_system}").into_bytes();
+fn superblock(file_system: &str, uuid: Uuid) -> Vec<u8> {
+    let mut block = format!("{MAGIC}{uuid} {file_system}").into_bytes();
     block.resize(BLOCK, 0);
     block
 }
@@ -499,6 +500,7 @@ impl Host for Machine {
         device: &Path,
         kind: FileSystem,
         _label: &str,
+        uuid: Uuid,
     ) -> Result<Box<dyn Hold>, HostError> {
         let mut world = self.lock_world();
         let turn = world.turn("mkfs")?;
@@ -508,7 +510,7 @@ impl Host for Machine {
         if turn == Turn::Half {
             return Err(killed());
         }
-        world.write_view(device, 0, &superblock(kind.name()))?;
+        world.write_view(device, 0, &superblock(kind.name(), uuid))?;
         world.flush_view(device);
         if turn == Turn::Whole {
             Ok(Box::new(HeldOpen))
@@ -519,14 +521,17 @@ impl Host for Machine {
 
     fn make_swap(&self, device: &Path, _label: &str) -> Result<(), HostError> {
         self.lock_world().change("mkswap", |world| {
-            world.write_view(device, 0, &superblock("swap"))?;
+            world.write_view(device, 0, &superblock("swap", Uuid::nil()))?;
             world.flush_view(device);
             Ok(())
         })
     }
 
     fn swap_on(&self, device: &Path) -> Result<Changed, HostError> {
-        if self.file_system_on(device)?.as_deref() != Some("swap") {
+        if self
+            .file_system_on(device)?
+            .is_none_or(|found| found.kind != "swap")
+        {
             return Err(HostError::Program {
                 program: "swapon",
                 words: "read swap header failed".to_owned(),
@@ -551,15 +556,19 @@ impl Host for Machine {
         Ok(world.swaps.contains(device))
     }
 
-    fn file_system_on(&self, device: &Path) -> Result<Option<String>, HostError> {
+    fn file_system_on(&self, device: &Path) -> Result<Option<FoundFileSystem>, HostError> {
         let mut block = vec![0; BLOCK];
         let mut world = self.lock_world();
         world.alive()?;
         world.read_view(device, 0, &mut block)?;
         let text = String::from_utf8_lossy(&block);
-        Ok(text
+        let said = text
             .strip_prefix(MAGIC)
-            .map(|rest| rest.trim_end_matches('\0').to_owned()))
+            .and_then(|rest| rest.trim_end_matches('\0').split_once(' '));
+        Ok(said.map(|(uuid, kind)| FoundFileSystem {
+            kind: kind.to_owned(),
+            uuid: uuid.parse().ok(),
+        }))
     }
 
     fn mount(

@@ -228,6 +228,16 @@ impl Machine {
             .map(|backing| backing.disk.clone())
     }
 
+    /// Takes a disk or a backing file away.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[expect(clippy::expect_used, reason = "a test asked for what it has put there")]
+    pub fn take_disk(&self, path: &str) -> Disk {
+        let taken = self.lock_world().disks.remove(Path::new(path));
+        taken.expect("there is such a disk").disk
+    }
+
     /// Puts other content on a disk, as somebody with the disk in his hands would.
     pub fn set_disk(&self, path: &str, disk: Disk) {
         if let Some(backing) = self.lock_world().disks.get_mut(Path::new(path)) {

@@ -192,6 +192,7 @@ impl Kluis<'_> {
             let wanted = Wanted {
                 target,
                 wipe: false,
+                repair: false,
                 root: self.root_of(target)?,
             };
             Ok((plan::up(&observed, wanted)?, observed))
@@ -276,6 +277,15 @@ fn examine(
         return Err(Error::mac(target, plan.device));
     }
     let name = &target.name;
+    if secret.as_ref().is_some_and(|secret| secret.is_cut()) {
+        return Ok(Finding::new(
+            Level::Note,
+            name,
+            format!(
+                "its shared secret has NULs, or bytes after its first line end, which are cut off: it opens what was made with the rest, and nothing new is made under it. Put a whole one in another place: set `secret`, kluis seal {name}, then kluis rekey --from s3://bucket/previous {name}"
+            ),
+        ));
+    }
     let done = if plan.steps.is_empty() {
         Changed::No
     } else {

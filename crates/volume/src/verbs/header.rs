@@ -3,11 +3,13 @@
 //! A backup is the bytes from the start of the device to its data, as `cryptsetup luksHeaderBackup` writes them. It opens
 //! the volume for whoever can have the key unwrapped, so where it lies is remembered for an erase.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
 use super::{Kluis, LOCK_WAIT};
+use crate::apply::keep;
+use crate::binding::State;
 use crate::config::KeySource;
 use crate::engine::LuksKind;
 use crate::error::Error;
@@ -91,6 +93,20 @@ impl Kluis<'_> {
         let device = self.host.open(&identity, Access::Read)?;
         let snapshot = header::read(&*device)?
             .map_err(|problem| problem.into_error(identity.stable_name.clone()))?;
+        let state = snapshot.token().map(|(_, token)| token.state);
+        if target.key == KeySource::Ephemeral {
+            return Err(Refusal::EphemeralHasNoKey {
+                volume: target.name,
+            }
+            .into());
+        }
+        if state == Some(State::Provisioning) {
+            return Err(Refusal::NotFinished {
+                volume: target.name,
+                device: identity.stable_name,
+            }
+            .into());
+        }
         let len = snapshot.header_len();
         if len > BACKUP_MAX {
             return Err(HostError::TooLarge {
@@ -112,13 +128,13 @@ impl Kluis<'_> {
         Ok(len)
     }
 
-    /// Writes a header backup back. It must be this volume's: bound to its name by the mac, or, when it is not bound,
-    /// of the UUID that is on the device.
+    /// Writes a header backup back. It must be this volume's: bound to its name by the mac, or, when it is not bound, of the UUID that is on the
+    /// device; and of the volume key that the data is under, as far as that can be told. Returns where what was there is kept.
     ///
     /// # Errors
-    /// [`Error::ForeignBackup`] for another volume's; [`Error::Refused`] while the volume is open or its device in use, and where that
-    /// holds something else; the services' errors.
-    pub fn header_restore(&self, name: &str, file: &Path) -> Result<(), Error> {
+    /// [`Error::ForeignBackup`] for another volume's, or an earlier key's; [`Error::Refused`] while the volume is open or its device in use,
+    /// where that holds something else, and where a re-encryption is pending; the services' errors.
+    pub fn header_restore(&self, name: &str, file: &Path) -> Result<PathBuf, Error> {
         let target = self.one(name)?;
         let _lock = self.host.lock(&target.name, LOCK_WAIT)?;
         let observed = observe(self.host, &target)?;
@@ -146,16 +162,41 @@ impl Kluis<'_> {
                 backup.header_len()
             )));
         }
+        if backup.token().map(|(_, token)| token.state) == Some(State::Provisioning) {
+            return Err(foreign(
+                "it was taken while the volume was being made, and says that it is not finished"
+                    .to_owned(),
+            ));
+        }
+        let device = self.host.open(&identity, Access::Read)?;
+        if let Ok(current) = header::read_to_show(&*device)? {
+            if current.has_requirements() {
+                return Err(Refusal::Reencrypting {
+                    volume: target.name,
+                    device: identity.stable_name,
+                }
+                .into());
+            }
+            if current.uuid() == backup.uuid() && current.key_digest() != backup.key_digest() {
+                return Err(foreign(format!(
+                    "it is of another volume key than the header that is on the device, which is the only copy of the newer one if the volume was re-encrypted since. If you ran cryptsetup reencrypt: kluis rekey --rebind {}",
+                    target.name
+                )));
+            }
+        }
+        drop(device);
         self.belongs(&target, &observed, &backup, &bytes)
             .map_err(|why| match why {
                 Why::Foreign(why) => foreign(why),
                 Why::Failed(error) => *error,
             })?;
         let device = self.host.open(&identity, Access::Exclusive)?;
+        let kept = keep(self.host, &target.name, &*device, backup.header_len())?;
         restore(&*device, &backup, &bytes)?;
         drop(device);
         Place::erasing(&target.name).remove(self.host)?;
-        Place::intent(&target.name).remove(self.host)
+        Place::intent(&target.name).remove(self.host)?;
+        Ok(self.config.agent.state.join(kept))
     }
 
     fn belongs(
@@ -204,7 +245,7 @@ impl Kluis<'_> {
             Some(token) if backup.verify(&target.name, &secret, &token)? => Ok(()),
             Some(_) => Err(Why::Foreign("its mac is not the one of this volume's name and secret".to_owned())),
             None if observed.header.is_none() => {
-                Err(Why::Foreign("it is not bound to this volume, and there is no header on the device to compare it with; if you are sure, use: cryptsetup luksHeaderRestore".to_owned()))
+                Err(Why::Foreign("it is not bound to this volume, and there is no header on the device to compare it with".to_owned()))
             }
             None => {
                 let memory = Memory(bytes);
@@ -248,6 +289,11 @@ fn refuse_another(
     identity: &Identity,
 ) -> Result<(), Refusal> {
     match &observed.content {
+        Content::Ambiguous(..) => Err(Refusal::Ambiguous {
+            volume: target.name.clone(),
+            device: identity.stable_name.clone(),
+            found: observed.content.to_string(),
+        }),
         Content::Foreign(report) if report.found.iter().any(|known| !known.is_luks()) => {
             Err(Refusal::HoldsAnother {
                 volume: target.name.clone(),

@@ -280,6 +280,7 @@ impl<'a> Kluis<'a> {
         }
         let mut applier = Applier::new(self.host, secrets, target, observed);
         applier.configuration.clone_from(&self.config.source);
+        applier.state_folder.clone_from(&self.config.agent.state);
         prepare(&mut applier);
         let result = applier.run(&plan, progress);
         let notes = plan.notes.iter().chain(&applier.notes).cloned().collect();

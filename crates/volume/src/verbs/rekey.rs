@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use crypto::SecretBytes;
+
 use super::{Kluis, Mode, Outcome};
 use crate::apply::{Adopt, Progress};
 use crate::binding::VolumeSecret;
@@ -79,6 +81,30 @@ impl Kluis<'_> {
             outcomes.extend(self.rekey_group(&group, from, mode, progress));
         }
         Ok(outcomes)
+    }
+
+    /// Binds the header of one volume anew, after another program has given it a new volume key. The caller has asked before. `opener` is a
+    /// passphrase for the case that the secret opens none of its keyslots any more.
+    ///
+    /// # Errors
+    /// [`Error::UnknownVolume`]; the rest is in the [`Outcome`].
+    pub fn rebind(
+        &self,
+        name: &str,
+        opener: Option<SecretBytes>,
+        mode: Mode,
+        progress: &mut dyn Progress,
+    ) -> Result<Outcome, Error> {
+        let target = self.one(name)?;
+        let mut secrets = self.secrets();
+        Ok(self.run(
+            &target,
+            mode,
+            &mut secrets,
+            progress,
+            |observed| Ok(plan::rebind(observed, &target)?),
+            |applier| applier.opener = opener,
+        ))
     }
 
     fn rekey_group(

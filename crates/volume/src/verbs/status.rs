@@ -9,7 +9,7 @@ use crate::binding::State;
 use crate::config::KeySource;
 use crate::engine::{Active, Health, LuksKind};
 use crate::error::Error;
-use crate::header::Snapshot;
+use crate::header::{Copies, Snapshot};
 use crate::host::{BackingKind, Folder};
 use crate::observe::{Content, HeaderFacts, Observed, observe};
 use crate::state::{KeyRecord, Place};
@@ -135,7 +135,10 @@ impl Kluis<'_> {
             Some(key) => Place::key(key).read(self.host)?,
             None => None,
         };
-        let active = observed.active.as_ref().filter(|_| observed.active_is_ours);
+        let active = observed
+            .active
+            .as_ref()
+            .filter(|_| observed.active_is_known);
         let mounted = active.and_then(|active| {
             let mount = observed.mount.as_ref();
             mount.filter(|mount| mount.source == active.device)
@@ -249,14 +252,16 @@ fn key_bits(header: &Snapshot) -> Option<u32> {
 }
 
 fn stage(observed: &Observed) -> Stage {
-    match (&observed.active, observed.active_is_ours, &observed.content) {
+    match (
+        &observed.active,
+        observed.active_is_known,
+        &observed.content,
+    ) {
         (Some(active), true, _) => match (&active.health, &observed.mount) {
             (Health::Dead(_), _) => Stage::Dead,
-            (Health::Serving, Some(mount)) if mount.source == active.device => Stage::Mounted,
-            (Health::Serving, _) if observed.mounted_elsewhere.is_some() || observed.is_swap => {
-                Stage::Mounted
-            }
-            (Health::Serving, _) => Stage::Open,
+            (_, Some(mount)) if mount.source == active.device => Stage::Mounted,
+            _ if observed.mounted_elsewhere.is_some() || observed.is_swap => Stage::Mounted,
+            _ => Stage::Open,
         },
         (_, _, Content::Missing) => Stage::Missing,
         (_, _, Content::Blank) => Stage::Blank,
@@ -266,19 +271,32 @@ fn stage(observed: &Observed) -> Stage {
         }
         (_, _, Content::Luks(_)) => Stage::Closed,
         (_, _, Content::Erasing) => Stage::Erased,
-        (_, _, Content::BadHeader(_) | Content::Foreign(_)) => Stage::Foreign,
+        (_, _, Content::Ambiguous(..) | Content::BadHeader(..) | Content::Foreign(_)) => {
+            Stage::Foreign
+        }
     }
 }
 
 fn note(observed: &Observed, active: Option<&Active>) -> Option<String> {
     match (active.map(|active| &active.health), &observed.content) {
-        (Some(Health::Dead(why)), _) => Some(why.clone()),
+        (Some(Health::Dead(why) | Health::Stray(why)), _) => Some(why.clone()),
+        (Some(Health::Serving), _) if !observed.active_is_ours => Some(
+            "open over a disk that is gone, or that the configuration names no more; close it: kluis down"
+                .to_owned(),
+        ),
         (Some(Health::Serving), _) => None,
-        (None, Content::BadHeader(_) | Content::Foreign(_) | Content::Unfinished) => {
-            Some(observed.content.to_string())
+        (
+            None,
+            Content::Ambiguous(..)
+            | Content::BadHeader(..)
+            | Content::Foreign(_)
+            | Content::Unfinished,
+        ) => Some(observed.content.to_string()),
+        (None, Content::Luks(facts)) if matches!(facts.copies, Copies::Torn { .. }) => {
+            Some("one of the header's two copies is torn; kluis up repairs it".to_owned())
         }
-        (None, Content::Luks(facts)) if facts.needs_repair => {
-            Some("one of the header's two copies is damaged; kluis up repairs it".to_owned())
+        (None, Content::Luks(facts)) if facts.copies != Copies::Whole => {
+            Some("one of the header's two copies is damaged; kluis up --repair writes it anew, and keeps what lies there".to_owned())
         }
         (None, _) => observed
             .active

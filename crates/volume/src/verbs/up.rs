@@ -14,6 +14,8 @@ use crate::plan::{self, Wanted};
 pub struct UpOptions {
     /// Volumes whose devices may be formatted whatever is on them: per device and per run.
     pub wipe: BTreeSet<String>,
+    /// Volumes of whose headers the damaged copy is written anew, whatever lies there: per device and per run. It is kept first.
+    pub repair: BTreeSet<String>,
     /// Whether to do it.
     pub mode: Mode,
 }
@@ -40,6 +42,7 @@ impl Kluis<'_> {
                     let wanted = Wanted {
                         target,
                         wipe: options.wipe.contains(&target.name),
+                        repair: options.repair.contains(&target.name),
                         root: self.root_of(target)?,
                     };
                     Ok(plan::up(observed, wanted)?)

@@ -16,6 +16,7 @@ pub(crate) const TESTS: &[Test] = &{
         death_shows_as_errors_and_closing_and_opening_mends_it,
         a_file_system_over_a_dead_daemon_can_be_taken_down_and_brought_up,
         an_opener_that_dies_before_the_handover_leaves_nothing,
+        a_daemon_that_lives_is_not_taken_for_dead_where_its_records_are_lost,
         a_view_without_its_loop_device_is_reported_and_closed,
         the_key_is_not_where_others_can_see_it,
         the_daemon_is_in_no_terminals_session_and_holds_no_descriptor_of_its_opener,
@@ -108,6 +109,24 @@ pub(crate) fn a_view_without_its_loop_device_is_reported_and_closed() {
     fixture.close();
     assert_eq!(fixture.health(), None);
     fixture.opened();
+}
+
+pub(crate) fn a_daemon_that_lives_is_not_taken_for_dead_where_its_records_are_lost() {
+    for lost in ["state", "daemon"] {
+        let fixture = Fixture::new(4096, 8);
+        let device = fixture.opened();
+        write_synced(&device, 0, &pattern(1 << 20, 3)).unwrap();
+        fs::remove_file(fixture.view().with_file_name(lost)).unwrap();
+        assert!(
+            matches!(fixture.health(), Some(Health::Stray(_))),
+            "{lost}: {:?}",
+            fixture.health()
+        );
+        assert!(read_direct(&device, 0, 1 << 20).unwrap() == pattern(1 << 20, 3));
+        fixture.close();
+        let device = fixture.opened();
+        assert!(read_direct(&device, 0, 1 << 20).unwrap() == pattern(1 << 20, 3));
+    }
 }
 
 pub(crate) fn the_key_is_not_where_others_can_see_it() {

@@ -126,7 +126,7 @@ impl Fixture {
     /// Kills the daemon as the OOM killer would.
     pub(crate) fn kill_daemon(&self) {
         self.signal_daemon(Signal::KILL);
-        self.wait_until(|health| health != Some(Health::Serving));
+        self.wait_until(|health| matches!(health, Some(Health::Dead(_)) | None));
     }
 
     /// Waits for what must come soon.

@@ -88,7 +88,15 @@ impl Stage {
     pub(crate) fn up_wiping(&self) -> Result<Changed, Error> {
         let options = UpOptions {
             wipe: BTreeSet::from(["v".to_owned()]),
-            mode: Mode::Apply,
+            ..UpOptions::default()
+        };
+        Self::only(self.kluis(|kluis| kluis.up(&[], &options, &mut Silent)))
+    }
+
+    pub(crate) fn up_repairing(&self) -> Result<Changed, Error> {
+        let options = UpOptions {
+            repair: BTreeSet::from(["v".to_owned()]),
+            ..UpOptions::default()
         };
         Self::only(self.kluis(|kluis| kluis.up(&[], &options, &mut Silent)))
     }
@@ -98,6 +106,7 @@ impl Stage {
         let options = UpOptions {
             wipe: BTreeSet::from(["v".to_owned()]),
             mode: Mode::DryRun,
+            ..UpOptions::default()
         };
         self.up().is_err()
             && Self::only(self.kluis(|kluis| kluis.up(&[], &options, &mut Silent))).is_ok()

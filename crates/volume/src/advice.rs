@@ -1,0 +1,280 @@
+//! The page of every refusal: what it says, how a run ends with it, whether the boot tries again; and the rule that what can lose data is
+//! recommended only where the program has proof that nothing readable is lost. A variant that is not on the page does not compile.
+
+use std::path::{Path, PathBuf};
+
+use reference::Section;
+
+use crate::error::{Error, ExitCode};
+use crate::host::Use;
+use crate::plan::Refusal;
+
+/// A refusal of each kind, one after the other.
+fn refusals() -> Vec<Refusal> {
+    let mut all = vec![first()];
+    while let Some(next) = all.last().and_then(after) {
+        all.push(next);
+    }
+    all
+}
+
+fn volume() -> String {
+    "NAME".to_owned()
+}
+
+fn device() -> String {
+    "DEVICE".to_owned()
+}
+
+fn path(text: &str) -> PathBuf {
+    PathBuf::from(text)
+}
+
+fn why() -> String {
+    "(why)".to_owned()
+}
+
+fn found() -> String {
+    "(what is there)".to_owned()
+}
+
+fn first() -> Refusal {
+    Refusal::Missing {
+        volume: volume(),
+        device: path("DEVICE"),
+    }
+}
+
+#[expect(clippy::too_many_lines, reason = "a line or two for each")]
+fn after(refusal: &Refusal) -> Option<Refusal> {
+    let (volume, device, why, found) = (volume(), device(), why(), found());
+    let (size, at) = (1 << 30, path("MOUNT"));
+    Some(match refusal {
+        Refusal::Missing { .. } => Refusal::NotBlank {
+            volume,
+            device,
+            size,
+            found,
+        },
+        Refusal::NotBlank { .. } => Refusal::Ambiguous {
+            volume,
+            device,
+            found,
+        },
+        Refusal::Ambiguous { .. } => Refusal::FileGone {
+            volume,
+            file: path("FILE"),
+        },
+        Refusal::FileGone { .. } => Refusal::Erased { volume, device },
+        Refusal::Erased { .. } => Refusal::BadHeader {
+            volume,
+            device,
+            why,
+            backups: vec![path("BACKUP")],
+        },
+        Refusal::BadHeader { .. } => Refusal::NotOpenedHere {
+            volume,
+            device,
+            why,
+        },
+        Refusal::NotOpenedHere { .. } => Refusal::BadToken {
+            volume,
+            device,
+            why,
+        },
+        Refusal::BadToken { .. } => Refusal::NotBound { volume, device },
+        Refusal::NotBound { .. } => Refusal::SealedWithSecret { volume, device },
+        Refusal::SealedWithSecret { .. } => Refusal::SealedWithToken { volume, device },
+        Refusal::SealedWithToken { .. } => Refusal::InUse {
+            device,
+            uses: vec![Use::Holder("md0".to_owned())],
+        },
+        Refusal::InUse { .. } => Refusal::ReadOnly { device },
+        Refusal::ReadOnly { .. } => Refusal::TooSmall {
+            device,
+            size: 1 << 20,
+            least: 32 << 20,
+        },
+        Refusal::TooSmall { .. } => Refusal::CutShort {
+            volume,
+            device,
+            size: size / 2,
+            wanted: size,
+        },
+        Refusal::CutShort { .. } => Refusal::HoldsAnother {
+            volume,
+            device,
+            found,
+        },
+        Refusal::HoldsAnother { .. } => Refusal::NoEngine { reasons: vec![why] },
+        Refusal::NoEngine { .. } => Refusal::NameTaken {
+            volume,
+            backing: path(&device),
+        },
+        Refusal::NameTaken { .. } => Refusal::OpenElsewhere {
+            volume,
+            backing: path("OLD"),
+            wanted: path(&device),
+        },
+        Refusal::OpenElsewhere { .. } => Refusal::Stray {
+            volume,
+            device: path("/dev/loop0"),
+        },
+        Refusal::Stray { .. } => Refusal::MountTaken {
+            volume,
+            at,
+            other: path("OTHER"),
+        },
+        Refusal::MountTaken { .. } => Refusal::MountedElsewhere {
+            volume,
+            at: path("ELSEWHERE"),
+            wanted: at,
+        },
+        Refusal::MountedElsewhere { .. } => Refusal::OpenNotWiped { volume },
+        Refusal::OpenNotWiped { .. } => Refusal::MountedNotReleased { volume, at },
+        Refusal::MountedNotReleased { .. } => Refusal::OpenNotErased { volume },
+        Refusal::OpenNotErased { .. } => Refusal::NothingToErase {
+            volume,
+            device,
+            found,
+        },
+        Refusal::NothingToErase { .. } => Refusal::NoHeader {
+            volume,
+            device,
+            found,
+        },
+        Refusal::NoHeader { .. } => Refusal::NotFinished { volume, device },
+        Refusal::NotFinished { .. } => Refusal::Reencrypting { volume, device },
+        Refusal::Reencrypting { .. } => Refusal::Luks1NotRekeyed { volume, device },
+        Refusal::Luks1NotRekeyed { .. } => Refusal::EphemeralHasNoKey { volume },
+        Refusal::EphemeralHasNoKey { .. } => Refusal::SeveralDisks { volume, count: 2 },
+        Refusal::SeveralDisks { .. } => Refusal::NoSuchDisk { volume, count: 1 },
+        Refusal::NoSuchDisk { .. } => Refusal::OtherVolume {
+            volume,
+            device,
+            label: "OTHER".to_owned(),
+        },
+        Refusal::OtherVolume { .. } => Refusal::UnfitRoot { device, why },
+        Refusal::UnfitRoot { .. } => Refusal::NotEnrolled { device },
+        Refusal::NotEnrolled { .. } => Refusal::NoInstanceStore { volume },
+        Refusal::NoInstanceStore { .. } => return None,
+    })
+}
+
+/// The errors of a volume's header and content that come only once something was read or asked.
+fn later() -> Vec<(&'static str, Error)> {
+    let place = "DEVICE".to_owned();
+    vec![
+        (
+            "Mac",
+            Error::Mac {
+                volume: volume(),
+                place: place.clone(),
+            },
+        ),
+        (
+            "WrongSecret",
+            Error::WrongSecret {
+                volume: volume(),
+                place: place.clone(),
+            },
+        ),
+        (
+            "NotRebound",
+            Error::NotRebound {
+                volume: volume(),
+                place: place.clone(),
+            },
+        ),
+        (
+            "NoKeyslotOfOurs",
+            Error::NoKeyslotOfOurs {
+                volume: volume(),
+                place: place.clone(),
+            },
+        ),
+        (
+            "NoFileSystem",
+            Error::NoFileSystem {
+                volume: volume(),
+                found: found(),
+            },
+        ),
+        (
+            "Unfinished",
+            Error::Unfinished {
+                volume: volume(),
+                place: place.clone(),
+            },
+        ),
+        (
+            "ForeignBackup",
+            Error::ForeignBackup {
+                volume: volume(),
+                file: path("FILE"),
+                why: why(),
+            },
+        ),
+        ("OtherHeader", Error::OtherHeader { place }),
+    ]
+}
+
+/// Each by the name that it has in the code.
+fn all() -> Vec<(String, Error)> {
+    let named = refusals().into_iter().map(|refusal| {
+        let shown = format!("{refusal:?}");
+        let name = shown.split([' ', '{']).next().unwrap_or_default();
+        (name.to_owned(), Error::from(refusal))
+    });
+    let later = later().into_iter();
+    named
+        .chain(later.map(|(name, error)| (name.to_owned(), error)))
+        .collect()
+}
+
+fn table() -> String {
+    let mut out = "| refusal | exit | at boot | what it says |\n|---|---|---|---|\n".to_owned();
+    for (name, error) in all() {
+        let code = error.exit_code();
+        let again = if code == ExitCode::Temporary {
+            "tried again"
+        } else {
+            "left alone"
+        };
+        let said = error.to_string().replace('|', "\\|");
+        out.push_str(&format!(
+            "| `{name}` | {} | {again} | {said} |\n",
+            code as u8
+        ));
+    }
+    out
+}
+
+#[test]
+fn the_documents_say_what_the_types_say() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/refusals.md");
+    Section("refusals").hold(&page, &table()).unwrap();
+}
+
+#[test]
+fn what_can_lose_data_is_recommended_only_with_proof() {
+    let recommends = |words: &str| -> Vec<String> {
+        let said = all().into_iter();
+        said.filter(|(_, error)| error.to_string().contains(words))
+            .map(|(name, _)| name)
+            .collect()
+    };
+    // The file is not there, so that what is made in its place takes nothing from anybody; the header was destroyed by Kluis itself.
+    assert_eq!(recommends("kluis up --wipe"), ["FileGone", "Erased"]);
+    assert_eq!(recommends("kluis erase"), ["Erased"]);
+    // A restore refuses what is another volume's or another key's, and keeps what it writes over.
+    assert_eq!(
+        recommends("kluis header restore"),
+        ["BadHeader", "BadToken", "NotBound"]
+    );
+    // A repair keeps what it writes over.
+    assert_eq!(recommends("--repair"), ["Ambiguous"]);
+    for words in ["wipefs", "luksHeaderRestore", "luksFormat", "dd if", "mkfs"] {
+        assert_eq!(recommends(words), [""; 0], "{words}");
+    }
+}

@@ -1,0 +1,94 @@
+//! Binding a header anew whose volume key another program replaced (`cryptsetup reencrypt`): the secret opens a keyslot of it, or a passphrase that its
+//! owner has does and the secret gets one → the mac is made over
+//! what is there now → both copies synced → reopened. Whoever confirms it says that it was he who replaced the key: of a header that was put there by
+//! somebody else, what is checked here is that it lies over the same data in the same way and that this volume's secret opens it.
+
+use crate::engine::Changed;
+use crate::error::Error;
+use crate::header;
+use crate::host::{Access, HostError};
+use crate::state::{Made, Place};
+
+use super::Applier;
+
+fn is_wrong_passphrase(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Header {
+            source: luks::Error::WrongPassphrase { .. },
+            ..
+        }
+    )
+}
+
+impl Applier<'_, '_> {
+    pub(super) fn rebind(&mut self) -> Result<Changed, Error> {
+        let place = self.place();
+        let volume = self.target.name.clone();
+        let no_header = || {
+            Error::from(HostError::NotFound {
+                what: format!("the header of {place}"),
+            })
+        };
+        let secret = self
+            .secret
+            .clone()
+            .ok_or_else(|| Error::Misuse("no secret was fetched".to_owned()))?;
+        let mut header = self.header.take().ok_or_else(no_header)?;
+        let (_, token) = header.token().ok_or_else(no_header)?;
+        if header.verify(&volume, &secret, &token)? {
+            return Ok(Changed::No);
+        }
+        let known: Option<Made> = Place::made(&volume).read(self.host)?;
+        let is_moved = known.is_some_and(|known| {
+            known.uuid != header.uuid()
+                || known
+                    .segment
+                    .is_some_and(|segment| Some(segment) != header.segment())
+        });
+        if is_moved {
+            return Err(Error::NotRebound { volume, place });
+        }
+        let device = self.host.open(self.identity()?, Access::Shared)?;
+        // Opening compares the key with the digest.
+        let keyslot = match (header.unlock(&*device, &secret, None), self.opener.take()) {
+            (Ok(opened), _) => opened.keyslot,
+            (Err(error), Some(opener)) if is_wrong_passphrase(&error) => {
+                let opened = header.unlock_with(&*device, &opener, None);
+                let opened = opened.map_err(|error| match error {
+                    error if is_wrong_passphrase(&error) => Error::WrongPassphrase {
+                        place: place.clone(),
+                    },
+                    other => other,
+                })?;
+                let (keyslot, area) = header.add_keyslot(&secret, &opened.key, &place)?;
+                header::write(&*device, &[area.into(), luks::Step::Flush])?;
+                keyslot
+            }
+            (Err(error), None) if is_wrong_passphrase(&error) => {
+                return Err(Error::NoKeyslotOfOurs { volume, place });
+            }
+            (Err(error), _) => return Err(error),
+        };
+        header.rebind(&volume, &secret, keyslot, &place)?;
+        let steps = header.commit(&place)?;
+        header::write(&*device, &steps)?;
+
+        // From the device again: what the next boot will find.
+        device.flush()?;
+        device.drop_caches()?;
+        let header = match header::read(&*device)? {
+            Ok(header) => header,
+            Err(problem) => return Err(problem.into_error(place)),
+        };
+        let (_, token) = header.token().ok_or_else(no_header)?;
+        if !header.verify(&volume, &secret, &token)? {
+            return Err(Error::mac(self.target, place));
+        }
+        let _ = header.unlock(&*device, &secret, token.keyslot)?;
+        let uuid = header.uuid();
+        self.header = Some(header);
+        self.remember(uuid, true)?;
+        Ok(Changed::Yes)
+    }
+}

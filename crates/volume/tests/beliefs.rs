@@ -1,0 +1,369 @@
+//! What is believed of a disk only as long as it is true: what a header says of itself, what this machine's own records say, and whose the
+//! bytes are that a repair would write over.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod stage;
+
+use stage::{FILE, SEED, Stage, TOKEN};
+use volume::ExitCode;
+use volume::engine::EngineKind;
+use volume::host::Host;
+use volume::sim::{Disk, Fault, Kill};
+
+const HEADER: usize = 16 << 20;
+
+fn steps(stage: &Stage) -> Vec<String> {
+    let plan = stage.dry_run().plan.unwrap();
+    plan.steps.iter().map(ToString::to_string).collect()
+}
+
+/// What was kept before it was written over.
+fn kept(stage: &Stage) -> Vec<u8> {
+    stage.machine.read_state("kept/v.1").unwrap().unwrap()
+}
+
+/// A machine on which `up` was killed before the file system was whole, and the header that it left.
+fn killed_before_mkfs(how: Kill) -> (Stage, Vec<u8>) {
+    for n in 1.. {
+        let stage = Stage::new(TOKEN);
+        stage.machine.kill_at(n, how);
+        stage.up().unwrap_err();
+        if stage.machine.log().last().unwrap() == "mkfs" {
+            stage.machine.restart();
+            let header = stage.machine.peek(FILE, 0, HEADER);
+            return (stage, header);
+        }
+    }
+    unreachable!("some change is mkfs")
+}
+
+/// A volume in use for years, over which the header of its first minute is written again.
+fn with_its_first_header() -> Stage {
+    let (stage, header) = killed_before_mkfs(Kill::Before);
+    stage.up().unwrap();
+    assert!(stage.machine.write_file("/mnt/v", "precious"));
+    stage.down().unwrap();
+    stage.machine.poke(FILE, 0, &header);
+    stage
+}
+
+#[test]
+fn a_header_of_the_first_minute_makes_no_file_system_over_what_came_after() {
+    let stage = with_its_first_header();
+    assert!(!steps(&stage).contains(&"make ext4".to_owned()));
+    stage.up().unwrap();
+    assert_eq!(stage.text().as_deref(), Some("precious"));
+    // It is as ready as it was.
+    stage.down().unwrap();
+    assert!(!steps(&stage).contains(&"mark the volume ready".to_owned()));
+}
+
+#[test]
+fn nor_does_it_where_the_records_of_the_machine_are_lost() {
+    let stage = with_its_first_header();
+    stage.machine.lose_state();
+    stage.up().unwrap();
+    assert_eq!(stage.text().as_deref(), Some("precious"));
+}
+
+#[test]
+fn a_volume_whose_making_nobody_here_began_is_not_made() {
+    let (stage, _) = killed_before_mkfs(Kill::Before);
+    stage.machine.lose_state();
+    let before = stage.machine.disk(FILE);
+    let error = stage.up().unwrap_err();
+    assert_eq!(error.exit_code(), ExitCode::Device);
+    assert!(
+        error.to_string().contains("no record of making it"),
+        "{error}"
+    );
+    assert!(!error.to_string().contains("--wipe"), "{error}");
+    assert_eq!(stage.machine.disk(FILE), before);
+}
+
+#[test]
+fn a_file_system_that_was_begun_is_made_again_and_another_is_kept() {
+    for how in [Kill::Before, Kill::Torn, Kill::After] {
+        let (stage, _) = killed_before_mkfs(how);
+        stage.up().unwrap();
+        assert!(stage.machine.write_file("/mnt/v", "data"), "{how:?}");
+    }
+    let (stage, _) = killed_before_mkfs(Kill::After);
+    // The mapping outlived the run that was killed, and somebody helped himself.
+    stage.machine.mkfs_as("/dev/mapper/v", "xfs");
+    stage.up().unwrap();
+    let (_, kind) = &stage.machine.mounted()[0];
+    assert_eq!(kind, "xfs");
+}
+
+#[test]
+fn a_backup_is_neither_made_nor_taken_of_a_volume_that_is_not_finished() {
+    let (stage, header) = killed_before_mkfs(Kill::Before);
+    stage.down().unwrap();
+    let backup =
+        |stage: &Stage| stage.kluis(|kluis| kluis.header_backup("v", "/root/backup".as_ref()));
+    let error = backup(&stage).unwrap_err();
+    assert!(error.to_string().contains("kluis up v"), "{error}");
+    assert_eq!(stage.machine.file("/root/backup"), None);
+
+    stage.up().unwrap();
+    stage.machine.write_file("/mnt/v", "precious");
+    stage.down().unwrap();
+    stage.machine.set_file("/root/early", header);
+    let before = stage.machine.disk(FILE);
+    let error = stage
+        .kluis(|kluis| kluis.header_restore("v", "/root/early".as_ref()))
+        .unwrap_err();
+    assert!(error.to_string().contains("not finished"), "{error}");
+    assert_eq!(stage.machine.disk(FILE), before);
+}
+
+#[test]
+fn a_file_that_was_there_is_not_made_anew_unasked() {
+    let stage = Stage::new(TOKEN);
+    stage.up().unwrap();
+    stage.machine.write_file("/mnt/v", "precious");
+    stage.down().unwrap();
+    // What holds it is not mounted.
+    let away = stage.machine.take_disk(FILE);
+    let error = stage.up().unwrap_err();
+    assert_eq!(error.exit_code(), ExitCode::Device);
+    assert!(error.to_string().contains(FILE), "{error}");
+    assert!(stage.machine.disk(FILE).is_none());
+
+    stage.machine.add_file(FILE, away);
+    stage.up().unwrap();
+    assert_eq!(stage.text().as_deref(), Some("precious"));
+    stage.down().unwrap();
+
+    stage.machine.take_disk(FILE);
+    stage.up_wiping().unwrap();
+    assert_eq!(stage.text().as_deref(), Some(""));
+}
+
+#[test]
+fn a_file_that_was_erased_or_was_ephemeral_is_made_anew() {
+    let stage = Stage::new(TOKEN);
+    stage.up().unwrap();
+    stage.down().unwrap();
+    stage.erase().unwrap();
+    stage.machine.take_disk(FILE);
+    stage.up().unwrap();
+
+    let stage = Stage::new(&TOKEN.replace("alias/k", "ephemeral"));
+    stage.up().unwrap();
+    stage.down().unwrap();
+    stage.machine.take_disk(FILE);
+    stage.up().unwrap();
+}
+
+#[test]
+fn what_another_program_wrote_over_the_first_header_is_not_repaired_away() {
+    for (at, bytes, name) in [
+        (512, &b"LABELONE"[..], "LVM2"),
+        (0, b"XFSB", "xfs"),
+        (512, b"EFI PART\x00\x00\x01\x00", "GPT"),
+    ] {
+        let stage = Stage::new(TOKEN);
+        stage.up().unwrap();
+        stage.machine.write_file("/mnt/v", "precious");
+        stage.down().unwrap();
+        stage.machine.poke(FILE, 0, &[0; 4096]);
+        stage.machine.poke(FILE, at, bytes);
+        let before = stage.machine.disk(FILE);
+        let error = stage.up().unwrap_err().to_string();
+        assert!(error.contains(name) && error.contains("LUKS2"), "{error}");
+        assert!(!error.contains("--wipe"), "{error}");
+        stage.erase().unwrap_err();
+        stage.rekey_one(None).unwrap_err();
+        assert_eq!(stage.machine.disk(FILE), before, "{name}");
+
+        // Which of the two it is, is his to say; what he was wrong about is kept.
+        stage.up_repairing().unwrap();
+        assert_eq!(stage.text().as_deref(), Some("precious"));
+        let kept = kept(&stage);
+        let at = usize::try_from(at).unwrap();
+        assert_eq!(&kept[at..at + bytes.len()], bytes);
+    }
+}
+
+#[test]
+fn a_copy_that_no_interrupted_write_leaves_is_written_over_only_when_asked() {
+    let stage = Stage::new(TOKEN);
+    stage.up().unwrap();
+    stage.machine.write_file("/mnt/v", "precious");
+    stage.down().unwrap();
+    stage.machine.poke(FILE, 0, &[0xa5; 4096]);
+    let damaged = stage.machine.peek(FILE, 0, 4096);
+
+    stage.up().unwrap();
+    assert_eq!(stage.text().as_deref(), Some("precious"));
+    assert_eq!(stage.machine.peek(FILE, 0, 4096), damaged);
+    stage.down().unwrap();
+
+    stage.up_repairing().unwrap();
+    assert_ne!(stage.machine.peek(FILE, 0, 4096), damaged);
+    assert_eq!(kept(&stage)[..4096], damaged);
+}
+
+#[test]
+fn an_erase_that_was_begun_on_another_disk_is_not_gone_on_with() {
+    let stage = Stage::new(TOKEN);
+    stage.up().unwrap();
+    stage.down().unwrap();
+    stage.machine.kill_at(4, Kill::Torn);
+    stage.erase().unwrap_err();
+    stage.machine.restart();
+    // Another disk comes to stand at that place, of the same size, with something that is no header of ours.
+    let mut other = Disk::blank(64 << 20);
+    other.write(8192, b"somebody's");
+    other.flush();
+    stage.machine.set_disk(FILE, other);
+    let before = stage.machine.disk(FILE);
+    let error = stage.erase().unwrap_err().to_string();
+    assert!(error.contains("no volume v"), "{error}");
+    assert_eq!(stage.machine.disk(FILE), before);
+}
+
+#[test]
+fn a_backup_of_an_earlier_volume_key_is_not_restored_over_the_newer_one() {
+    let stage = Stage::new(TOKEN);
+    stage.up().unwrap();
+    stage.machine.write_file("/mnt/v", "precious");
+    stage.down().unwrap();
+    // A header of the same UUID and another key: what is left of the volume before it was re-encrypted.
+    stage
+        .kluis(|kluis| kluis.header_backup("v", "/root/backup".as_ref()))
+        .unwrap();
+    let whole = stage.machine.file("/root/backup").unwrap();
+    let other = with_another_digest(&whole);
+    stage.machine.poke(FILE, 0, &other);
+    let error = stage.up().unwrap_err().to_string();
+    assert!(error.contains("kluis rekey --rebind v"), "{error}");
+    assert!(!error.contains("restore"), "{error}");
+    let before = stage.machine.disk(FILE);
+    let restore = |file: &str| stage.kluis(|kluis| kluis.header_restore("v", file.as_ref()));
+    let error = restore("/root/backup").unwrap_err().to_string();
+    assert!(error.contains("another volume key"), "{error}");
+    assert_eq!(stage.machine.disk(FILE), before);
+
+    // Where there is nothing to compare it with, what it is written over is kept.
+    stage.machine.poke(FILE, 0, &[0x77; 1 << 20]);
+    let at = restore("/root/backup").unwrap();
+    assert!(at.ends_with("kept/v.1"), "{}", at.display());
+    assert_eq!(kept(&stage)[..1 << 20], [0x77; 1 << 20]);
+    stage.up().unwrap();
+    assert_eq!(stage.text().as_deref(), Some("precious"));
+}
+
+/// The same header but for its digest, both copies with their checksums.
+fn with_another_digest(header: &[u8]) -> Vec<u8> {
+    let mut out = header.to_vec();
+    for start in [0, 16 << 10] {
+        let copy = &mut out[start..start + (16 << 10)];
+        let text = std::str::from_utf8(&copy[4096..]).unwrap();
+        let json = text.trim_end_matches('\0');
+        let mut value: serde_json::Value = serde_json::from_str(json).unwrap();
+        value["digests"]["0"]["digest"] = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=".into();
+        let mut area = value.to_string().into_bytes();
+        area.resize(copy.len() - 4096, 0);
+        copy[4096..].copy_from_slice(&area);
+        copy[448..512].fill(0);
+        let sum = crypto::sha256(&[copy]);
+        copy[448..480].copy_from_slice(&sum);
+    }
+    out
+}
+
+#[test]
+fn what_has_died_stays_in_the_way_until_its_successor_can_be_opened() {
+    let stage = Stage::new(TOKEN);
+    stage.up().unwrap();
+    stage.machine.write_file("/mnt/v", "precious");
+    stage.machine.kill_mapping("v");
+    stage.keys.set_fault(Fault::Denied);
+    stage.up().unwrap_err();
+    assert!(
+        !stage.machine.mounted().is_empty(),
+        "nobody writes beneath it"
+    );
+    stage.keys.set_fault(Fault::None);
+    stage.up().unwrap();
+    assert_eq!(stage.text().as_deref(), Some("precious"));
+}
+
+#[test]
+fn what_is_open_over_a_disk_that_is_gone_is_shown_and_closed() {
+    const DEVICE: &str = "/dev/disk/by-id/x";
+    let config = TOKEN.replace(
+        "file = \"/img\"\nsize = \"64MiB\"",
+        &format!("device = \"{DEVICE}\""),
+    );
+    let stage = Stage::new(&config);
+    stage.machine.without_engine(EngineKind::Fuse, "none");
+    stage.machine.add_device(DEVICE, Disk::blank(64 << 20));
+    stage.up().unwrap();
+    stage.machine.take_disk(DEVICE);
+
+    let status = stage.status();
+    assert_eq!(status.stage, volume::verbs::Stage::Mounted);
+    assert!(status.note.unwrap().contains("kluis down"));
+    let error = stage.up().unwrap_err().to_string();
+    assert!(
+        error.contains("kluis down v") && !error.contains("cryptsetup"),
+        "{error}"
+    );
+    stage.down().unwrap();
+    assert!(stage.machine.mounted().is_empty());
+    assert_eq!(stage.status().stage, volume::verbs::Stage::Missing);
+}
+
+#[test]
+fn a_numbered_disk_that_is_gone_is_closed_too() {
+    let config =
+        "[volume.s]\ndevice = \"instance-store\"\nmount = \"/mnt/s{n}\"\nkey = \"alias/k\"\n";
+    let stage = Stage::new(config);
+    stage.machine.without_engine(EngineKind::Fuse, "none");
+    for disk in ["/dev/a", "/dev/b"] {
+        stage
+            .machine
+            .add_instance_store(disk, Disk::blank(64 << 20));
+    }
+    stage.up_all();
+    assert_eq!(stage.machine.mounted().len(), 2);
+    stage.machine.remove_instance_store("/dev/b");
+    for outcome in stage
+        .kluis(|kluis| kluis.down(&[], volume::verbs::Mode::Apply, &mut volume::Silent))
+        .unwrap()
+    {
+        outcome.result.unwrap();
+    }
+    assert!(stage.machine.mounted().is_empty());
+}
+
+#[test]
+fn a_secret_of_which_a_part_would_be_cut_off_makes_nothing() {
+    for secret in [&b"a\nlong and random rest"[..], b"a\0b"] {
+        let stage = Stage::new(SEED);
+        stage.seal_if_shared();
+        let wrapped = stage
+            .keys
+            .wrap("alias/k", secret, &volume::ports::Context::new());
+        stage.objects.set("s3://bucket/secret", &wrapped);
+        let error = stage.up().unwrap_err().to_string();
+        assert!(error.contains("first line end"), "{error}");
+        let written = stage.machine.disk(FILE).map_or(0, |disk| disk.written());
+        assert_eq!(written, 0, "{error}");
+    }
+    let stage = Stage::new(SEED);
+    let wrapped = stage
+        .keys
+        .wrap("alias/k", b"whole\n\n", &volume::ports::Context::new());
+    stage.objects.set("s3://bucket/secret", &wrapped);
+    stage.up().unwrap();
+}
