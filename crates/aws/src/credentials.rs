@@ -24,6 +24,7 @@ use crate::clock::Clock;
 use crate::errors::{Fault, chain, connection, find, sort};
 use crate::instance;
 use crate::profile::Profile;
+use crate::resolver::NameUnknown;
 use crate::role::Roles;
 use crate::settings::CredentialSource;
 
@@ -177,6 +178,13 @@ pub(crate) fn fault(error: &CredentialsError, place: &str, clock: &Clock) -> Fau
     }
     if let Some(error) = find::<SdkError<AssumeRoleWithWebIdentityError, HttpResponse>>(error) {
         return refused_role(sort(error, ROLES, clock));
+    }
+    if let Some(unknown) = find::<NameUnknown>(error) {
+        return if unknown.is_temporary() {
+            Fault::Unreachable(format!("credentials cannot be fetched: {unknown}"))
+        } else {
+            Fault::Reach(ReachError::CredentialsFailed(unknown.to_string()))
+        };
     }
     // Whoever gives them out is asked over a network, too.
     if let Some(connector) = find::<ConnectorError>(error)
