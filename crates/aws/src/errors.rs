@@ -11,7 +11,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
-use rustls::pki_types::UnixTime;
+use rustls::pki_types::{InvalidDnsNameError, UnixTime};
 use rustls::{AlertDescription, CertificateError};
 use volume::ports::ReachError;
 
@@ -171,6 +171,11 @@ pub(crate) fn connection(error: &(dyn Error + 'static), place: &str) -> Fault {
                 "{unknown}; check the name in [agent] endpoint (or AWS_ENDPOINT_URL)"
             )))
         };
+    }
+    if find::<InvalidDnsNameError>(error).is_some() {
+        return Fault::Reach(ReachError::Misconfigured(format!(
+            "{place} has no valid host name; check [agent] endpoint (or AWS_ENDPOINT_URL)"
+        )));
     }
     let is_timeout = find::<TimedOutError>(error).is_some()
         || find::<ConnectorError>(error).is_some_and(ConnectorError::is_timeout);

@@ -33,8 +33,8 @@ impl KeyService for Aws {
             .set_encryption_context(Some(pairs(context)))
             .dry_run(true);
         match self.runtime.block_on(request.send()) {
-            // A service that knows no dry runs has made a key; nobody keeps it.
-            Ok(_) => Ok(()),
+            // A service that knows no dry runs has made a key, which is wiped here; what has none is no such service.
+            Ok(answer) => secret(self.has(answer.plaintext, "Plaintext")?).map(drop),
             Err(error) if error.code() == Some(WOULD_HAVE_SUCCEEDED) => Ok(()),
             Err(error) => Err(self.key_fault(&error)),
         }

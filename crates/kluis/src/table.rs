@@ -258,7 +258,7 @@ mod tests {
             lines[..3],
             ["volume: db", "state: mounted", "size: 1.9 TiB"]
         );
-        assert_eq!(lines[5], "device: …_Storage_AWS0123456789ABCDEF");
+        assert_eq!(lines[5], "device: …nce_Storage_AWS0123456789ABCDEF");
         assert_eq!(lines[7], "");
     }
 

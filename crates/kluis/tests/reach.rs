@@ -610,16 +610,15 @@ fn a_variant_of_awss_that_a_service_of_ones_own_has_not_is_told_at_once() {
 }
 
 #[test]
-fn a_name_that_dns_says_there_is_not_is_told_at_once() {
+fn a_name_that_cannot_be_a_hosts_is_told_at_once() {
     let (stage, volume) = patient();
-    // No resolver is asked for a name that cannot be one.
-    let name = format!("{}.example.com", "k".repeat(64));
+    let url = format!("https://{}.example.com", "k".repeat(64));
     told_at_once(
         &stage,
         &volume,
-        &[("AWS_ENDPOINT_URL", &format!("https://{name}"))],
+        &[("AWS_ENDPOINT_URL", &url)],
         1,
-        &["DNS has no address", &name, "[agent] endpoint"],
+        &["no valid host name", &url, "[agent] endpoint"],
     );
 }
 
