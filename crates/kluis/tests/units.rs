@@ -186,7 +186,7 @@ fn a_line_of_fstab_for_the_same_place_leaves_no_cycle_and_no_mount_unit_of_ours(
         "[Unit]\nBefore=local-fs.target\n[Mount]\nWhat=/dev/vdb\nWhere=/srv/plain\nType=xfs\n";
     fs::write(units.path("normal/srv-plain.mount"), mount).unwrap();
     let wants = units.path("normal/local-fs.target.requires");
-    fs::create_dir(&wants).unwrap();
+    fs::create_dir_all(&wants).unwrap();
     symlink("../srv-plain.mount", wants.join("srv-plain.mount")).unwrap();
     let output = units.systemd_analyze(&[
         "verify",

@@ -71,10 +71,12 @@ fn permanent(error: anyhow::Error) -> anyhow::Error {
         .chain()
         .filter_map(|cause| cause.downcast_ref::<io::Error>())
         .any(|error| {
-            use io::ErrorKind::{InvalidData, InvalidInput, NotFound, Other, PermissionDenied};
+            use io::ErrorKind::{
+                InvalidData, InvalidInput, NotFound, Other, PermissionDenied, UnexpectedEof,
+            };
             !matches!(
                 error.kind(),
-                InvalidData | InvalidInput | NotFound | Other | PermissionDenied
+                InvalidData | InvalidInput | NotFound | Other | PermissionDenied | UnexpectedEof
             )
         });
     let is_the_stores = matches!(
