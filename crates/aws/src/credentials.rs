@@ -94,7 +94,7 @@ impl Source {
 
     fn of_web_identity(&self) -> OfWebIdentity {
         match &self.roles {
-            Some(roles) => OfWebIdentity::Own(roles.clone()),
+            Some(roles) => OfWebIdentity::Own(Box::new(roles.clone())),
             None => OfWebIdentity::Sdk(
                 WebIdentityTokenCredentialsProvider::builder()
                     .configure(&self.provider)
@@ -147,7 +147,7 @@ impl ProvideCredentials for OfProfile {
 #[derive(Debug)]
 enum OfWebIdentity {
     Sdk(WebIdentityTokenCredentialsProvider),
-    Own(Roles),
+    Own(Box<Roles>),
 }
 
 impl ProvideCredentials for OfWebIdentity {

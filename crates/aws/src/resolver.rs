@@ -23,7 +23,9 @@ impl NameUnknown {
     /// without one is looked for in, and who answers for `.local` is on the network itself.
     pub(crate) fn is_temporary(&self) -> bool {
         let name = self.name.trim_end_matches('.');
-        let depends_on_the_network = !name.contains('.') || name.ends_with(".local");
+        let depends_on_the_network = name
+            .rsplit_once('.')
+            .is_none_or(|(_, domain)| domain.eq_ignore_ascii_case("local"));
         let said = self.error.to_string();
         depends_on_the_network || !ANSWERS.iter().any(|answer| said.ends_with(answer))
     }
