@@ -334,6 +334,22 @@ fn a_profiles_role_is_asked_of_the_service_that_the_configuration_names() {
 }
 
 #[test]
+fn a_service_for_roles_that_is_named_as_such_is_asked_instead_and_not_in_the_clear() {
+    let (mut stage, volume) = with_a_role(
+        "\n[machine]\nrole_arn = arn:aws:iam::111122223333:role/machine\nsource_profile = nobody\n",
+    );
+    // TEST-NET-1 is nobody's.
+    let in_the_clear = [("AWS_ENDPOINT_URL_STS", "http://192.0.2.1:7600")];
+    told_at_once(&stage, &volume, &in_the_clear, 1, &["in the clear"]);
+
+    stage.reconfigure("deadline = \"24h\"", "deadline = \"1s\"");
+    let nobody = format!("https://{}", nobody());
+    let ran = stage.kluis_with(&[("AWS_ENDPOINT_URL_STS", &nobody)], ["up", &volume.name]);
+    ran.refused(75, &["credentials cannot be fetched", "Connection refused"]);
+    assert!(stage.events("AssumeRole").is_empty());
+}
+
+#[test]
 fn a_role_that_is_not_given_and_one_that_leads_nowhere_are_told_at_once() {
     for (profile, said) in [
         (
