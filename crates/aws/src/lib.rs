@@ -172,6 +172,7 @@ impl Aws {
             .build();
         let provider = ProviderConfig::without_region()
             .with_http_client(http.clone())
+            .with_retry_config(RetryConfig::disabled())
             .with_timeout_config(timeouts.clone());
         let metadata = imds::Client::builder()
             .configure(&provider)
