@@ -17,7 +17,10 @@ use crate::cli::{Cli, DryRun, HeaderVerb, Output, Rekey, Verb};
 use crate::out::{say, tell};
 use crate::progress::Steps;
 use crate::services::NoServices;
-use crate::{ask, manual, out, passphrase, root_config, settings, show, table, token, watch};
+use crate::{
+    ask, environment, generator, manual, out, passphrase, root_config, settings, show, table,
+    token, watch,
+};
 
 const WRONG_PARAMETERS: u8 = volume::ExitCode::Parameters as u8;
 
@@ -248,7 +251,12 @@ fn perform(cli: &Cli, kluis: &Kluis<'_>, mut steps: &Steps) -> Result<u8, Error>
             ..
         } => token::print(kluis, device, uuid.as_deref())?,
         Verb::TokenOpen { device: None, .. } => token::serve(kluis),
-        Verb::Check { output } => show::findings(&kluis.check(), *output),
+        Verb::Check { output } => {
+            let mut findings = kluis.check();
+            findings.extend(generator::findings(kluis.config));
+            findings.extend(environment::findings());
+            show::findings(&findings, *output)
+        }
         Verb::Header { verb } => header(kluis, verb, cli.quiet)?,
         Verb::Completions { .. } | Verb::Man { .. } => 0,
     })
