@@ -185,7 +185,7 @@ fn another_volumes_header_and_an_unknown_device_give_nothing_away() {
 
     for (ran, words) in [
         (unknown, "no volume of the configuration lies on"),
-        (swapped, "is not the one of volume"),
+        (swapped, "is not the one that volume"),
     ] {
         let said = format!("{}{}", ran.out, ran.err);
         assert_ne!(ran.code, 0, "{said}");

@@ -86,7 +86,8 @@ fn after(refusal: &Refusal) -> Option<Refusal> {
             why,
         },
         Refusal::BadToken { .. } => Refusal::NotBound { volume, device },
-        Refusal::NotBound { .. } => Refusal::SealedWithSecret { volume, device },
+        Refusal::NotBound { .. } => Refusal::KeyslotGone { volume, device },
+        Refusal::KeyslotGone { .. } => Refusal::SealedWithSecret { volume, device },
         Refusal::SealedWithSecret { .. } => Refusal::SealedWithToken { volume, device },
         Refusal::SealedWithToken { .. } => Refusal::InUse {
             device,

@@ -262,6 +262,14 @@ pub(crate) fn erase(
 /// # Errors
 /// [`Refusal`]: there is no header that could be wrapped anew.
 pub(crate) fn rekey(observed: &Observed, target: &Target) -> Result<Plan, Refusal> {
+    rewrapped(observed, target, |mode| mode)
+}
+
+fn rewrapped(
+    observed: &Observed,
+    target: &Target,
+    forgive: impl FnOnce(Result<(), Refusal>) -> Result<(), Refusal>,
+) -> Result<Plan, Refusal> {
     let identity = observed.identity.as_ref().ok_or_else(|| missing(target))?;
     if identity.read_only {
         return Err(Refusal::ReadOnly {
@@ -288,7 +296,7 @@ pub(crate) fn rekey(observed: &Observed, target: &Target) -> Result<Plan, Refusa
             device: identity.stable_name.clone(),
         });
     }
-    check_mode(facts, target, identity)?;
+    forgive(check_mode(facts, target, identity))?;
     Ok(plan_of(
         observed,
         target,
@@ -301,7 +309,10 @@ pub(crate) fn rekey(observed: &Observed, target: &Target) -> Result<Plan, Refusa
 /// # Errors
 /// [`Refusal`]: as for [`rekey`], and where the header is labelled as another volume's.
 pub(crate) fn rebind(observed: &Observed, target: &Target) -> Result<Plan, Refusal> {
-    let plan = rekey(observed, target)?;
+    let plan = rewrapped(observed, target, |mode| match mode {
+        Err(Refusal::KeyslotGone { .. }) => Ok(()),
+        other => other,
+    })?;
     if let (Content::Luks(facts), Some(identity)) = (&observed.content, &observed.identity)
         && facts.label != target.name
     {
@@ -655,6 +666,14 @@ fn check_mode(facts: &HeaderFacts, target: &Target, identity: &Identity) -> Resu
                 device: device(),
             })
         }
+        (KeySource::Token { .. }, Some(token))
+            if token.blob.is_some() && token.mac.is_some() =>
+        {
+            Err(Refusal::KeyslotGone {
+                volume: volume(),
+                device: device(),
+            })
+        }
         (KeySource::Token { .. }, _) => Err(Refusal::NotBound {
             volume: volume(),
             device: device(),
@@ -665,7 +684,13 @@ fn check_mode(facts: &HeaderFacts, target: &Target, identity: &Identity) -> Resu
                 device: device(),
             })
         }
-        (KeySource::Seed { .. }, Some(token)) if token.mac.is_none() || token.keyslot.is_none() => {
+        (KeySource::Seed { .. }, Some(token)) if token.mac.is_some() && token.keyslot.is_none() => {
+            Err(Refusal::KeyslotGone {
+                volume: volume(),
+                device: device(),
+            })
+        }
+        (KeySource::Seed { .. }, Some(token)) if token.mac.is_none() => {
             Err(Refusal::NotBound {
                 volume: volume(),
                 device: device(),

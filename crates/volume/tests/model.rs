@@ -198,6 +198,7 @@ impl Person {
             .flatten()
     }
 
+    #[expect(clippy::too_many_lines, reason = "a few lines for each act")]
     fn act(&mut self, number: usize, act: Act) {
         let machine = self.stage.machine.clone();
         match act {
@@ -230,7 +231,12 @@ impl Person {
                     self.backups.push((name, file));
                 }
             }
-            Act::Restore(name) if !self.backups.is_empty() => {
+            // With the disks exchanged and no header there to compare with, he would be asking for the wrong one's.
+            Act::Restore(name)
+                if !self.backups.is_empty()
+                    && (!self.exchanged
+                        || Self::uuid(&machine.peek(path(name), 0, 4096)).is_some()) =>
+            {
                 let (_, file) = self.backups[self.dice.roll(self.backups.len())].clone();
                 let _ = self.restore(name, &file);
             }

@@ -115,6 +115,16 @@ pub enum Refusal {
         /// The device.
         device: String,
     },
+    /// The token is there, and the keyslot that it was for is not.
+    #[error(
+        "the header on {device} has lost the keyslot of volume {volume}'s secret; it was not opened. cryptsetup reencrypt keeps only keyslots whose passphrases it was given: if it was you who ran it, give one that opens the volume: kluis rekey --rebind --key-file FILE {volume}"
+    )]
+    KeyslotGone {
+        /// The volume.
+        volume: String,
+        /// The device.
+        device: String,
+    },
     /// Configured for token mode, made in seed mode.
     #[error(
         "volume {volume} on {device} was made with a shared secret; set `secret` in the configuration to its object"
@@ -395,7 +405,7 @@ impl Refusal {
             | Self::SeveralDisks { .. }
             | Self::SealedWithSecret { .. }
             | Self::SealedWithToken { .. } => ExitCode::Parameters,
-            Self::NotBound { .. } | Self::NotEnrolled { .. } => ExitCode::Key,
+            Self::NotBound { .. } | Self::KeyslotGone { .. } | Self::NotEnrolled { .. } => ExitCode::Key,
             Self::InUse { .. }
             | Self::NameTaken { .. }
             | Self::OpenElsewhere { .. }

@@ -144,7 +144,7 @@ impl Kluis<'_> {
                 Level::Note,
                 "clock",
                 format!(
-                    "this machine's clock is {} s {which} that of {place}; beyond some minutes requests are refused. Set it: timedatectl set-ntp true",
+                    "this machine's clock is {} s {which} that of {place}; requests are signed by the latter, and certificates judged by the former. Set it: timedatectl set-ntp true",
                     ahead.unsigned_abs()
                 ),
             ));
