@@ -666,9 +666,7 @@ fn check_mode(facts: &HeaderFacts, target: &Target, identity: &Identity) -> Resu
                 device: device(),
             })
         }
-        (KeySource::Token { .. }, Some(token))
-            if token.blob.is_some() && token.mac.is_some() =>
-        {
+        (KeySource::Token { .. }, Some(token)) if token.blob.is_some() && token.mac.is_some() => {
             Err(Refusal::KeyslotGone {
                 volume: volume(),
                 device: device(),
@@ -690,12 +688,10 @@ fn check_mode(facts: &HeaderFacts, target: &Target, identity: &Identity) -> Resu
                 device: device(),
             })
         }
-        (KeySource::Seed { .. }, Some(token)) if token.mac.is_none() => {
-            Err(Refusal::NotBound {
-                volume: volume(),
-                device: device(),
-            })
-        }
+        (KeySource::Seed { .. }, Some(token)) if token.mac.is_none() => Err(Refusal::NotBound {
+            volume: volume(),
+            device: device(),
+        }),
         (KeySource::Seed { .. }, _) => Ok(()),
     }
 }

@@ -405,7 +405,9 @@ impl Refusal {
             | Self::SeveralDisks { .. }
             | Self::SealedWithSecret { .. }
             | Self::SealedWithToken { .. } => ExitCode::Parameters,
-            Self::NotBound { .. } | Self::KeyslotGone { .. } | Self::NotEnrolled { .. } => ExitCode::Key,
+            Self::NotBound { .. } | Self::KeyslotGone { .. } | Self::NotEnrolled { .. } => {
+                ExitCode::Key
+            }
             Self::InUse { .. }
             | Self::NameTaken { .. }
             | Self::OpenElsewhere { .. }
