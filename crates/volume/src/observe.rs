@@ -13,8 +13,9 @@ use crate::host::{
     SignatureReport, Use,
 };
 use crate::mount_point::{self, Bare};
+use crate::raid0::{self, Stripe, Striped};
 use crate::state::{Backups, Erasing, Intent, Made, Place};
-use crate::target::Target;
+use crate::target::{BackingPath, Target};
 
 /// Everything that a plan is made from.
 #[derive(Debug)]
@@ -52,6 +53,8 @@ pub(crate) struct Observed {
     pub(crate) backups: Vec<PathBuf>,
     /// The header that [`Observed::content`] tells of, as read.
     pub(crate) header: Option<Snapshot>,
+    /// The disks of a volume that is striped over several.
+    pub(crate) striped: Option<Striped>,
 }
 
 /// What is known of an engine.
@@ -179,6 +182,10 @@ pub(crate) fn observe(host: &dyn Host, target: &Target) -> Result<Observed, Erro
         }
         _ => false,
     };
+    // Also with a disk missing, or another in the configuration: it is this volume's stripe that is open.
+    let active_is_ours = active_is_ours
+        || matches!((&active, &target.backing), (Some(active), BackingPath::Striped { path, .. })
+            if active.backing == *path && matches!(host.stripe(path)?, Some(Stripe::Serving { .. })));
     if let Some(active) = &mut active {
         check_size(host, active)?;
     }
@@ -207,8 +214,16 @@ pub(crate) fn observe(host: &dyn Host, target: &Target) -> Result<Observed, Erro
         None => (Content::Missing, None),
         Some(identity) => contents(host, target, identity, active_is_ours)?,
     };
-    let uses = match &identity {
-        Some(identity) if !active_is_ours => host.uses(identity)?,
+    let striped = raid0::look(host, target, identity.as_ref(), &content, active_is_ours)?;
+    let used = match &striped {
+        Some(striped) => match &striped.stripe {
+            Some(Stripe::Serving { device, .. }) => Some(device),
+            _ => None,
+        },
+        None => identity.as_ref(),
+    };
+    let uses = match used {
+        Some(used) if !active_is_ours => host.uses(used)?,
         _ => Vec::new(),
     };
     let is_up = matches!((&active, &mount), (Some(active), Some(mount))
@@ -253,6 +268,7 @@ pub(crate) fn observe(host: &dyn Host, target: &Target) -> Result<Observed, Erro
         made,
         backups,
         header,
+        striped,
     })
 }
 
@@ -313,12 +329,19 @@ fn contents(
         ));
     }
     let report = host.signatures(&*device)?;
+    // A disk of several reaches beyond what is seen of it here.
+    let report = if report.is_blank() {
+        raid0::blank_report(host, identity)?
+    } else {
+        report
+    };
     if report.is_blank() && !is_luks {
         return Ok((Content::Blank, None));
     }
     if let Some(intent) = Place::intent(&target.name).read::<Intent>(host)?
         && intent.is_about(identity)
         && is_explained(&*device, &intent, &report)?
+        && raid0::are_explained(host, identity, &intent)?
     {
         return Ok((Content::Unfinished, None));
     }

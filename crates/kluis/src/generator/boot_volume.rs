@@ -59,6 +59,7 @@ fn of(volume: &VolumeConfig, state: &Path) -> Vec<BootVolume> {
         }
         Backing::Device(path) => Disks::Named(vec![path.clone()]),
         Backing::InstanceStore => Disks::Discovered,
+        Backing::Raid0(members) => Disks::Named(members.clone()),
     };
     let one = |name: String, mount: Option<PathBuf>| BootVolume {
         name,

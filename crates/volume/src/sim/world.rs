@@ -12,6 +12,7 @@ use crate::host::{BackingKind, HostError, Mount, Use};
 use super::disk::Disk;
 use super::engine::{Mapped, SimEngine};
 use super::mount_point::SimFolder;
+use super::stripe::SimStripe;
 
 /// How a killed call ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +40,7 @@ pub(super) struct World {
     pub(super) uses: BTreeMap<PathBuf, Vec<Use>>,
     pub(super) loops: BTreeMap<PathBuf, PathBuf>,
     pub(super) mapped: BTreeMap<String, Mapped>,
+    pub(super) stripes: BTreeMap<PathBuf, SimStripe>,
     pub(super) mounts: Vec<Mount>,
     pub(super) state: BTreeMap<String, Vec<u8>>,
     pub(super) files: BTreeMap<PathBuf, Vec<u8>>,
@@ -376,6 +378,7 @@ impl Machine {
         self.restart();
         let mut world = self.lock_world();
         world.mapped.clear();
+        world.stripes.clear();
         world.loops.clear();
         world.mounts.clear();
         world.swaps.clear();

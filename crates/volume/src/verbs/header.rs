@@ -16,9 +16,9 @@ use crate::error::Error;
 use crate::header::{self, Snapshot};
 use crate::host::{Access, HostError, Identity};
 use crate::observe::{Content, Observed, observe};
-use crate::plan::{Refusal, refuse_uses};
+use crate::plan::{self, Refusal, refuse_uses};
 use crate::state::{Backups, Place};
-use crate::target::Target;
+use crate::target::{BackingPath, Target};
 
 /// The largest header that is backed up or restored: LUKS2's areas are 16 MiB by default, 4 MiB and 128 MiB at most.
 const BACKUP_MAX: u64 = 160 << 20;
@@ -306,9 +306,13 @@ fn refuse_another(
 }
 
 fn there(kluis: &Kluis<'_>, target: &Target) -> Result<Identity, Error> {
+    if let BackingPath::Striped { .. } = target.backing {
+        // A header lies on several of the disks.
+        plan::raid0::check(&observe(kluis.host, target)?, target, false)?;
+    }
     let missing = || Refusal::Missing {
         volume: target.name.clone(),
-        device: target.backing.path().to_path_buf(),
+        device: target.backing.missing(kluis.host),
     };
     target
         .backing

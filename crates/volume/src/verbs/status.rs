@@ -12,6 +12,8 @@ use crate::error::Error;
 use crate::header::{Copies, Snapshot};
 use crate::host::{BackingKind, Folder};
 use crate::observe::{Content, HeaderFacts, Observed, observe};
+use crate::plan;
+use crate::raid0::Member;
 use crate::state::{KeyRecord, Place};
 use crate::target::Target;
 
@@ -98,6 +100,9 @@ pub struct Status {
     pub discards: Option<bool>,
     /// The backing's name that survives reboots.
     pub backing: String,
+    /// The disks of a striped volume, in order, by their names that survive reboots.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub raid0: Vec<String>,
     /// The backing's size in bytes.
     pub backing_bytes: Option<u64>,
     /// The key as configured.
@@ -215,6 +220,12 @@ impl Kluis<'_> {
                 || target.backing.path().display().to_string(),
                 |identity| identity.stable_name.clone(),
             ),
+            raid0: observed
+                .striped
+                .iter()
+                .flat_map(|striped| &striped.members)
+                .map(Member::name)
+                .collect(),
             backing_bytes: observed.identity.as_ref().map(|identity| identity.size),
             key: target.key.key().map(str::to_owned),
             key_arn: record.map(|record| record.current.arn),
@@ -226,7 +237,10 @@ impl Kluis<'_> {
             generation: facts
                 .and_then(|facts| facts.token.as_ref())
                 .map(|token| token.generation),
-            note: note(&observed, active),
+            note: note(&observed, active).or_else(|| {
+                let refused = plan::raid0::check(&observed, target, false);
+                Some(refused.err()?.to_string())
+            }),
         })
     }
 }
