@@ -256,6 +256,17 @@ fn a_disk_of_another_volumes_set_is_refused() {
 }
 
 #[test]
+fn disks_that_have_grown_hold_what_they_held() {
+    let stage = closed(2);
+    for name in &NAMES[..2] {
+        stage.machine.grow_disk(name, 96 * MIB);
+    }
+    stage.up().unwrap();
+    assert_eq!(stage.text().as_deref(), Some("precious"));
+    assert_eq!(stage.status().backing_bytes, Some(192 * MIB));
+}
+
+#[test]
 fn without_the_record_of_its_disks_a_volume_is_not_opened() {
     let stage = closed(2);
     let record = stage.machine.state_names();

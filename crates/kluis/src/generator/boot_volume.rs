@@ -135,6 +135,13 @@ mod tests {
     }
 
     #[test]
+    fn a_striped_volume_needs_each_of_its_disks() {
+        let text = "[volume.a]\nraid0 = [\"/dev/disk/by-id/x\", \"/dev/disk/by-id/y\"]\nmount = \"/a\"\nkey = \"alias/k\"";
+        let disks = ["/dev/disk/by-id/x", "/dev/disk/by-id/y"].map(PathBuf::from);
+        assert_eq!(volumes(text)[0].disks, Disks::Named(disks.to_vec()));
+    }
+
+    #[test]
     fn swap_and_a_raw_device_are_brought_up_and_mounted_nowhere() {
         for kind in [
             "swap = true\nkey = \"ephemeral\"",

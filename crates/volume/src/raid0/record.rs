@@ -41,7 +41,8 @@ pub(super) struct Member {
 impl Member {
     /// Whether a disk is the one: by name, or by a name that it had when it was written down.
     pub(super) fn is(&self, host: &dyn Host, disk: &Identity) -> Result<bool, HostError> {
-        if self.size != disk.size {
+        // A disk that has grown holds what it held.
+        if disk.size < self.size {
             return Ok(false);
         }
         if self.name == disk.stable_name {

@@ -247,6 +247,13 @@ impl Machine {
         }
     }
 
+    /// Makes a disk larger, as a cloud's volumes can be.
+    pub fn grow_disk(&self, path: &str, size: u64) {
+        if let Some(backing) = self.lock_world().disks.get_mut(Path::new(path)) {
+            backing.disk.grow(size);
+        }
+    }
+
     /// Changes bytes on a disk, durably.
     pub fn poke(&self, path: &str, offset: u64, bytes: &[u8]) {
         if let Some(backing) = self.lock_world().disks.get_mut(Path::new(path)) {
