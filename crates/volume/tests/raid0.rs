@@ -256,6 +256,22 @@ fn a_disk_of_another_volumes_set_is_refused() {
 }
 
 #[test]
+fn disks_that_all_have_one_name_are_told_apart_by_what_is_on_them() {
+    let stage = striped(3);
+    for name in NAMES {
+        stage.machine.set_stable_name(name, "(null) 419430400");
+    }
+    stage.up().unwrap();
+    assert!(stage.machine.write_file("/mnt/v", "precious"));
+    stage.machine.power_cut(2);
+    stage.up().unwrap();
+    assert_eq!(stage.text().as_deref(), Some("precious"));
+    stage.down().unwrap();
+    let stage = stage.with_config(&over(&[NAMES[0], NAMES[2], NAMES[1]]));
+    refused_with(&stage, ExitCode::Device, &["does not hold"]);
+}
+
+#[test]
 fn disks_that_have_grown_hold_what_they_held() {
     let stage = closed(2);
     for name in &NAMES[..2] {

@@ -315,7 +315,7 @@ fn a_mount_that_cannot_be_is_refused() {
 }
 
 /// The surroundings in which an example of the reference may make sense: the key's table, and what stands beside it there.
-const SURROUNDINGS: [(&str, &str); 8] = [
+const SURROUNDINGS: [(&str, &str); 9] = [
     ("[root]", "device = \"/dev/disk/by-uuid/x\"\nkey = \"k\"\n"),
     (
         "[volume.NAME]",
@@ -342,6 +342,7 @@ const SURROUNDINGS: [(&str, &str); 8] = [
         "[volume.NAME]",
         "device = \"instance-store\"\nmount = \"/m\"\nkey = \"ephemeral\"\n",
     ),
+    ("[volume.NAME]", "mount = \"/m\"\nkey = \"k\"\n"),
 ];
 
 #[test]

@@ -118,11 +118,15 @@ fn known(
     };
     let there = &backing.members;
     let mut are = Vec::new();
-    for known in &record.members {
+    for (index, known) in record.members.iter().enumerate() {
+        // Names may be the same for several (a model without serial numbers): who is at its place is taken for it, until its content
+        // says otherwise.
+        let own = there.get(index).map(|disk| (index, disk));
         let mut at = None;
-        for (index, disk) in there.iter().enumerate() {
+        for (index, disk) in own.into_iter().chain(there.iter().enumerate()) {
             if known.is(host, disk)? {
                 at = Some(index);
+                break;
             }
         }
         are.push(at);

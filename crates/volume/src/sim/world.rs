@@ -247,6 +247,13 @@ impl Machine {
         }
     }
 
+    /// Gives a disk another name that survives reboots, perhaps that of another.
+    pub fn set_stable_name(&self, path: &str, name: &str) {
+        if let Some(backing) = self.lock_world().disks.get_mut(Path::new(path)) {
+            name.clone_into(&mut backing.stable_name);
+        }
+    }
+
     /// Makes a disk larger, as a cloud's volumes can be.
     pub fn grow_disk(&self, path: &str, size: u64) {
         if let Some(backing) = self.lock_world().disks.get_mut(Path::new(path)) {
