@@ -308,6 +308,7 @@ pub(crate) fn rekey(observed: &Observed, target: &Target) -> Result<Plan, Refusa
 /// # Errors
 /// [`Refusal`]: as for [`rekey`], and where the header is labelled as another volume's.
 pub(crate) fn rebind(observed: &Observed, target: &Target) -> Result<Plan, Refusal> {
+    raid0::check(observed, target, false)?;
     let plan = rekey(observed, target)?;
     if let (Content::Luks(facts), Some(identity)) = (&observed.content, &observed.identity)
         && facts.label != target.name

@@ -442,7 +442,7 @@ fn a_disk_with_something_on_it_is_refused_and_wiped_when_told() {
     guest.refused(ExitCode::Device, &[DISKS[1].0, "ext4", "--wipe"]);
     let options = UpOptions {
         wipe: BTreeSet::from(["v".to_owned()]),
-        mode: Mode::Apply,
+        ..UpOptions::default()
     };
     guest.up_with(&options).unwrap();
     fs::write(guest.file(), pattern()).unwrap();

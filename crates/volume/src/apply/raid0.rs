@@ -3,14 +3,11 @@
 use crate::engine::Changed;
 use crate::error::Error;
 use crate::header::Made;
-use crate::host::{Access, Device, Host, HostError, Identity};
-use crate::observe::Content;
+use crate::host::{Access, Device, Identity};
+use crate::observe::{Content, observe};
 use crate::raid0::{self, Fillings, Known, Layout, View};
 
 use super::{Applier, wipe_ends};
-
-/// How often a disk is wiped: each look tells of one of the copies of an ext superblock, of which there are 18 at the most.
-const WIPES_MAX: usize = 24;
 
 impl Applier<'_, '_> {
     pub(super) fn assemble(&mut self) -> Result<Changed, Error> {
@@ -46,11 +43,13 @@ impl Applier<'_, '_> {
             .collect();
         let devices = devices?;
         for device in &devices {
-            wipe_until_blank(host, &**device)?;
+            wipe_ends(host, &**device)?;
         }
         // What was in the middle of a disk may lie where the stripe would have a signature.
-        wipe_until_blank(host, &View::over(Layout::of(members), devices))?;
-        self.observed.content = Content::Blank;
+        let view = View::over(Layout::of(members), devices);
+        wipe_ends(host, &view)?;
+        // They are claimed anew as the stripe: by then they must be what they are now.
+        self.observed.content = observe(host, self.target)?.content;
         Ok(Changed::Yes)
     }
 
@@ -81,15 +80,4 @@ impl Applier<'_, '_> {
         }
         raid0::write_record(self.host, &self.target.name, self.identity()?, fillings)
     }
-}
-
-/// Wipes until a look finds nothing: the stripe is looked at again before anything is made on it.
-fn wipe_until_blank(host: &dyn Host, device: &dyn Device) -> Result<(), HostError> {
-    for _ in 0..WIPES_MAX {
-        wipe_ends(host, device)?;
-        if host.signatures(device)?.is_blank() {
-            break;
-        }
-    }
-    Ok(())
 }

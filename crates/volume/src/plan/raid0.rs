@@ -137,16 +137,18 @@ fn own(observed: &Observed, striped: &Striped, target: &Target) -> Result<(), Re
     };
     match (&observed.content, &striped.known) {
         (_, Known::Other(why)) => other(why.clone()),
-        (Content::Luks(_), Known::AllNew) => {
+        (Content::Luks(_) | Content::Ambiguous(..), Known::AllNew) => {
             other("none of these disks is one that it was made on".to_owned())
         }
-        (Content::Luks(_), Known::Nothing) => Err(Refusal::MembersUnknown {
-            volume: target.name.clone(),
-            device: striped
-                .members
-                .first()
-                .map_or_else(String::new, |member| member.name()),
-        }),
+        (Content::Luks(_) | Content::Ambiguous(..), Known::Nothing) => {
+            Err(Refusal::MembersUnknown {
+                volume: target.name.clone(),
+                device: striped
+                    .members
+                    .first()
+                    .map_or_else(String::new, |member| member.name()),
+            })
+        }
         _ => Ok(()),
     }
 }
@@ -169,7 +171,7 @@ pub(super) fn weave(steps: &mut Vec<Step>, observed: &Observed) {
     let needs = |step: &Step| {
         matches!(
             step,
-            Step::ClearUnfinished | Step::Format | Step::RepairHeader | Step::Map { .. }
+            Step::ClearUnfinished | Step::Format | Step::RepairHeader { .. } | Step::Map { .. }
         )
     };
     if let (Some(at), false) = (steps.iter().position(needs), is_there) {

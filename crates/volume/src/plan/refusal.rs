@@ -40,7 +40,7 @@ pub enum Refusal {
     },
     /// Not the disks that the volume was made on, or in another order.
     #[error(
-        "volume {volume} is not on these disks, or not in this order: {why}; nothing was written. Bring its own disks back, in their order in `raid0`. If what is on all of them may go for ever, run: kluis up --wipe {volume}"
+        "volume {volume} is not on these disks, or not in this order: {why}; nothing was written. Bring its own disks back, in their order in `raid0`; disks whose content may go for ever are given up with --wipe (kluis help up)"
     )]
     OtherMembers {
         /// The volume.
@@ -50,7 +50,7 @@ pub enum Refusal {
     },
     /// A volume whose disks nobody has written down.
     #[error(
-        "the first disk of volume {volume}, {device}, has its header, and this machine has no record of which disks are its others, in which order; a wrong one would destroy it, so it was not opened. Bring volumes/{volume}.raid0 in `[agent] state` back from a backup of this machine. If what is on all of them may go for ever, run: kluis up --wipe {volume}"
+        "the first disk of volume {volume}, {device}, has its header, and this machine has no record of which disks are its others, in which order; a wrong one would destroy it, so it was not opened. Bring volumes/{volume}.raid0 in `[agent] state` back from a backup of this machine; disks whose content may go for ever are given up with --wipe (kluis help up)"
     )]
     MembersUnknown {
         /// The volume.

@@ -79,7 +79,7 @@ pub(crate) fn look(
     };
     let stripe = host.stripe(path)?;
     let own = stripe.as_ref().and_then(Stripe::holder);
-    let looks_within = matches!(content, Content::Foreign(_) | Content::BadHeader(_)) && !is_open;
+    let looks_within = matches!(content, Content::Foreign(_) | Content::BadHeader(..)) && !is_open;
     let mut found = Vec::new();
     for member in members {
         let identity = identify_member(host, member)?;
@@ -172,7 +172,7 @@ fn known(
             there.len()
         )));
     }
-    if matches!(content, Content::Luks(_))
+    if matches!(content, Content::Luks(_) | Content::Ambiguous(..))
         && let Some(index) = differing(&record, &*host.open(backing, Access::Read)?)?
     {
         return Ok(Known::Other(format!(
