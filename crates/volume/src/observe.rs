@@ -13,12 +13,16 @@ use crate::host::{
     SignatureReport, Use,
 };
 use crate::mount_point::{self, Bare};
-use crate::raid0::{self, Stripe, Striped};
+use crate::raid0::{self, Striped};
 use crate::state::{Backups, Erasing, Intent, Made, Place};
-use crate::target::{BackingPath, Target};
+use crate::target::Target;
 
 /// Everything that a plan is made from.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, and any of them may come with any other"
+)]
 pub(crate) struct Observed {
     /// The backing, if it is there.
     pub(crate) identity: Option<Identity>,
@@ -182,10 +186,7 @@ pub(crate) fn observe(host: &dyn Host, target: &Target) -> Result<Observed, Erro
         }
         _ => false,
     };
-    // Also with a disk missing, or another in the configuration: it is this volume's stripe that is open.
-    let active_is_ours = active_is_ours
-        || matches!((&active, &target.backing), (Some(active), BackingPath::Striped { path, .. })
-            if active.backing == *path && matches!(host.stripe(path)?, Some(Stripe::Serving { .. })));
+    let active_is_ours = active_is_ours || raid0::is_open(host, target, active.as_ref())?;
     if let Some(active) = &mut active {
         check_size(host, active)?;
     }
@@ -215,30 +216,15 @@ pub(crate) fn observe(host: &dyn Host, target: &Target) -> Result<Observed, Erro
         Some(identity) => contents(host, target, identity, active_is_ours)?,
     };
     let striped = raid0::look(host, target, identity.as_ref(), &content, active_is_ours)?;
-    let used = match &striped {
-        Some(striped) => match &striped.stripe {
-            Some(Stripe::Serving { device, .. }) => Some(device),
-            _ => None,
-        },
-        None => identity.as_ref(),
-    };
+    let used = striped.as_ref().map_or(identity.as_ref(), Striped::device);
     let uses = match used {
         Some(used) if !active_is_ours => host.uses(used)?,
         _ => Vec::new(),
     };
     let is_up = matches!((&active, &mount), (Some(active), Some(mount))
         if active.health == Health::Serving && mount.source == active.device);
-    let root = match (&target.root, &target.mount) {
-        (
-            MountRoot {
-                owner: None,
-                group: None,
-                mode: None,
-                ..
-            },
-            _,
-        ) => None,
-        (_, Some(at)) if is_up => Some(host.root(at)?),
+    let root = match &target.mount {
+        Some(at) if is_up && asks_for_root(&target.root) => Some(host.root(at)?),
         _ => None,
     };
     let is_swap = match &active {
@@ -270,6 +256,11 @@ pub(crate) fn observe(host: &dyn Host, target: &Target) -> Result<Observed, Erro
         header,
         striped,
     })
+}
+
+/// Whether it is of interest whose the mounted root is.
+fn asks_for_root(root: &MountRoot) -> bool {
+    root.owner.is_some() || root.group.is_some() || root.mode.is_some()
 }
 
 /// A view that is not as long as what it shows is half-made, by a run that was killed, or half-gone: whatever it seems to hold is no truth about

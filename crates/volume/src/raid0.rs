@@ -19,7 +19,7 @@ mod record;
 mod view;
 
 pub(crate) use layout::Layout;
-pub(crate) use look::{Known, Member, Striped, are_explained, blank_report, look};
+pub(crate) use look::{Known, Member, Striped, are_explained, blank_report, is_open, look};
 pub(crate) use record::{Fillings, fillings, write_record};
 pub(crate) use view::View;
 

@@ -1,6 +1,7 @@
 //! The stripe of a volume's disks: device-mapper's own `striped` target, which is a part of dm-mod. It has no metadata: what it is made of is
 //! said anew each time, and nothing on the disks makes anybody else assemble it.
 
+use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
 use std::thread;
@@ -183,7 +184,7 @@ fn target_of(backing: &Identity) -> Result<Target, HostError> {
         let now = identity::identify(&member.path)?;
         match (number, now) {
             (Some(number), Some(now)) if now.token == member.token => {
-                parameters.push_str(&format!(" {number} 0"));
+                let _ = write!(parameters, " {number} 0");
             }
             _ => {
                 return Err(HostError::Replaced {

@@ -2,7 +2,7 @@
 //! them; and the stripe is assembled before what writes on it or maps it, and taken apart after it.
 
 use crate::observe::{Content, Observed};
-use crate::raid0::{Known, Stripe, Striped};
+use crate::raid0::{Known, Member, Stripe, Striped};
 use crate::target::Target;
 
 use super::{Refusal, Step};
@@ -146,7 +146,7 @@ fn own(observed: &Observed, striped: &Striped, target: &Target) -> Result<(), Re
                 device: striped
                     .members
                     .first()
-                    .map_or_else(String::new, |member| member.name()),
+                    .map_or_else(String::new, Member::name),
             })
         }
         _ => Ok(()),
@@ -197,6 +197,6 @@ pub(super) fn last(observed: &Observed) -> Option<Step> {
 
 fn assemble(striped: &Striped) -> Step {
     Step::Assemble {
-        members: striped.members.iter().map(|member| member.name()).collect(),
+        members: striped.names(),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::engine::Active;
 use crate::error::Error;
 use crate::host::{Access, Host, HostError, Identity, SCAN_LEN, SignatureReport, Use};
 use crate::observe::{Content, each_piece};
@@ -59,10 +60,37 @@ pub(crate) enum Known {
 }
 
 impl Striped {
+    /// The stripe as a block device, while it serves.
+    pub(crate) fn device(&self) -> Option<&Identity> {
+        match &self.stripe {
+            Some(Stripe::Serving { device, .. }) => Some(device),
+            _ => None,
+        }
+    }
+
+    /// The disks' stable names, in order.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.members.iter().map(Member::name).collect()
+    }
+
     /// Whether the stripe serves these disks.
     pub(crate) fn is_serving(&self, backing: Option<&Identity>) -> bool {
         let stripe = self.stripe.as_ref();
         backing.is_some_and(|backing| stripe.is_some_and(|stripe| stripe.is_of(backing)))
+    }
+}
+
+/// Whether a mapping is over the stripe of this volume: also with a disk missing, or others in the configuration, it is what is open.
+pub(crate) fn is_open(
+    host: &dyn Host,
+    target: &Target,
+    active: Option<&Active>,
+) -> Result<bool, HostError> {
+    match (&target.backing, active) {
+        (BackingPath::Striped { path, .. }, Some(active)) if active.backing == *path => {
+            Ok(matches!(host.stripe(path)?, Some(Stripe::Serving { .. })))
+        }
+        _ => Ok(false),
     }
 }
 

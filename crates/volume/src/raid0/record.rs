@@ -1,6 +1,8 @@
 //! Which disks a volume is striped over, in which order, as root-owned state has it. The disks themselves say nothing of it: what tells one
 //! from another besides its name is a sector's worth of the random bytes that the unused part of a LUKS header is filled with.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
@@ -120,8 +122,7 @@ pub(super) fn differing(record: &Record, device: &dyn Device) -> Result<Option<u
 }
 
 fn digest(bytes: &[u8]) -> String {
-    let digest = crypto::sha256(&[bytes]);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    STANDARD.encode(crypto::sha256(&[bytes]))
 }
 
 #[cfg(test)]

@@ -1,9 +1,14 @@
 //! The stripe as one device, read and written through its members.
 
+use std::ops::Range;
+
 use crate::engine::Changed;
 use crate::host::{Access, Device, Host, HostError, Identity};
 
 use super::Layout;
+
+/// A member, where on it, and where in the range that was asked for.
+type Piece<'a> = (&'a dyn Device, u64, Range<usize>);
 
 /// Open members, as one device.
 pub(crate) struct View {
@@ -30,11 +35,7 @@ impl View {
     }
 
     /// Each piece of a range: its member, where it lies there, and where in the range it is.
-    fn pieces(
-        &self,
-        offset: u64,
-        len: usize,
-    ) -> Result<Vec<(&dyn Device, u64, std::ops::Range<usize>)>, HostError> {
+    fn pieces(&self, offset: u64, len: usize) -> Result<Vec<Piece<'_>>, HostError> {
         if offset
             .checked_add(len as u64)
             .is_none_or(|end| end > self.layout.size())

@@ -13,7 +13,7 @@ use crate::header::{Copies, Snapshot};
 use crate::host::{BackingKind, Folder};
 use crate::observe::{Content, HeaderFacts, Observed, observe};
 use crate::plan;
-use crate::raid0::Member;
+use crate::raid0::Striped;
 use crate::state::{KeyRecord, Place};
 use crate::target::Target;
 
@@ -134,12 +134,16 @@ impl Kluis<'_> {
         Ok(found)
     }
 
+    fn key_record(&self, target: &Target) -> Result<Option<KeyRecord>, Error> {
+        match target.key.key() {
+            Some(key) => Place::key(key).read(self.host),
+            None => Ok(None),
+        }
+    }
+
     fn status_of(&self, target: &Target) -> Result<Status, Error> {
         let observed = observe(self.host, target)?;
-        let record: Option<KeyRecord> = match target.key.key() {
-            Some(key) => Place::key(key).read(self.host)?,
-            None => None,
-        };
+        let record = self.key_record(target)?;
         let active = observed
             .active
             .as_ref()
@@ -222,10 +226,8 @@ impl Kluis<'_> {
             ),
             raid0: observed
                 .striped
-                .iter()
-                .flat_map(|striped| &striped.members)
-                .map(Member::name)
-                .collect(),
+                .as_ref()
+                .map_or_else(Vec::new, Striped::names),
             backing_bytes: observed.identity.as_ref().map(|identity| identity.size),
             key: target.key.key().map(str::to_owned),
             key_arn: record.map(|record| record.current.arn),
@@ -237,10 +239,7 @@ impl Kluis<'_> {
             generation: facts
                 .and_then(|facts| facts.token.as_ref())
                 .map(|token| token.generation),
-            note: note(&observed, active).or_else(|| {
-                let refused = plan::raid0::check(&observed, target, false);
-                Some(refused.err()?.to_string())
-            }),
+            note: note(&observed, active).or_else(|| note_of_disks(&observed, target)),
         })
     }
 }
@@ -289,6 +288,12 @@ fn stage(observed: &Observed) -> Stage {
             Stage::Foreign
         }
     }
+}
+
+/// What is wrong with the disks of a striped volume.
+fn note_of_disks(observed: &Observed, target: &Target) -> Option<String> {
+    let refused = plan::raid0::check(observed, target, false).err();
+    refused.map(|refused| refused.to_string())
 }
 
 fn note(observed: &Observed, active: Option<&Active>) -> Option<String> {
