@@ -181,7 +181,8 @@ impl Guest {
         let disks: Vec<&str> = order.iter().map(|disk| DISKS[*disk].0).collect();
         let mount = folder.path().join("mnt");
         Config::parse(&format!(
-            "[agent]\nmachine = \"a-machine\"\n[volume.v]\nraid0 = {disks:?}\nmount = {mount:?}\nkey = \"alias/k\"\n"
+            "[agent]\nmachine = \"a-machine\"\n[volume.v]\nraid0 = {disks:?}\nmount = \"{}\"\nkey = \"alias/k\"\n",
+            mount.display()
         ))
         .unwrap()
     }
