@@ -587,3 +587,27 @@ fn a_wipe_is_completed_after_a_kill_anywhere() {
         },
     );
 }
+
+/// From 16 disks on the header's keyslots reach into what is known of the disks by their content.
+#[test]
+fn as_many_as_32_disks_are_one_volume_also_after_rekeys() {
+    for count in [16, 32] {
+        let names: Vec<String> = (0..count).map(|n| format!("/dev/disk/by-id/{n}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let stage = Stage::new(&over(&names));
+        for name in &names {
+            stage.machine.add_device(name, Disk::blank(4 * MIB));
+        }
+        stage.up().unwrap();
+        assert!(stage.machine.write_file("/mnt/v", "precious"));
+        for _ in 0..3 {
+            stage.rekey_one(None).unwrap();
+        }
+        stage.down().unwrap();
+        stage.up().unwrap();
+        assert_eq!(stage.text().as_deref(), Some("precious"));
+        stage.down().unwrap();
+        stage.machine.set_disk(names[3], Disk::blank(4 * MIB));
+        refused_with(&stage, ExitCode::Device, &[names[3], "does not hold"]);
+    }
+}
