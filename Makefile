@@ -1,5 +1,5 @@
 # Every target sets up what it needs; nothing has to be installed first but Rust.
-.PHONY: help demo test boot-test root-test docs lint bench seed-full fuzz packages packages-reproducible clean
+.PHONY: help demo test boot-test root-test docs model lint bench seed-full fuzz packages packages-reproducible clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' Makefile
@@ -18,6 +18,9 @@ boot-test: ## the boot matrix on Debian's own kernel with NVMe disks (qemu), and
 
 root-test: ## boots from an enrolled root, from initramfs images of initramfs-tools and dracut (several minutes)
 	@scripts/root-test
+
+model: ## 100,000 schedules of a person's acts and what befalls him: nothing that he did not confirm away is lost (hours)
+	@scripts/model
 
 lint: ## format, clippy, rustdoc, licenses and bans, shell scripts
 	@scripts/lint

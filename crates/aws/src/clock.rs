@@ -52,6 +52,11 @@ impl Clock {
         }
     }
 
+    /// Whoever answered was not the service.
+    pub(crate) fn forget(&self) {
+        self.0.store(UNKNOWN, Ordering::Relaxed);
+    }
+
     fn note(&self, date: &str) {
         let Ok(theirs) = DateTime::from_str(date, Format::HttpDate) else {
             return;
@@ -107,6 +112,8 @@ mod tests {
         let soon = DateTime::from_secs(now.secs() + 26 * 60 + 5);
         clock.note(&soon.fmt(Format::HttpDate).unwrap());
         assert!(clock.text().contains("26 min behind"), "{}", clock.text());
+        clock.forget();
+        assert_eq!(clock.ahead(), None);
     }
 
     #[test]

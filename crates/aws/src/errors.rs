@@ -2,7 +2,7 @@
 //! where they answered.
 
 use std::error::Error;
-use std::io;
+use std::io::{self, ErrorKind};
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
@@ -11,12 +11,13 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
-use rustls::pki_types::UnixTime;
+use rustls::pki_types::{InvalidDnsNameError, UnixTime};
 use rustls::{AlertDescription, CertificateError};
 use volume::ports::ReachError;
 
 use crate::clock::Clock;
 use crate::credentials;
+use crate::probe::{self, Spoken};
 use crate::resolver::NameUnknown;
 
 /// What went wrong, whichever the service.
@@ -69,6 +70,12 @@ const OTHER_REGION: &[&str] = &[
     "IllegalLocationConstraintException",
     "PermanentRedirect",
 ];
+/// The answers of a service to another's requests.
+const OTHER_SERVICE: &[&str] = &[
+    "InvalidAction",
+    "UnknownOperation",
+    "UnknownOperationException",
+];
 const NOT_FOUND: &[&str] = &["NotFoundException", "NoSuchKey", "NoSuchBucket"];
 const DISABLED: &str = "DisabledException";
 const INVALID_STATE: &str = "KMSInvalidStateException";
@@ -82,18 +89,21 @@ where
 {
     match error {
         SdkError::ServiceError(service) if service.raw().status().is_success() => {
-            stranger(service.raw().status().as_u16())
+            stranger(service.raw().status().as_u16(), place, clock)
         }
         SdkError::ServiceError(service) => by_code(
             service.err().code(),
             service.err().message(),
             service.raw().status().as_u16(),
+            place,
             clock,
         ),
-        SdkError::ResponseError(response) => stranger(response.raw().status().as_u16()),
+        SdkError::ResponseError(response) => {
+            stranger(response.raw().status().as_u16(), place, clock)
+        }
         SdkError::TimeoutError(_) => Fault::Unreachable("the request timed out".to_owned()),
         error => match find::<CredentialsError>(error) {
-            Some(error) => credentials::fault(error, place),
+            Some(error) => credentials::fault(error, place, clock),
             None if matches!(error, SdkError::ConstructionFailure(_))
                 && find::<TimedOutError>(error).is_none() =>
             {
@@ -107,11 +117,45 @@ where
     }
 }
 
-/// An answer that does not parse: a proxy's or a guest network's page, which may be gone when this is run again.
-fn stranger(status: u16) -> Fault {
-    Fault::Unreachable(format!(
-        "whoever answered (HTTP {status}) is not this service"
-    ))
+/// An answer that is not the service's, such as a page: another program listens there, or a proxy stands before it. Overload passes; the
+/// rest is a mistake in where the service is.
+fn stranger(status: u16, place: &str, clock: &Clock) -> Fault {
+    // Its clock is nobody's.
+    clock.forget();
+    match status {
+        429 => Fault::Throttled(format!("HTTP {status} without a reason")),
+        // But one that does not know the method, or the version of HTTP, is not busy.
+        500.. if !matches!(status, 501 | 505) => {
+            Fault::Unreachable(format!("HTTP {status} without a reason"))
+        }
+        _ => Fault::Reach(ReachError::Stranger {
+            place: place.to_owned(),
+            why: format!("it answers HTTP {status} without the service's words"),
+        }),
+    }
+}
+
+/// Sorts a connection that broke off before anything was understood: who speaks at the other end says whether it may hold the next time.
+fn broken_off(text: String, place: &str) -> Fault {
+    let place = place.to_owned();
+    match (place.starts_with("https://"), probe::what_speaks(&place)) {
+        (true, Some(Spoken::Http)) => Fault::Reach(ReachError::NotTls {
+            place,
+            why: "what answers speaks plain HTTP".to_owned(),
+        }),
+        (true, Some(Spoken::Other)) => Fault::Reach(ReachError::NotTls {
+            place,
+            why: "what answers speaks neither TLS nor HTTP".to_owned(),
+        }),
+        (false, Some(Spoken::Tls)) => Fault::Reach(ReachError::Misconfigured(format!(
+            "{place} speaks TLS, and is asked without; write https:// in [agent] endpoint (or AWS_ENDPOINT_URL)"
+        ))),
+        (false, Some(Spoken::Other)) => Fault::Reach(ReachError::Stranger {
+            place,
+            why: "it does not speak HTTP".to_owned(),
+        }),
+        _ => Fault::Unreachable(text),
+    }
 }
 
 /// Sorts a failure to connect, or to stay connected.
@@ -120,17 +164,42 @@ pub(crate) fn connection(error: &(dyn Error + 'static), place: &str) -> Fault {
         return tls(error, place);
     }
     if let Some(unknown) = find::<NameUnknown>(error) {
-        return Fault::Unreachable(unknown.to_string());
+        return if unknown.is_temporary() {
+            Fault::Unreachable(unknown.to_string())
+        } else {
+            Fault::Reach(ReachError::Misconfigured(format!(
+                "{unknown}; check the name in [agent] endpoint (or AWS_ENDPOINT_URL)"
+            )))
+        };
+    }
+    if find::<InvalidDnsNameError>(error).is_some() {
+        return Fault::Reach(ReachError::Misconfigured(format!(
+            "{place} has no valid host name; check [agent] endpoint (or AWS_ENDPOINT_URL)"
+        )));
     }
     let is_timeout = find::<TimedOutError>(error).is_some()
         || find::<ConnectorError>(error).is_some_and(ConnectorError::is_timeout);
     if is_timeout {
         return Fault::Unreachable("the connection timed out".to_owned());
     }
-    if let Some(error) = find::<io::Error>(error) {
-        return Fault::Unreachable(error.to_string());
+    match find::<io::Error>(error) {
+        Some(error) if is_broken_off(error.kind()) => broken_off(error.to_string(), place),
+        Some(error) => Fault::Unreachable(error.to_string()),
+        None => broken_off(chain(error), place),
     }
-    Fault::Unreachable(chain(error))
+}
+
+/// Whether somebody took the connection, and then did not go on with it.
+fn is_broken_off(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::BrokenPipe
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::ConnectionReset
+            | ErrorKind::InvalidData
+            | ErrorKind::Other
+            | ErrorKind::UnexpectedEof
+    )
 }
 
 /// What is wrong with the other end's TLS.
@@ -217,17 +286,25 @@ fn date(time: UnixTime) -> String {
         .unwrap_or_else(|_| "a time beyond reckoning".to_owned())
 }
 
-fn by_code(code: Option<&str>, message: Option<&str>, status: u16, clock: &Clock) -> Fault {
-    let text = match (code, message) {
-        (Some(code), Some(message)) if !message.is_empty() => {
-            // It becomes a part of a sentence.
+fn by_code(
+    code: Option<&str>,
+    message: Option<&str>,
+    status: u16,
+    place: &str,
+    clock: &Clock,
+) -> Fault {
+    // Each of the services' errors has a code.
+    let Some(code) = code.filter(|code| !code.is_empty()) else {
+        return stranger(status, place, clock);
+    };
+    let text = match message {
+        // It becomes a part of a sentence.
+        Some(message) if !message.is_empty() => {
             format!("{code}: {}", message.trim_end_matches('.'))
         }
-        (Some(code), _) => code.to_owned(),
-        (None, _) => format!("HTTP {status} without a reason"),
+        _ => code.to_owned(),
     };
     // The object store hands on what the key service told it.
-    let code = code.unwrap_or_default();
     let code = code.strip_prefix("KMS.").unwrap_or(code);
     let message = message.unwrap_or_default();
     let one_of = |codes: &[&str]| codes.contains(&code);
@@ -244,6 +321,11 @@ fn by_code(code: Option<&str>, message: Option<&str>, status: u16, clock: &Clock
         Fault::Reach(ReachError::Misconfigured(format!(
             "the service is for another region: {text}; set [agent] region (or AWS_REGION) to it"
         )))
+    } else if one_of(OTHER_SERVICE) {
+        Fault::Reach(ReachError::Stranger {
+            place: place.to_owned(),
+            why: format!("it does not know what it is asked ({text})"),
+        })
     } else if one_of(DENIED) {
         Fault::Denied(text)
     } else if one_of(NOT_FOUND) {
@@ -329,7 +411,7 @@ mod tests {
     use super::*;
 
     fn sorted(code: Option<&str>, message: &str, status: u16) -> &'static str {
-        match by_code(code, Some(message), status, &Clock::new()) {
+        match by_code(code, Some(message), status, "https://k", &Clock::new()) {
             Fault::Unreachable(_) => "unreachable",
             Fault::Throttled(_) => "throttled",
             Fault::Denied(_) => "denied",
@@ -341,6 +423,7 @@ mod tests {
             Fault::Reach(ReachError::Clock(_)) => "clock",
             Fault::Reach(ReachError::NotRecognized(_)) => "not recognized",
             Fault::Reach(ReachError::Misconfigured(_)) => "misconfigured",
+            Fault::Reach(ReachError::Stranger { .. }) => "stranger",
             Fault::Reach(_) => "reach",
         }
     }
@@ -363,6 +446,7 @@ mod tests {
             ("ExpiredTokenException", 400, "not recognized"),
             ("RequestTimeTooSkewed", 403, "clock"),
             ("AuthorizationHeaderMalformed", 400, "misconfigured"),
+            ("UnknownOperationException", 404, "stranger"),
         ] {
             assert_eq!(sorted(Some(code), "why", status), class, "{code}");
         }
@@ -400,12 +484,13 @@ mod tests {
     }
 
     #[test]
-    fn without_a_code_the_status_decides() {
-        assert_eq!(sorted(None, "why", 403), "denied");
-        assert_eq!(sorted(None, "why", 404), "not found");
+    fn without_a_code_it_is_not_the_service_unless_it_is_overloaded() {
+        for status in [301, 400, 403, 404, 418, 501] {
+            assert_eq!(sorted(None, "why", status), "stranger");
+            assert_eq!(sorted(Some(""), "why", status), "stranger");
+        }
         assert_eq!(sorted(None, "why", 429), "throttled");
         assert_eq!(sorted(None, "why", 503), "unreachable");
-        assert_eq!(sorted(None, "why", 418), "invalid");
     }
 
     #[test]
@@ -414,6 +499,7 @@ mod tests {
             Some("AccessDeniedException"),
             Some("User: x is not authorized"),
             400,
+            "https://k",
             &Clock::new(),
         ) else {
             panic!("not denied")

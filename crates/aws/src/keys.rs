@@ -5,7 +5,9 @@ use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::DataKeySpec;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use crypto::{Secret, SecretBytes};
-use volume::ports::{Context, DataKey, KeyService, KeyServiceError, Unwrapped, Wrapped};
+use volume::ports::{
+    Context, DataKey, KeyService, KeyServiceError, ReachError, Unwrapped, Wrapped,
+};
 
 use crate::Aws;
 use crate::errors::{Fault, sort};
@@ -31,8 +33,8 @@ impl KeyService for Aws {
             .set_encryption_context(Some(pairs(context)))
             .dry_run(true);
         match self.runtime.block_on(request.send()) {
-            // A service that knows no dry runs has made a key; nobody keeps it.
-            Ok(_) => Ok(()),
+            // A service that knows no dry runs has made a key, which is wiped here; what has none is no such service.
+            Ok(answer) => secret(self.has(answer.plaintext, "Plaintext")?).map(drop),
             Err(error) if error.code() == Some(WOULD_HAVE_SUCCEEDED) => Ok(()),
             Err(error) => Err(self.key_fault(&error)),
         }
@@ -49,18 +51,18 @@ impl KeyService for Aws {
             .runtime
             .block_on(request.send())
             .map_err(|error| self.key_fault(&error))?;
-        let plaintext = secret(answer.plaintext)?;
+        let plaintext = secret(self.has(answer.plaintext, "Plaintext")?)?;
         let given: &[u8; 32] = plaintext.danger_expose().try_into().map_err(|_| {
             KeyServiceError::Invalid(format!("the data key is {} bytes, not 32", plaintext.len()))
         })?;
         Ok(DataKey {
-            key_arn: named(answer.key_id)?,
+            key_arn: self.has(answer.key_id.filter(|id| !id.is_empty()), "KeyId")?,
             plaintext: Secret::build(|bytes| {
                 bytes.copy_from_slice(given);
                 Ok(())
             })
             .map_err(unkept)?,
-            blob: blob(answer.ciphertext_blob)?,
+            blob: blob(self.has(answer.ciphertext_blob, "CiphertextBlob")?)?,
         })
     }
 
@@ -81,8 +83,8 @@ impl KeyService for Aws {
             .block_on(request.send())
             .map_err(|error| self.key_fault(&error))?;
         Ok(Wrapped {
-            key_arn: named(answer.key_id)?,
-            blob: blob(answer.ciphertext_blob)?,
+            key_arn: self.has(answer.key_id.filter(|id| !id.is_empty()), "KeyId")?,
+            blob: blob(self.has(answer.ciphertext_blob, "CiphertextBlob")?)?,
         })
     }
 
@@ -103,8 +105,8 @@ impl KeyService for Aws {
             .block_on(request.send())
             .map_err(|error| self.key_fault(&error))?;
         Ok(Unwrapped {
-            key_arn: named(answer.key_id)?,
-            plaintext: secret(answer.plaintext)?,
+            key_arn: self.has(answer.key_id.filter(|id| !id.is_empty()), "KeyId")?,
+            plaintext: secret(self.has(answer.plaintext, "Plaintext")?)?,
         })
     }
 }
@@ -117,8 +119,8 @@ fn pairs(context: &Context) -> std::collections::HashMap<String, String> {
 }
 
 /// Moves a plaintext into locked memory and wipes the SDK's copy of it.
-fn secret(plaintext: Option<Blob>) -> Result<SecretBytes, KeyServiceError> {
-    let mut bytes = plaintext.ok_or_else(|| missing("Plaintext"))?.into_inner();
+fn secret(plaintext: Blob) -> Result<SecretBytes, KeyServiceError> {
+    let mut bytes = plaintext.into_inner();
     SecretBytes::from_slice_wiping(&mut bytes).map_err(unkept)
 }
 
@@ -132,26 +134,15 @@ fn unkept(error: crypto::Error) -> KeyServiceError {
     ))
 }
 
-fn blob(ciphertext: Option<Blob>) -> Result<Vec<u8>, KeyServiceError> {
-    match ciphertext.map(Blob::into_inner) {
-        Some(bytes) if bytes.is_empty() || bytes.len() > volume::ports::BLOB_MAX => Err(
-            KeyServiceError::Invalid(format!("the wrapped key is {} bytes", bytes.len())),
-        ),
-        Some(bytes) => Ok(bytes),
-        None => Err(missing("CiphertextBlob")),
+fn blob(ciphertext: Blob) -> Result<Vec<u8>, KeyServiceError> {
+    let bytes = ciphertext.into_inner();
+    if bytes.is_empty() || bytes.len() > volume::ports::BLOB_MAX {
+        return Err(KeyServiceError::Invalid(format!(
+            "the wrapped key is {} bytes",
+            bytes.len()
+        )));
     }
-}
-
-fn named(key_id: Option<String>) -> Result<String, KeyServiceError> {
-    key_id
-        .filter(|id| !id.is_empty())
-        .ok_or_else(|| missing("KeyId"))
-}
-
-fn missing(member: &str) -> KeyServiceError {
-    KeyServiceError::Unreachable(format!(
-        "the answer has no {member}: whoever answered is not a key service"
-    ))
+    Ok(bytes)
 }
 
 fn sorted(fault: Fault) -> KeyServiceError {
@@ -171,6 +162,17 @@ fn sorted(fault: Fault) -> KeyServiceError {
 impl Aws {
     fn clients_of_kms(&self) -> Result<aws_sdk_kms::Client, KeyServiceError> {
         Ok(self.clients().map_err(sorted)?.kms)
+    }
+
+    /// A member of an answer; one without it is not the service's.
+    fn has<T>(&self, member: Option<T>, name: &str) -> Result<T, KeyServiceError> {
+        member.ok_or_else(|| {
+            self.clock.forget();
+            KeyServiceError::Reach(ReachError::Stranger {
+                place: KeyService::place(self),
+                why: format!("its answer has no {name}"),
+            })
+        })
     }
 
     fn key_fault<E>(&self, error: &SdkError<E, HttpResponse>) -> KeyServiceError

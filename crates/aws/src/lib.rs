@@ -11,8 +11,10 @@ mod errors;
 mod instance;
 mod keys;
 mod objects;
+mod probe;
 mod profile;
 mod resolver;
+mod role;
 mod settings;
 mod trust;
 
@@ -36,6 +38,7 @@ use crate::clock::Clock;
 use crate::errors::Fault;
 use crate::profile::Profile;
 use crate::resolver::SystemResolver;
+use crate::role::Roles;
 
 pub use settings::{CredentialSource, Settings};
 pub use trust::TrustError;
@@ -59,6 +62,9 @@ const ENDPOINT_VARIABLES: [&str; 3] = [
     "AWS_ENDPOINT_URL_KMS",
     "AWS_ENDPOINT_URL_S3",
 ];
+
+/// By which variable a service that gives out roles is named.
+const STS_VARIABLE: &str = "AWS_ENDPOINT_URL_STS";
 
 /// Both ports, over one set of credentials and one connection pool.
 ///
@@ -137,6 +143,7 @@ impl Aws {
         let s3_endpoint = endpoint(&config, "S3");
         for endpoint in [&kms_endpoint, &s3_endpoint].into_iter().flatten() {
             refuse_clear(endpoint)?;
+            refuse_variants(&config, endpoint)?;
         }
         // Bucket names in the host name need DNS and certificates that only AWS has.
         let s3 = aws_sdk_s3::config::Builder::from(&config)
@@ -165,6 +172,7 @@ impl Aws {
             .build();
         let provider = ProviderConfig::without_region()
             .with_http_client(http.clone())
+            .with_retry_config(RetryConfig::disabled())
             .with_timeout_config(timeouts.clone());
         let metadata = imds::Client::builder()
             .configure(&provider)
@@ -177,11 +185,17 @@ impl Aws {
             })
             .build();
         let region = self.region(&provider, &metadata).await?;
+        let is_said = self.has_sts_endpoint().await?;
+        let own = self.settings.endpoint.as_deref();
+        let roles = own
+            .filter(|endpoint| !is_said && !is_amazons(endpoint))
+            .map(|endpoint| Roles::of(endpoint, http.clone(), region.clone(), timeouts.clone()));
         let credentials = credentials::Source {
             named: self.settings.credentials.clone(),
             profile: self.profile.clone(),
             provider: provider.with_region(Some(region.clone())),
             metadata,
+            roles,
         };
         let mut loader = self
             .profile
@@ -245,6 +259,19 @@ impl Aws {
         )))
     }
 
+    /// Whether it is said where roles are asked for, as something of its own.
+    async fn has_sts_endpoint(&self) -> Result<bool, Fault> {
+        let variable = std::env::var(STS_VARIABLE)
+            .ok()
+            .filter(|url| !url.is_empty());
+        let named = match variable {
+            Some(url) => Some(url),
+            None => self.profile.get_of_service("sts", "endpoint_url").await,
+        };
+        named.as_deref().map(refuse_clear).transpose()?;
+        Ok(named.is_some())
+    }
+
     /// Whether a service of one's own is named anywhere.
     async fn has_own_endpoint(&self) -> bool {
         self.settings.endpoint.is_some()
@@ -295,16 +322,50 @@ fn check_variables() -> Result<(), Fault> {
     Ok(())
 }
 
-/// A key service answers with secrets: without TLS they may go over loopback alone, wherever its address was found.
-fn refuse_clear(endpoint: &str) -> Result<(), Fault> {
-    let Some(rest) = endpoint.strip_prefix("http://") else {
+/// The SDK refuses each request for a variant of a service that is at an address of its own.
+fn refuse_variants(config: &SdkConfig, endpoint: &str) -> Result<(), Fault> {
+    let (variant, variable, setting) = if config.use_fips() == Some(true) {
+        ("FIPS", "AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint")
+    } else if config.use_dual_stack() == Some(true) {
+        (
+            "dual-stack",
+            "AWS_USE_DUALSTACK_ENDPOINT",
+            "use_dualstack_endpoint",
+        )
+    } else {
         return Ok(());
     };
+    Err(Fault::Reach(ReachError::Misconfigured(format!(
+        "{variable} (or {setting} in the AWS profile) asks for AWS's {variant} endpoint, and {endpoint} is asked instead, which has none; unset one of them"
+    ))))
+}
+
+/// Whether an endpoint is one of AWS's, such as a VPC's: its other services are elsewhere.
+fn is_amazons(endpoint: &str) -> bool {
+    let host = host(endpoint).trim_end_matches('.').to_ascii_lowercase();
+    [".amazonaws.com", ".amazonaws.com.cn", ".api.aws"]
+        .iter()
+        .any(|domain| host.ends_with(domain))
+}
+
+/// The host of a URL, without port and brackets.
+fn host(endpoint: &str) -> &str {
+    let rest = endpoint
+        .split_once("://")
+        .map_or(endpoint, |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
-    let host = match authority.strip_prefix('[') {
+    match authority.strip_prefix('[') {
         Some(address) => address.split(']').next().unwrap_or(address),
         None => authority.split(':').next().unwrap_or(authority),
-    };
+    }
+}
+
+/// A key service answers with secrets: without TLS they may go over loopback alone, wherever its address was found.
+fn refuse_clear(endpoint: &str) -> Result<(), Fault> {
+    if !endpoint.starts_with("http://") {
+        return Ok(());
+    }
+    let host = host(endpoint);
     let is_loopback = host == "localhost"
         || host
             .parse::<std::net::IpAddr>()
@@ -337,6 +398,23 @@ fn endpoint(config: &SdkConfig, service: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn amazons_endpoints_are_known_by_their_domain() {
+        for (endpoint, is) in [
+            ("https://kms.eu-central-1.amazonaws.com", true),
+            (
+                "https://vpce-1-2.kms.eu-central-1.vpce.amazonaws.com:443/",
+                true,
+            ),
+            ("https://kms.cn-north-1.amazonaws.com.cn", true),
+            ("https://kms.example.com", false),
+            ("https://amazonaws.com.example.com", false),
+            ("https://127.0.0.1:7600", false),
+        ] {
+            assert_eq!(is_amazons(endpoint), is, "{endpoint}");
+        }
+    }
 
     #[test]
     fn without_tls_nothing_leaves_the_machine() {

@@ -4,12 +4,18 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 
 use aws_config::ConfigLoader;
+use aws_config::profile::credentials::Builder;
 use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
 use aws_config::provider_config::ProviderConfig;
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
+use aws_runtime::env_config::property::PropertiesKey;
+use aws_runtime::env_config::section::EnvConfigSections;
 use aws_types::os_shim_internal::{Env, Fs};
 
 use crate::settings::{CredentialSource, Settings};
+
+/// The variable that names a profile.
+const VARIABLE: &str = "AWS_PROFILE";
 
 /// A profile of the shared files.
 #[derive(Clone, Debug)]
@@ -39,23 +45,63 @@ impl Profile {
         }
     }
 
-    /// A setting of the profile; `None` also where the files cannot be read, which the credentials' provider says in its time.
-    pub(crate) async fn get(&self, setting: &str) -> Option<String> {
+    /// All profiles; `None` where the files cannot be read, which the credentials' provider says in its time.
+    pub(crate) async fn sections(&self) -> Option<EnvConfigSections> {
         let name = self.name.clone().map(Cow::Owned);
-        let profiles = aws_config::profile::load(&Fs::real(), &Env::real(), &self.files, name)
+        aws_config::profile::load(&Fs::real(), &Env::real(), &self.files, name)
             .await
+            .ok()
+    }
+
+    /// A setting of the profile.
+    pub(crate) async fn get(&self, setting: &str) -> Option<String> {
+        self.sections().await?.get(setting).map(str::to_owned)
+    }
+
+    /// A setting of one service (`services = NAME` in the profile, and `[services NAME]`).
+    pub(crate) async fn get_of_service(&self, service: &str, setting: &str) -> Option<String> {
+        let sections = self.sections().await?;
+        let key = PropertiesKey::builder()
+            .section_key("services")
+            .section_name(sections.get("services")?)
+            .property_name(service)
+            .sub_property_name(setting)
+            .build()
             .ok()?;
-        profiles.get(setting).map(str::to_owned)
+        sections.other_sections().get(&key).cloned()
+    }
+
+    /// The profile's name, if somebody named it and no file has it.
+    pub(crate) async fn missing(&self) -> Option<String> {
+        let is_named =
+            self.name.is_some() || std::env::var_os(VARIABLE).is_some_and(|name| !name.is_empty());
+        let sections = self.sections().await?;
+        let name = sections.selected_profile();
+        (is_named && sections.get_profile(name).is_none()).then(|| name.to_owned())
     }
 
     pub(crate) fn credentials(&self, provider: &ProviderConfig) -> ProfileFileCredentialsProvider {
-        let mut builder = ProfileFileCredentialsProvider::builder()
-            .configure(provider)
-            .profile_files(self.files.clone());
-        if let Some(name) = &self.name {
-            builder = builder.profile_name(name.clone());
+        let builder = self.builder(provider);
+        match &self.name {
+            Some(name) => builder.profile_name(name.clone()),
+            None => builder,
         }
-        builder.build()
+        .build()
+    }
+
+    /// The credentials of another profile of the same files.
+    pub(crate) fn credentials_of(
+        &self,
+        name: &str,
+        provider: &ProviderConfig,
+    ) -> ProfileFileCredentialsProvider {
+        self.builder(provider).profile_name(name).build()
+    }
+
+    fn builder(&self, provider: &ProviderConfig) -> Builder {
+        ProfileFileCredentialsProvider::builder()
+            .configure(provider)
+            .profile_files(self.files.clone())
     }
 
     pub(crate) fn region(&self, provider: &ProviderConfig) -> ProfileFileRegionProvider {

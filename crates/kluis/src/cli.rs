@@ -27,6 +27,28 @@ pub(crate) struct Cli {
     pub(crate) quiet: bool,
 }
 
+/// What `rekey` is asked.
+#[derive(Debug, Args)]
+pub(crate) struct Rekey {
+    /// The volumes; all of them if none is named
+    pub(crate) names: Vec<String>,
+    /// The previous object of volumes with `secret`; the configured one is adopted
+    #[arg(long, value_name = "s3://BUCKET/KEY")]
+    pub(crate) from: Option<volume::ports::ObjectUri>,
+    /// Bind the one volume's header as it is now, after `cryptsetup reencrypt` has given it a new volume key
+    #[arg(long, conflicts_with = "from")]
+    pub(crate) rebind: bool,
+    /// With --rebind: a file with a passphrase that opens the volume, all of its bytes, where the secret has no keyslot any more
+    #[arg(long, value_name = "FILE", requires = "rebind")]
+    pub(crate) key_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) yes: Yes,
+    #[command(flatten)]
+    pub(crate) plan: DryRun,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
@@ -82,25 +104,7 @@ pub(crate) enum Verb {
     ///
     /// The volume key stays: whoever kept an old header, and may still unwrap its old secret, can open the volume. Against that, disable
     /// the KMS key, or re-encrypt the data.
-    Rekey {
-        /// The volumes; all of them if none is named
-        names: Vec<String>,
-        /// The previous object of volumes with `secret`; the configured one is adopted
-        #[arg(long, value_name = "s3://BUCKET/KEY")]
-        from: Option<volume::ports::ObjectUri>,
-        /// Bind the one volume's header as it is now, after `cryptsetup reencrypt` has given it a new volume key
-        #[arg(long, conflicts_with = "from")]
-        rebind: bool,
-        /// With --rebind: a file with a passphrase that opens the volume, all of its bytes, where the secret has no keyslot any more
-        #[arg(long, value_name = "FILE", requires = "rebind")]
-        key_file: Option<PathBuf>,
-        #[command(flatten)]
-        yes: Yes,
-        #[command(flatten)]
-        plan: DryRun,
-        #[command(flatten)]
-        output: Output,
-    },
+    Rekey(Rekey),
     /// Crypto-erase: destroy every keyslot and the header, discard, read back; afterwards `up` needs --wipe
     Erase {
         /// The volume

@@ -5,7 +5,8 @@
 //! | `boot_volume` | what a boot has to know of one volume |
 //! | `salvage` | the same of a configuration that cannot be read, so that what needs its volumes does not start without them |
 //! | `on_record` | the same from the agent's records of what it protects |
-//! | `unit_name` | paths as names of units, and as they stand in units |
+//! | `fstab` | the lines of `/etc/fstab` |
+//! | `trouble` | what keeps a volume's units from being what they should: said at boot, and by `kluis check` |
 //! | `units` | one volume as files and links: pure, and tested on its text |
 //! | `folders` | the folders that systemd passes: the only lines that write |
 //!
@@ -14,9 +15,10 @@
 
 mod boot_volume;
 mod folders;
+mod fstab;
 mod on_record;
 mod salvage;
-mod unit_name;
+mod trouble;
 mod units;
 
 use std::ffi::OsString;
@@ -31,6 +33,9 @@ use crate::out::tell;
 use crate::settings::{self, SettingsError};
 use boot_volume::BootVolume;
 use folders::Folders;
+use trouble::Trouble;
+
+pub(crate) use trouble::findings;
 
 /// The name that this program is called by as a generator.
 pub(crate) const PROGRAM: &str = "kluis-generator";
@@ -69,7 +74,12 @@ pub(crate) fn main(config: &Path, arguments: impl Iterator<Item = OsString>) -> 
 
 fn generate(config: &Path, folders: &Folders<'_>) -> std::io::Result<()> {
     let mut units = units::Units::default();
-    for volume in volumes(config) {
+    let table = fstab::read();
+    for mut volume in volumes(config) {
+        for trouble in trouble::of(&volume, &table) {
+            say(format_args!("volume {}: {trouble}", volume.name));
+            volume.has_mount_unit &= !matches!(trouble, Trouble::Fstab { .. });
+        }
         if let Err(error) = units.add(&volume) {
             say(format_args!("volume {}: {error}", volume.name));
         }

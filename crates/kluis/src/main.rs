@@ -3,6 +3,7 @@
 mod ask;
 mod boot;
 mod cli;
+mod environment;
 mod generator;
 mod manual;
 mod mount_helper;

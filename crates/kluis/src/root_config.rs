@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use volume::{Error, Kluis};
 
+use crate::environment;
 use crate::out::say;
 
 /// Where the initramfs has its configuration, whatever `--config` named here.
@@ -15,8 +16,9 @@ const CONFIG: &str = "/etc/kluis/volumes.toml";
 /// Writes them below `dir`, readable by root alone.
 ///
 /// # Errors
-/// [`Error::NoRoot`], and [`Error::Misuse`] for what cannot be read or written.
+/// [`Error::NoRoot`], and [`Error::Misuse`] for what cannot be read or written, or would mean something else in the initramfs.
 pub(crate) fn write(kluis: &Kluis<'_>, dir: &Path) -> Result<u8, Error> {
+    environment::check().map_err(|mistake| Error::Misuse(mistake.to_string()))?;
     let made = kluis.root_config()?;
     put(dir, Path::new(CONFIG), made.text.as_bytes())?;
     for file in &made.files {

@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use anyhow::anyhow;
 use aws::Aws;
 use clap::CommandFactory as _;
-use crypto::SecretBytes;
 use volume::config::{Agent, Config, Credentials};
 use volume::fuse::Fuse;
 use volume::linux::LinuxHost;
@@ -14,11 +13,14 @@ use volume::verbs::{Mode, Outcome, UpOptions};
 use volume::{Error, Kluis, Occasion, Waiting};
 
 use crate::boot::Status;
-use crate::cli::{Cli, DryRun, HeaderVerb, Output, Verb};
+use crate::cli::{Cli, DryRun, HeaderVerb, Output, Rekey, Verb};
 use crate::out::{say, tell};
 use crate::progress::Steps;
 use crate::services::NoServices;
-use crate::{ask, manual, out, passphrase, root_config, settings, show, table, token, watch};
+use crate::{
+    ask, environment, generator, manual, out, passphrase, root_config, settings, show, table,
+    token, watch,
+};
 
 const WRONG_PARAMETERS: u8 = volume::ExitCode::Parameters as u8;
 
@@ -109,7 +111,7 @@ fn asks_services(verb: &Verb) -> bool {
     match verb {
         Verb::Seal { .. }
         | Verb::Up { .. }
-        | Verb::Rekey { .. }
+        | Verb::Rekey(_)
         | Verb::Check { .. }
         | Verb::EnrollRoot { .. }
         | Verb::OpenRoot { .. }
@@ -210,37 +212,9 @@ fn perform(cli: &Cli, kluis: &Kluis<'_>, mut steps: &Steps) -> Result<u8, Error>
             watch,
             output,
         } => status(kluis, names, *watch, *output)?,
-        Verb::Rekey {
-            names,
-            rebind: true,
-            key_file,
-            yes,
-            plan,
-            output,
-            ..
-        } => {
-            let opener = key_file
-                .as_deref()
-                .map(|file| passphrase::existing(Some(file)));
-            let outcome = rebind(
-                kluis,
-                names,
-                opener.transpose()?,
-                yes.yes,
-                mode(plan),
-                &mut steps,
-            )?;
-            shown(&[outcome], show::Verb::Rekey, plan, output)
-        }
-        Verb::Rekey {
-            names,
-            from,
-            plan,
-            output,
-            ..
-        } => {
-            let outcomes = kluis.rekey(names, from.as_ref(), mode(plan), &mut steps)?;
-            shown(&outcomes, show::Verb::Rekey, plan, output)
+        Verb::Rekey(asked) => {
+            let outcomes = rekey(kluis, asked, &mut steps)?;
+            shown(&outcomes, show::Verb::Rekey, &asked.plan, &asked.output)
         }
         Verb::Erase {
             name,
@@ -277,7 +251,12 @@ fn perform(cli: &Cli, kluis: &Kluis<'_>, mut steps: &Steps) -> Result<u8, Error>
             ..
         } => token::print(kluis, device, uuid.as_deref())?,
         Verb::TokenOpen { device: None, .. } => token::serve(kluis),
-        Verb::Check { output } => show::findings(&kluis.check(), *output),
+        Verb::Check { output } => {
+            let mut findings = kluis.check();
+            findings.extend(generator::findings(kluis.config));
+            findings.extend(environment::findings());
+            show::findings(&findings, *output)
+        }
         Verb::Header { verb } => header(kluis, verb, cli.quiet)?,
         Verb::Completions { .. } | Verb::Man { .. } => 0,
     })
@@ -341,24 +320,24 @@ fn status(kluis: &Kluis<'_>, names: &[String], watch: bool, output: Output) -> R
     Ok(0)
 }
 
-fn rebind(
-    kluis: &Kluis<'_>,
-    names: &[String],
-    opener: Option<SecretBytes>,
-    yes: bool,
-    mode: Mode,
-    steps: &mut &Steps,
-) -> Result<Outcome, Error> {
-    let name = one_name(names, "kluis rekey", "--rebind")?;
+fn rekey(kluis: &Kluis<'_>, asked: &Rekey, steps: &mut &Steps) -> Result<Vec<Outcome>, Error> {
+    let mode = mode(&asked.plan);
+    if !asked.rebind {
+        return kluis.rekey(&asked.names, asked.from.as_ref(), mode, steps);
+    }
+    let name = one_name(&asked.names, "kluis rekey", "--rebind")?;
+    let file = asked.key_file.as_deref();
+    let opener = file.map(|file| passphrase::existing(Some(file)));
     if mode == Mode::Apply {
         ask::consent(
-            yes,
+            asked.yes.yes,
             &format!(
                 "The header of {name} will be trusted as it is now: it was you who gave it a new key"
             ),
         )?;
     }
-    kluis.rebind(name, opener, mode, steps)
+    let outcome = kluis.rebind(name, opener.transpose()?, mode, steps)?;
+    Ok(vec![outcome])
 }
 
 fn erase(

@@ -13,7 +13,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::time::{Duration, Instant, SystemTime};
 
-use stage::{Ran, Stage, Volume, answering, certified, elsewhere};
+use stage::{Ran, Stage, Volume, answering, answering_http_alone, certified, elsewhere};
 
 /// Within how long what does not pass is told.
 const AT_ONCE: Duration = Duration::from_secs(3);
@@ -234,26 +234,136 @@ fn no_credentials_and_no_instance_metadata_either_are_told_at_once() {
     );
 }
 
-#[test]
-fn an_instance_whose_role_is_not_attached_yet_waits_for_it() {
-    let mut stage = Stage::new();
-    let volume = stage.token_volume();
-    // The token is given, and then there is no role.
-    let instance = answering(http(
-        "404 Not Found",
-        "x-aws-ec2-metadata-token-ttl-seconds: 21600\r\n",
-        "",
-    ));
-    let environment = [
+/// A machine where nothing but an instance-metadata service could give credentials.
+fn metadata_alone(instance: &str) -> [(&str, &str); 3] {
+    [
         ("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent"),
         ("AWS_EC2_METADATA_DISABLED", "false"),
-        ("AWS_EC2_METADATA_SERVICE_ENDPOINT", instance.as_str()),
-    ];
+        ("AWS_EC2_METADATA_SERVICE_ENDPOINT", instance),
+    ]
+}
 
-    let ran = stage.kluis_with(&environment, ["up", &volume.name]);
+#[test]
+fn an_instance_metadata_service_that_has_no_credentials_is_told_at_once() {
+    let (stage, volume) = patient();
+    let token = "x-aws-ec2-metadata-token-ttl-seconds: 21600\r\n";
+    for (status, headers, said) in [
+        // The token is given, and then there is no role: this is no EC2 instance.
+        ("404 Not Found", token, "HTTP 404"),
+        ("404 Not Found", "", "HTTP 404"),
+        ("403 Forbidden", "", "forbidden"),
+        ("403 Forbidden", token, "forbidden"),
+        ("200 OK", "", "HTTP 200"),
+    ] {
+        let instance = answering(http(status, headers, ""));
+        let words = &["no credentials", said, "[agent] credentials"];
+        told_at_once(&stage, &volume, &metadata_alone(&instance), 2, words);
+    }
+}
+
+#[test]
+fn an_instance_metadata_service_that_is_overloaded_is_waited_for() {
+    let mut stage = Stage::new();
+    let volume = stage.token_volume();
+    let instance = answering(http("503 Service Unavailable", "", ""));
+
+    let ran = stage.kluis_with(&metadata_alone(&instance), ["up", &volume.name]);
 
     assert!(ran.err.contains("kluis: waiting for "), "{}", ran.err);
     ran.refused(75, &["no credentials yet", "instance profile"]);
+}
+
+#[test]
+fn a_profile_that_is_not_there_is_told_at_once_whoever_else_might_give_credentials() {
+    let (mut stage, volume) = patient();
+    let instance = answering(http("503 Service Unavailable", "", ""));
+    let mut environment = metadata_alone(&instance).to_vec();
+    environment.push(("AWS_PROFILE", "somebody-else"));
+    let words = &["no profile somebody-else", "AWS_PROFILE"];
+    told_at_once(&stage, &volume, &environment, 2, words);
+
+    stage.reconfigure(
+        "deadline",
+        "credentials = { profile = \"nobody-else\" }\ndeadline",
+    );
+    let words = &["no profile nobody-else", "[agent] credentials"];
+    told_at_once(&stage, &volume, &metadata_alone(&instance), 2, words);
+}
+
+/// A machine whose profile has a role, and whose service is named by the configuration alone.
+fn with_a_role(credentials: &str) -> (Stage, Volume) {
+    let (mut stage, volume) = patient();
+    let file = stage.path("machine-credentials");
+    fs::copy(stage.service_path("credentials"), &file).unwrap();
+    let mut text = fs::read_to_string(&file).unwrap();
+    text.push_str(credentials);
+    fs::write(&file, text).unwrap();
+    let [url, ca] = ["AWS_ENDPOINT_URL", "AWS_CA_BUNDLE"].map(|name| stage.variable(name));
+    stage.reconfigure(
+        "deadline",
+        &format!(
+            "endpoint = \"{url}\"\nca = \"{ca}\"\ncredentials = {{ profile = \"machine\", file = \"{}\" }}\ndeadline",
+            file.display()
+        ),
+    );
+    (stage, volume)
+}
+
+#[test]
+fn a_profiles_role_is_asked_of_the_service_that_the_configuration_names() {
+    let role = "arn:aws:iam::111122223333:role/machine";
+    let (stage, volume) = with_a_role(&format!(
+        "\n[machine]\nrole_arn = {role}\nsource_profile = nobody\nrole_session_name = db-17\n"
+    ));
+    let began = Instant::now();
+
+    // A variable for everything is not one for roles, and goes behind the configuration.
+    let nobody = format!("https://{}", nobody());
+    let environment = [
+        ("AWS_ENDPOINT_URL", nobody.as_str()),
+        ("AWS_CA_BUNDLE", ""),
+        ("AWS_PROFILE", ""),
+    ];
+    stage.kluis_with(&environment, ["up", &volume.name]).ok();
+
+    assert!(began.elapsed() < 3 * AT_ONCE, "{:?}", began.elapsed());
+    let [assumed, used] = ["AssumeRole", "GenerateDataKey"].map(|event| stage.events(event));
+    assert_eq!(assumed[0]["requestParameters"]["roleArn"], role);
+    let user = used[0]["userIdentity"]["arn"].as_str().unwrap();
+    assert!(user.ends_with("assumed-role/machine/db-17"), "{user}");
+}
+
+#[test]
+fn a_service_for_roles_that_is_named_as_such_is_asked_instead_and_not_in_the_clear() {
+    let (mut stage, volume) = with_a_role(
+        "\n[machine]\nrole_arn = arn:aws:iam::111122223333:role/machine\nsource_profile = nobody\n",
+    );
+    // TEST-NET-1 is nobody's.
+    let in_the_clear = [("AWS_ENDPOINT_URL_STS", "http://192.0.2.1:7600")];
+    told_at_once(&stage, &volume, &in_the_clear, 1, &["in the clear"]);
+
+    stage.reconfigure("deadline = \"24h\"", "deadline = \"1s\"");
+    let nobody = format!("https://{}", nobody());
+    let ran = stage.kluis_with(&[("AWS_ENDPOINT_URL_STS", &nobody)], ["up", &volume.name]);
+    ran.refused(75, &["credentials cannot be fetched", "Connection refused"]);
+    assert!(stage.events("AssumeRole").is_empty());
+}
+
+#[test]
+fn a_role_that_is_not_given_and_one_that_leads_nowhere_are_told_at_once() {
+    for (profile, said) in [
+        (
+            "role_arn = arn:aws:iam::111122223333:role/other\nsource_profile = nobody",
+            "cannot be assumed",
+        ),
+        (
+            "role_arn = arn:aws:iam::111122223333:role/machine\nsource_profile = absent",
+            "no profile absent",
+        ),
+    ] {
+        let (stage, volume) = with_a_role(&format!("\n[machine]\n{profile}\n"));
+        told_at_once(&stage, &volume, &[], 2, &[said, "[agent] credentials"]);
+    }
 }
 
 #[test]
@@ -442,7 +552,108 @@ fn plain_http_where_tls_was_expected_is_told_at_once() {
     );
 }
 
+#[test]
+fn plain_http_that_hangs_up_on_tls_is_told_at_once() {
+    let (stage, volume) = patient();
+    let url = answering_http_alone(http("200 OK", "", "{}")).replace("http:", "https:");
+    told_at_once(
+        &stage,
+        &volume,
+        &[("AWS_ENDPOINT_URL", &url)],
+        1,
+        &["does not speak TLS", "plain HTTP", &url],
+    );
+}
+
+#[test]
+fn tls_where_plain_http_was_expected_is_told_at_once() {
+    let (stage, volume) = patient();
+    let url = stage
+        .variable("AWS_ENDPOINT_URL")
+        .replace("https:", "http:");
+    told_at_once(
+        &stage,
+        &volume,
+        &[("AWS_ENDPOINT_URL", &url)],
+        1,
+        &["speaks TLS", "https://", &url],
+    );
+}
+
+#[test]
+fn another_program_at_the_endpoint_is_told_at_once_and_is_not_said_to_answer() {
+    let (stage, volume) = patient();
+    let date = format!("date: {}\r\n", http_date(SystemTime::now()));
+    for (status, body) in [
+        ("404 Not Found", "<html>no such page</html>"),
+        ("200 OK", "<html>It works!</html>"),
+        ("302 Found", ""),
+        ("403 Forbidden", "<html>forbidden</html>"),
+        (
+            "400 Bad Request",
+            "Client sent an HTTP request to an HTTPS server.",
+        ),
+        ("200 OK", "{}"),
+    ] {
+        let page = http(status, &date, body).replace("application/x-amz-json-1.1", "text/html");
+        let url = answering(page);
+        let environment = [("AWS_ENDPOINT_URL", url.as_str())];
+        told_at_once(
+            &stage,
+            &volume,
+            &environment,
+            1,
+            &["is not this service", &url, "[agent] endpoint"],
+        );
+        let ran = stage.kluis_with(&environment, ["check"]);
+        assert!(!ran.out.contains("ok   key service"), "{}", ran.out);
+    }
+}
+
+#[test]
+fn a_variant_of_awss_that_a_service_of_ones_own_has_not_is_told_at_once() {
+    let (stage, volume) = patient();
+    for variable in ["AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT"] {
+        let url = stage.variable("AWS_ENDPOINT_URL");
+        told_at_once(
+            &stage,
+            &volume,
+            &[(variable, "true")],
+            1,
+            &[variable, &url, "unset"],
+        );
+    }
+}
+
+#[test]
+fn a_name_that_cannot_be_a_hosts_is_told_at_once() {
+    let (stage, volume) = patient();
+    let url = format!("https://{}.example.com", "k".repeat(64));
+    told_at_once(
+        &stage,
+        &volume,
+        &[("AWS_ENDPOINT_URL", &url)],
+        1,
+        &["no valid host name", &url, "[agent] endpoint"],
+    );
+}
+
 // --- what passes ---
+
+#[test]
+fn an_overloaded_proxy_before_the_service_is_waited_for() {
+    let mut stage = Stage::new();
+    let volume = stage.token_volume();
+    for status in ["503 Service Unavailable", "429 Too Many Requests"] {
+        let url = answering(http(status, "", "<html>busy</html>"));
+        waited_for(
+            &stage,
+            &volume,
+            &[("AWS_ENDPOINT_URL", &url)],
+            &[&format!("HTTP {}", &status[..3])],
+        );
+    }
+}
 
 /// It is tried again, says so from the first failure on, and ends with "try again".
 #[track_caller]
@@ -494,14 +705,14 @@ fn a_certificate_that_is_not_valid_yet_is_the_clocks_fault() {
 }
 
 #[test]
-fn a_name_that_dns_does_not_know_is_waited_for() {
+fn a_name_that_may_come_with_the_network_is_waited_for() {
     let mut stage = Stage::new();
     let volume = stage.token_volume();
     waited_for(
         &stage,
         &volume,
-        &[("AWS_ENDPOINT_URL", "https://kms.nowhere.invalid")],
-        &["DNS has no address for kms.nowhere.invalid"],
+        &[("AWS_ENDPOINT_URL", "https://kms-nowhere")],
+        &["DNS has no address for kms-nowhere"],
     );
 }
 

@@ -123,15 +123,15 @@ fn rubbish_is_not_taken_for_a_key() {
     );
     let empty = http("200 OK", "application/x-amz-json-1.1", "{}");
     for (rubbish, said) in [
-        (page.as_str(), "is not this service"),
-        (&empty, "is not a key service"),
-        ("SSH-2.0-OpenSSH_9.2\r\n", "cannot be reached"),
+        (page.as_str(), "HTTP 200"),
+        (&empty, "its answer has no"),
+        ("SSH-2.0-OpenSSH_9.2\r\n", "does not speak HTTP"),
     ] {
         let url = answering(rubbish);
         refuses(
             &[("AWS_ENDPOINT_URL_KMS", &url)],
-            75,
-            &[said, "check AWS_ENDPOINT_URL"],
+            1,
+            &["is not this service", said, "AWS_ENDPOINT_URL"],
         );
     }
 }

@@ -87,6 +87,50 @@ fn check_finds_nothing_bad_on_a_machine_that_works() {
     );
 }
 
+/// What only the kernel's log of a boot would say.
+#[test]
+fn check_says_what_is_wrong_with_the_units_of_a_volume() {
+    let mut stage = Stage::without_service();
+    let volume = stage.volume("64MiB", "key = \"ephemeral\"");
+    let fstab = stage.path("fstab");
+    let line = format!("# here\n/dev/vdb {} xfs defaults\n", volume.mount.display());
+    std::fs::write(&fstab, line).unwrap();
+    let environment = [("SYSTEMD_FSTAB", fstab.to_str().unwrap())];
+
+    let ran = stage.kluis_with(&environment, ["check"]);
+
+    let bad = format!("BAD  {}: line 2 of /etc/fstab", volume.name);
+    assert!(ran.out.contains(&bad), "{}", ran.out);
+    assert_eq!(ran.code, 1);
+
+    let link = stage.path("link");
+    std::os::unix::fs::symlink(".", &link).unwrap();
+    let linked = link.join("below");
+    stage.reconfigure(
+        &volume.mount.display().to_string(),
+        &linked.display().to_string(),
+    );
+    let ran = stage.kluis(["check"]);
+    assert!(ran.out.contains("leads over a link"), "{}", ran.out);
+    assert_eq!(ran.code, 1);
+}
+
+#[test]
+fn check_says_what_several_disks_without_their_number_come_to_at_boot() {
+    let mut stage = Stage::without_service();
+    let volume = stage.volume("64MiB", "key = \"ephemeral\"");
+    let image = format!("file = \"{}\"\nsize = \"64MiB\"", volume.image.display());
+    stage.reconfigure(&image, "device = \"instance-store\"");
+    let mount = volume.mount.display().to_string();
+    stage.reconfigure(&mount, &format!("{mount}/{{n}}"));
+
+    let ran = stage.kluis(["check"]);
+
+    let note = format!("note {}: {{n}} in mount and no `disks`", volume.name);
+    assert!(ran.out.contains(&note), "{}", ran.out);
+    assert!(ran.out.contains("disks = N"), "{}", ran.out);
+}
+
 #[test]
 fn a_wrong_flag_is_a_wrong_parameter() {
     let stage = Stage::without_service();

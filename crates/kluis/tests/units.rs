@@ -44,6 +44,11 @@ struct Units {
 impl Units {
     /// What the generator makes of a configuration, beside the package's units.
     fn of(config: &str) -> Self {
+        Self::beside(config, "").0
+    }
+
+    /// The same beside lines of fstab; and what the generator says.
+    fn beside(config: &str, fstab: &str) -> (Self, String) {
         let dir = tempfile::tempdir().unwrap();
         let units = Self { dir };
         fs::write(units.path("volumes.toml"), config).unwrap();
@@ -53,8 +58,10 @@ impl Units {
         let program = env!("CARGO_BIN_EXE_kluis");
         symlink(program, units.path("kluis-generator")).unwrap();
         let arguments = ["normal", "early", "late", "volumes.toml"].map(|name| units.path(name));
+        fs::write(units.path("fstab"), fstab).unwrap();
         let generated = Command::new(units.path("kluis-generator"))
             .args(arguments)
+            .env("SYSTEMD_FSTAB", units.path("fstab"))
             .output()
             .unwrap();
         assert!(generated.status.success(), "{generated:?}");
@@ -64,7 +71,8 @@ impl Units {
             let text = text.replace("/usr/bin/kluis", program);
             fs::write(units.path("package").join(name), text).unwrap();
         }
-        units
+        let said = String::from_utf8_lossy(&generated.stderr).into_owned();
+        (units, said)
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -156,4 +164,50 @@ fn a_configuration_with_a_mistake_still_keeps_services_from_the_bare_mount_point
         drop_in.contains("Requires=kluis@plain.service\n"),
         "{drop_in}"
     );
+}
+
+/// What the kernel's log would have is on standard error where nobody may write to that.
+#[test]
+fn a_line_of_fstab_for_the_same_place_leaves_no_cycle_and_no_mount_unit_of_ours() {
+    let fstab = "# the machine's own\n/dev/vdb /srv/plain xfs defaults 0 2\n";
+    let config = CONFIG.replace("/srv/pl ain/x%y\"", "/srv/plain\"");
+    let (units, said) = Units::beside(&config, fstab);
+    assert!(!units.path("late/srv-plain.mount").exists());
+    assert!(!units.path("normal/srv-plain.mount.d").exists());
+    let service = "normal/kluis@plain.service.d/50-kluis.conf";
+    assert!(units.path(service).exists());
+    // Whoever may write to the kernel's log says it there.
+    if !said.is_empty() {
+        assert!(said.contains("line 2 of /etc/fstab"), "{said}");
+    }
+
+    // As systemd's own generator makes it of the line.
+    let mount =
+        "[Unit]\nBefore=local-fs.target\n[Mount]\nWhat=/dev/vdb\nWhere=/srv/plain\nType=xfs\n";
+    fs::write(units.path("normal/srv-plain.mount"), mount).unwrap();
+    let wants = units.path("normal/local-fs.target.requires");
+    fs::create_dir_all(&wants).unwrap();
+    symlink("../srv-plain.mount", wants.join("srv-plain.mount")).unwrap();
+    let output = units.systemd_analyze(&[
+        "verify",
+        "--man=no",
+        "kluis@plain.service",
+        "multi-user.target",
+    ]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!said.contains("cycle"), "{said}");
+}
+
+#[test]
+fn a_line_of_fstab_that_means_the_volume_is_tied_to_its_service() {
+    let (units, said) = Units::beside(
+        &CONFIG.replace("/srv/pl ain/x%y\"", "/srv/plain\""),
+        "plain /srv/plain kluis _netdev,nofail 0 0\n",
+    );
+    assert!(
+        units
+            .path("normal/srv-plain.mount.d/50-kluis.conf")
+            .exists()
+    );
+    assert!(!said.contains("fstab"), "{said}");
 }

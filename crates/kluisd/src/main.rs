@@ -28,9 +28,9 @@ use clap::Parser as _;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Wrong parameters, and all that cannot be done: as cryptsetup, and `kluis`, have it.
+/// Wrong parameters, and what will be no better the next time: as cryptsetup, and `kluis`, have it. The unit does not start it again.
 const FAILURE: u8 = 1;
-/// Try again later: `EX_TEMPFAIL`.
+/// Try again later: `EX_TEMPFAIL`. The unit does.
 const TEMPORARY: u8 = 75;
 
 fn main() -> ExitCode {
@@ -48,7 +48,7 @@ fn main() -> ExitCode {
         Err(error) => {
             // One line with the whole chain: what failed, and why.
             print::complain(&format!("kluisd: {error:#}"));
-            let is_temporary = error.is::<cli::Unhealthy>();
+            let is_temporary = error.is::<cli::Unhealthy>() || error.is::<serve::Passing>();
             if is_temporary { TEMPORARY } else { FAILURE }.into()
         }
     }

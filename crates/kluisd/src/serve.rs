@@ -1,6 +1,8 @@
 //! `kluisd serve`: opens every room in order, listens, and on SIGTERM or SIGINT closes them again.
 
+use std::fmt;
 use std::fs::File;
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -54,9 +56,71 @@ const TICK_INTERVAL: Duration = Duration::from_secs(3);
 /// How often keys whose waiting time is over are looked for.
 const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
 
+/// A failure that somebody has to mend: the next start will fail as this one did.
+#[derive(Debug)]
+struct Permanent(anyhow::Error);
+
+/// Any other failure: an address that is taken or not there yet, a disk that is full. Every machine's boot waits for its keys, so the
+/// service is started again as long as it may help.
+#[derive(Debug)]
+pub(crate) struct Passing(anyhow::Error);
+
+/// Sorts a failure of what only its owner can mend: what the disk is in the way of may pass.
+fn permanent(error: anyhow::Error) -> anyhow::Error {
+    let is_the_disks = error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|error| {
+            use io::ErrorKind::{
+                InvalidData, InvalidInput, NotFound, Other, PermissionDenied, UnexpectedEof,
+            };
+            !matches!(
+                error.kind(),
+                InvalidData | InvalidInput | NotFound | Other | PermissionDenied | UnexpectedEof
+            )
+        });
+    let is_the_stores = matches!(
+        error.downcast_ref::<identity::Error>(),
+        Some(identity::Error::Store(_))
+    ) || matches!(
+        error.downcast_ref::<kms::OpenError>(),
+        Some(kms::OpenError::Store(_))
+    );
+    if is_the_disks || is_the_stores {
+        error
+    } else {
+        Permanent(error).into()
+    }
+}
+
+impl fmt::Display for Permanent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#}", self.0)
+    }
+}
+
+impl fmt::Display for Passing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#}", self.0)
+    }
+}
+
+impl std::error::Error for Permanent {}
+impl std::error::Error for Passing {}
+
 /// Runs the service until it is told to stop.
+///
+/// # Errors
+/// [`Passing`], or what somebody has to mend.
 pub(crate) fn run(args: &ServeArgs) -> Result<()> {
-    let settings = Settings::new(args)?;
+    start(args).map_err(|error| match error.downcast::<Permanent>() {
+        Ok(Permanent(error)) => error,
+        Err(error) => Passing(error).into(),
+    })
+}
+
+fn start(args: &ServeArgs) -> Result<()> {
+    let settings = Settings::new(args).map_err(permanent)?.resolve()?;
     crypto::harden().context("cannot keep this process's memory out of core dumps")?;
     log_to_stderr();
     if !crypto::locked() {
@@ -87,15 +151,16 @@ async fn serve(settings: Settings) -> Result<()> {
     let sinks = settings
         .config
         .sinks()
-        .context("the configuration is not right")?;
+        .context("the configuration is not right")
+        .map_err(permanent)?;
     // From here on: whoever reloads what is just starting should not end it.
     let hangup = signal(SignalKind::hangup())?;
     let dir = std::path::absolute(&settings.data_dir)?;
     files::private_dir(&dir)?;
     let _lock = lock(&dir)?;
-    refuse_earlier(&dir)?;
+    refuse_earlier(&dir).map_err(permanent)?;
     let database = dir.join("kluisd.db");
-    let roots = Roots::open(&dir.join("root.key"), !database.exists())?;
+    let roots = Roots::open(&dir.join("root.key"), !database.exists()).map_err(permanent)?;
     let store: Arc<dyn Store> = Arc::new(
         Sqlite::open(&database).with_context(|| format!("cannot open {}", database.display()))?,
     );
@@ -103,7 +168,8 @@ async fn serve(settings: Settings) -> Result<()> {
     let identity = Arc::new(
         Identity::open(Arc::clone(&store), roots.sealing)
             .await
-            .context("cannot open identities")?,
+            .context("cannot open identities")
+            .map_err(permanent)?,
     );
     let accounts = accounts(&identity, &settings.accounts).await?;
     let home = accounts.first().context("there is no account")?;
@@ -116,7 +182,8 @@ async fn serve(settings: Settings) -> Result<()> {
     let kms = Arc::new(
         Kms::open(Arc::clone(&store), roots.keys, Arc::clone(&identity) as _)
             .await
-            .context("cannot open keys")?,
+            .context("cannot open keys")
+            .map_err(permanent)?,
     );
     for record in kms.damaged() {
         tracing::error!(
@@ -132,7 +199,7 @@ async fn serve(settings: Settings) -> Result<()> {
     let monitor = open_monitor(&store, settings.config.quotas.0.clone(), sinks).await?;
     credentials(&dir, &identity, &accounts)?;
 
-    let tls = open_tls(&dir, &settings)?;
+    let tls = open_tls(&dir, &settings).map_err(permanent)?;
     let tls_config = tls.as_ref().map(|tls| Arc::clone(&tls.config));
     let mut bound = Vec::new();
     for (listen, addresses) in &settings.listen {

@@ -17,7 +17,7 @@ const DEFAULT_LISTEN: &str = "127.0.0.1:7600";
 /// What the service runs with.
 pub(crate) struct Settings {
     pub(crate) data_dir: PathBuf,
-    /// Where to listen, and the addresses that each stands for.
+    /// Where to listen, and the addresses that each stands for; none before [`Settings::resolve`].
     pub(crate) listen: Vec<(Listen, Vec<SocketAddr>)>,
     pub(crate) accounts: Vec<String>,
     pub(crate) metrics: Option<SocketAddr>,
@@ -63,8 +63,8 @@ impl Settings {
             plain_http: args.plain_http || config.plain_http.unwrap_or_default(),
             listen: listen
                 .into_iter()
-                .map(|listen| listen.resolve().map(|addresses| (listen, addresses)))
-                .collect::<Result<_>>()?,
+                .map(|listen| (listen, Vec::new()))
+                .collect(),
             config,
             config_file,
         };
@@ -72,12 +72,29 @@ impl Settings {
         Ok(settings)
     }
 
+    /// Finds the addresses that names stand for.
+    ///
+    /// # Errors
+    /// A name that nobody knows, which may be known later; or one that stands for more than `--plain-http` may be seen at.
+    pub(crate) fn resolve(mut self) -> Result<Self> {
+        for (listen, addresses) in &mut self.listen {
+            *addresses = listen.resolve()?;
+            ensure!(
+                !self.plain_http || addresses.iter().all(|address| address.ip().is_loopback()),
+                "{}",
+                plainly_reachable(listen)
+            );
+        }
+        Ok(self)
+    }
+
     fn check(&self) -> Result<()> {
         if self.plain_http {
-            for (listen, addresses) in &self.listen {
+            for (listen, _) in &self.listen {
                 ensure!(
-                    addresses.iter().all(|address| address.ip().is_loopback()),
-                    "--plain-http is for loopback only; {listen} can be reached from elsewhere"
+                    listen.ip().is_none_or(|ip| ip.is_loopback()),
+                    "{}",
+                    plainly_reachable(listen)
                 );
             }
             ensure!(
@@ -109,6 +126,10 @@ pub(crate) fn certificate(config: &Config) -> Certificate {
         || Certificate::Issued(Vec::new()),
         |tls| tls.certificate().clone(),
     )
+}
+
+fn plainly_reachable(listen: &Listen) -> String {
+    format!("--plain-http is for loopback only; {listen} can be reached from elsewhere")
 }
 
 fn data_dir(flag: Option<&Path>, config: &Config) -> PathBuf {

@@ -1,6 +1,7 @@
 //! The page of every refusal: what it says, how a run ends with it, whether the boot tries again; and the rule that what can lose data is
 //! recommended only where the program has proof that nothing readable is lost. A variant that is not on the page does not compile.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use reference::Section;
@@ -73,6 +74,7 @@ fn after(refusal: &Refusal) -> Option<Refusal> {
             device,
             size,
             found,
+            is_unknown: true,
         },
         Refusal::NotBlank { .. } => Refusal::Ambiguous {
             volume,
@@ -82,6 +84,7 @@ fn after(refusal: &Refusal) -> Option<Refusal> {
         Refusal::Ambiguous { .. } => Refusal::FileGone {
             volume,
             file: path("FILE"),
+            is_blank: false,
         },
         Refusal::FileGone { .. } => Refusal::Erased { volume, device },
         Refusal::Erased { .. } => Refusal::BadHeader {
@@ -260,10 +263,7 @@ fn table() -> String {
             "left alone"
         };
         let said = error.to_string().replace('|', "\\|");
-        out.push_str(&format!(
-            "| `{name}` | {} | {again} | {said} |\n",
-            code as u8
-        ));
+        let _ = writeln!(out, "| `{name}` | {} | {again} | {said} |", code as u8);
     }
     out
 }
@@ -288,7 +288,7 @@ fn what_can_lose_data_is_recommended_only_with_proof() {
     // A restore refuses what is another volume's or another key's, and keeps what it writes over.
     assert_eq!(
         recommends("kluis header restore"),
-        ["BadHeader", "BadToken", "NotBound"]
+        ["NotBlank", "BadHeader", "BadToken", "NotBound"]
     );
     // A repair keeps what it writes over.
     assert_eq!(recommends("--repair"), ["Ambiguous"]);

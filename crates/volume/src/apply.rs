@@ -196,6 +196,7 @@ impl<'r, 'a> Applier<'r, 'a> {
             Step::ReadBack => self.read_back(),
             Step::DeleteBackups { files } => self.delete_backups(files),
             Step::Rewrap => self.rewrap(),
+            Step::Forget => self.forget(),
             Step::Enroll => self.enroll(),
             Step::Rebind => self.rebind(),
         }
@@ -328,6 +329,7 @@ impl<'r, 'a> Applier<'r, 'a> {
                     device: identity.stable_name,
                     size: identity.size,
                     found: now.content.to_string(),
+                    is_unknown: false,
                 }
                 .into());
             }

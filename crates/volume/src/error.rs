@@ -322,6 +322,7 @@ fn reach_code(error: &ReachError) -> ExitCode {
         | ReachError::OtherName { .. }
         | ReachError::Expired { .. }
         | ReachError::NotTls { .. }
+        | ReachError::Stranger { .. }
         | ReachError::Misconfigured(_) => ExitCode::Parameters,
         ReachError::NoCredentials(_)
         | ReachError::CredentialsFailed(_)

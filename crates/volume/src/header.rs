@@ -3,6 +3,7 @@
 
 use std::io;
 use std::ops::Range;
+use std::path::Path;
 
 use crypto::SecretBytes;
 use luks::luks2::{FormatOptions, SegmentSize};
@@ -179,6 +180,20 @@ pub(crate) fn read_backup(bytes: &[u8], device_len: u64) -> Result<Snapshot, Pro
             device_len,
         })
         .map_err(Problem)
+}
+
+/// The largest header that is backed up or restored: LUKS2's areas are 16 MiB by default, 4 MiB and 128 MiB at most.
+pub(crate) const BACKUP_MAX: u64 = 160 << 20;
+
+/// The UUID of the header in a backup; `None` where there is none that can be read.
+///
+/// # Errors
+/// The machine's, when the file is not there or cannot be read.
+pub(crate) fn backup_uuid(host: &dyn Host, file: &Path) -> Result<Option<Uuid>, Error> {
+    let bytes = host.read_file(file, BACKUP_MAX)?;
+    // Of the device it is not known how long it was.
+    let found = read_backup(&bytes, u64::MAX >> 1);
+    Ok(found.ok().map(|snapshot| snapshot.uuid()))
 }
 
 /// The label of the header on a disk, as a hint; `None` when it cannot be had for whatever reason.

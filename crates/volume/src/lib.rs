@@ -19,6 +19,7 @@
 //! | `state` | root-owned state |
 //! | `advice` | the page of refusals, and what may be recommended (tests) |
 //! | `signatures` | what is on a raw device |
+//! | `unit_name` | paths as systemd's names, which bound where a volume may be mounted |
 //! | `verbs` | seal, up, down, status, rekey, erase, release, check, header; token-open, enroll-root, open-root, root-config |
 //! | `linux`, `fuse` | the machine, and the engine for machines without device-mapper |
 //! | `sim` | a machine and services in memory that fail as told |
@@ -48,6 +49,7 @@ pub mod signatures;
 pub mod sim;
 mod state;
 mod target;
+pub mod unit_name;
 pub mod verbs;
 
 pub use apply::{Progress, Silent};

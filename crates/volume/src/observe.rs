@@ -1,7 +1,7 @@
 //! What is there now. Reads everything and changes nothing; trusts nothing that it reads from a disk.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::binding::{State, Token};
 use crate::config::MountRoot;
@@ -19,10 +19,6 @@ use crate::target::Target;
 
 /// Everything that a plan is made from.
 #[derive(Debug)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a fact of its own, and any of them may come with any other"
-)]
 pub(crate) struct Observed {
     /// The backing, if it is there.
     pub(crate) identity: Option<Identity>,
@@ -32,11 +28,8 @@ pub(crate) struct Observed {
     pub(crate) has_loop: bool,
     /// The mapping of the volume's name.
     pub(crate) active: Option<Active>,
-    /// Whether that mapping is over this backing.
-    pub(crate) active_is_ours: bool,
-    /// Whether it is over the header that this machine knows of the volume, wherever that lies: what is open may outlive its disk, and the
-    /// configuration that named it.
-    pub(crate) active_is_known: bool,
+    /// Whose that is.
+    pub(crate) whose: Whose,
     /// What is mounted at the volume's mount point.
     pub(crate) mount: Option<Mount>,
     /// Whose the mounted root is, where that is of interest.
@@ -53,12 +46,36 @@ pub(crate) struct Observed {
     pub(crate) bare: Option<Bare>,
     /// The header that this machine wrote or opened here last.
     pub(crate) made: Option<Made>,
-    /// Where backups of its header were written.
+    /// Where there are backups of its header, if that cannot be used.
     pub(crate) backups: Vec<PathBuf>,
     /// The header that [`Observed::content`] tells of, as read.
     pub(crate) header: Option<Snapshot>,
     /// The disks of a volume that is striped over several.
     pub(crate) striped: Option<Striped>,
+}
+
+impl Observed {
+    /// Whether the mapping is over this backing.
+    pub(crate) fn active_is_ours(&self) -> bool {
+        self.whose == Whose::Ours
+    }
+
+    /// Whether the mapping is this volume's, wherever what it is over lies.
+    pub(crate) fn active_is_known(&self) -> bool {
+        self.whose != Whose::Another
+    }
+}
+
+/// Whose the mapping of a volume's name is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// This volume's: it is over its backing.
+    Ours,
+    /// This volume's: it is over the header that this machine knows of it, wherever that lies. What is open may outlive its disk, and the
+    /// configuration that named it.
+    Known,
+    /// Somebody else's, or nobody's.
+    Another,
 }
 
 /// What is known of an engine.
@@ -159,45 +176,28 @@ impl fmt::Display for Content {
 pub(crate) fn observe(host: &dyn Host, target: &Target) -> Result<Observed, Error> {
     let identity = target.backing.identify(host)?;
     let mounts = host.mounts()?;
-    let mut active = None;
-    let mut engines = Vec::new();
-    for engine in host.engines() {
-        let missing = engine.available().err().map(|error| error.to_string());
-        engines.push(EngineFact {
-            kind: engine.kind(),
-            needs_block_device: engine.needs_block_device(),
-            missing,
-        });
-        if active.is_none() {
-            active = engine.find(&target.name)?;
-        }
-    }
+    let (engines, active) = look_at_engines(host, &target.name)?;
     let loop_device = match &identity {
         Some(identity) if identity.kind == BackingKind::File => host.find_loop(&identity.path)?,
         _ => None,
     };
-    let active_is_ours = match (&active, &identity) {
-        (Some(active), Some(identity)) => {
-            active.backing == identity.path
-                || loop_device.as_ref() == Some(&active.backing)
-                || host
-                    .identify(&active.backing)?
-                    .is_some_and(|other| other.token == identity.token)
-        }
-        _ => false,
-    };
-    let active_is_ours = active_is_ours || raid0::is_open(host, target, active.as_ref())?;
-    if let Some(active) = &mut active {
-        check_size(host, active)?;
-    }
     let made: Option<Made> = Place::made(&target.name).read(host)?;
-    let is_stray = |active: &Active| matches!(active.health, Health::Stray(_));
-    let active_is_known = active_is_ours
-        || active.as_ref().is_some_and(is_stray)
-        || active.as_ref().is_some_and(|active| {
-            let known = made.as_ref().map(|made| made.uuid);
-            known.is_some() && active.uuid == known
-        });
+    let whose = match &active {
+        Some(active) => whose(
+            host,
+            active,
+            identity.as_ref(),
+            loop_device.as_deref(),
+            made.as_ref(),
+        )?,
+        None => Whose::Another,
+    };
+    let whose = if raid0::is_open(host, target, active.as_ref())? {
+        Whose::Ours
+    } else {
+        whose
+    };
+    let is_ours = whose == Whose::Ours;
     let mount = mounts
         .iter()
         .rev()
@@ -213,12 +213,12 @@ pub(crate) fn observe(host: &dyn Host, target: &Target) -> Result<Observed, Erro
     });
     let (content, header) = match &identity {
         None => (Content::Missing, None),
-        Some(identity) => contents(host, target, identity, active_is_ours)?,
+        Some(identity) => contents(host, target, identity, is_ours)?,
     };
-    let striped = raid0::look(host, target, identity.as_ref(), &content, active_is_ours)?;
+    let striped = raid0::look(host, target, identity.as_ref(), &content, is_ours)?;
     let used = striped.as_ref().map_or(identity.as_ref(), Striped::device);
     let uses = match used {
-        Some(used) if !active_is_ours => host.uses(used)?,
+        Some(used) if !is_ours => host.uses(used)?,
         _ => Vec::new(),
     };
     let is_up = matches!((&active, &mount), (Some(active), Some(mount))
@@ -231,8 +231,10 @@ pub(crate) fn observe(host: &dyn Host, target: &Target) -> Result<Observed, Erro
         Some(active) if target.purpose == Purpose::Swap => host.is_swap(&active.device)?,
         _ => false,
     };
-    let backups: Option<Backups> = Place::backups(&target.name).read(host)?;
-    let backups = backups.unwrap_or_default().files;
+    let backups = match &content {
+        Content::BadHeader(..) | Content::Foreign(_) => backups_there(host, target, made.as_ref())?,
+        _ => Vec::new(),
+    };
     let bare = match &target.mount {
         Some(at) => Some(mount_point::look(host, &target.name, at)?),
         None => None,
@@ -242,8 +244,7 @@ pub(crate) fn observe(host: &dyn Host, target: &Target) -> Result<Observed, Erro
         uses,
         has_loop: loop_device.is_some(),
         active,
-        active_is_ours,
-        active_is_known,
+        whose,
         root,
         mount,
         mounted_elsewhere,
@@ -261,6 +262,72 @@ pub(crate) fn observe(host: &dyn Host, target: &Target) -> Result<Observed, Erro
 /// Whether it is of interest whose the mounted root is.
 fn asks_for_root(root: &MountRoot) -> bool {
     root.owner.is_some() || root.group.is_some() || root.mode.is_some()
+}
+
+/// The backups that are on record and where they were written, of the header that is known.
+fn backups_there(
+    host: &dyn Host,
+    target: &Target,
+    made: Option<&Made>,
+) -> Result<Vec<PathBuf>, Error> {
+    let known: Option<Backups> = Place::backups(&target.name).read(host)?;
+    let mut files = known.unwrap_or_default().files;
+    files.retain(|file| {
+        let found = header::backup_uuid(host, file).ok().flatten();
+        found.is_some_and(|uuid| made.is_none_or(|made| made.uuid == uuid))
+    });
+    Ok(files)
+}
+
+/// The engines, and the mapping of that name that one of them has.
+fn look_at_engines(
+    host: &dyn Host,
+    name: &str,
+) -> Result<(Vec<EngineFact>, Option<Active>), Error> {
+    let mut active = None;
+    let mut engines = Vec::new();
+    for engine in host.engines() {
+        let missing = engine.available().err().map(|error| error.to_string());
+        engines.push(EngineFact {
+            kind: engine.kind(),
+            needs_block_device: engine.needs_block_device(),
+            missing,
+        });
+        if active.is_none() {
+            active = engine.find(name)?;
+        }
+    }
+    if let Some(active) = &mut active {
+        check_size(host, active)?;
+    }
+    Ok((engines, active))
+}
+
+fn whose(
+    host: &dyn Host,
+    active: &Active,
+    identity: Option<&Identity>,
+    loop_device: Option<&Path>,
+    made: Option<&Made>,
+) -> Result<Whose, HostError> {
+    if let Some(identity) = identity {
+        let is_ours = active.backing == identity.path
+            || loop_device == Some(active.backing.as_path())
+            || host
+                .identify(&active.backing)?
+                .is_some_and(|other| other.token == identity.token);
+        if is_ours {
+            return Ok(Whose::Ours);
+        }
+    }
+    let known = made.map(|made| made.uuid);
+    let is_known =
+        matches!(active.health, Health::Stray(_)) || (known.is_some() && active.uuid == known);
+    Ok(if is_known {
+        Whose::Known
+    } else {
+        Whose::Another
+    })
 }
 
 /// A view that is not as long as what it shows is half-made, by a run that was killed, or half-gone: whatever it seems to hold is no truth about

@@ -128,14 +128,14 @@ fn up_steps(observed: &Observed, wanted: Wanted<'_>) -> Result<Vec<Step>, Refusa
                 volume: target.name.clone(),
             });
         }
-        if !observed.active_is_ours && observed.active_is_known {
+        if !observed.active_is_ours() && observed.active_is_known() {
             return Err(Refusal::OpenElsewhere {
                 volume: target.name.clone(),
                 backing: active.backing.clone(),
                 wanted: target.backing.path().to_path_buf(),
             });
         }
-        if !observed.active_is_ours {
+        if !observed.active_is_ours() {
             return Err(Refusal::NameTaken {
                 volume: target.name.clone(),
                 backing: active.backing.clone(),
@@ -185,7 +185,7 @@ pub(crate) fn down(observed: &Observed, target: &Target) -> Result<Plan, Refusal
     if let Some(active) = observed
         .active
         .as_ref()
-        .filter(|_| !observed.active_is_known)
+        .filter(|_| !observed.active_is_known())
     {
         return Err(Refusal::NameTaken {
             volume: target.name.clone(),
@@ -254,6 +254,7 @@ pub(crate) fn erase(
         steps.push(Step::DeleteBackups { files: backups });
     }
     raid0::around(&mut steps, observed);
+    steps.push(Step::Forget);
     let bare = observed.bare.iter();
     steps.extend(bare.flat_map(|bare| {
         bare.release_step()
@@ -460,7 +461,7 @@ fn steps_of_closed(
     let provision = match (&observed.identity, &observed.content) {
         (None, _) => match &target.backing {
             BackingPath::File { path, size } => {
-                refuse_gone(observed, wanted, path)?;
+                refuse_gone(observed, wanted)?;
                 steps.extend(fetch(target));
                 steps.push(Step::CreateFile {
                     path: path.clone(),
@@ -494,7 +495,10 @@ fn steps_of_closed(
                     steps.extend(repair_step(facts, true));
                     false
                 }
-                (_, wipe) => {
+                (content, wipe) => {
+                    if *content == Content::Blank {
+                        refuse_gone(observed, wanted)?;
+                    }
                     let clear = clearance(observed, wipe, target, identity)?;
                     let complete = complete_file(content, target, identity);
                     if complete.is_none() {
@@ -534,23 +538,28 @@ fn repair_step(facts: &HeaderFacts, asked: bool) -> Option<Step> {
     }
 }
 
-/// A volume that was here, in a file that is not: its folder is not mounted yet, more likely than that it is to be made anew.
-fn refuse_gone(observed: &Observed, wanted: Wanted<'_>, path: &Path) -> Result<(), Refusal> {
+/// A volume that was here, in a file that is not, or is blank: what holds it is not mounted yet, or something else is mounted over it, more likely
+/// than that it is to be made anew.
+fn refuse_gone(observed: &Observed, wanted: Wanted<'_>) -> Result<(), Refusal> {
     let target = wanted.target;
-    match &observed.made {
-        Some(made)
-            if made.ready
-                && made.backing == path
-                && !wanted.wipe
-                && target.key != KeySource::Ephemeral =>
-        {
-            Err(Refusal::FileGone {
-                volume: target.name.clone(),
-                file: path.to_path_buf(),
-            })
-        }
-        _ => Ok(()),
+    let is_blank = observed.identity.is_some();
+    let was_here = observed.made.as_ref().is_some_and(|made| {
+        made.backing == target.backing.path()
+            // A blank file is what a run leaves that was killed before its header.
+            && (made.ready || !is_blank)
+    });
+    if was_here
+        && !wanted.wipe
+        && target.key != KeySource::Ephemeral
+        && target.backing.kind() == BackingKind::File
+    {
+        return Err(Refusal::FileGone {
+            volume: target.name.clone(),
+            file: target.backing.path().to_path_buf(),
+            is_blank,
+        });
     }
+    Ok(())
 }
 
 /// A loop device that a killed run left keeps the file from being claimed.
@@ -603,7 +612,7 @@ fn clearance(
             observed,
             target,
             identity,
-            &format!("there is none any more where this machine has made one; it holds {report}"),
+            &lost_words(target, report),
             Unusable::Damaged,
         )),
         Content::Ambiguous(..) => Err(ambiguous(content, target, identity)),
@@ -612,6 +621,7 @@ fn clearance(
             device: device(),
             size: identity.size,
             found: content.to_string(),
+            is_unknown: matches!(content, Content::Foreign(report) if report.found.is_empty()),
         }),
     }
 }
@@ -640,6 +650,7 @@ fn check_mode(facts: &HeaderFacts, target: &Target, identity: &Identity) -> Resu
             device: device(),
             size: identity.size,
             found: "an ephemeral volume".to_owned(),
+            is_unknown: false,
         });
     }
     match (&target.key, &facts.token) {
@@ -758,6 +769,16 @@ fn bad_header(
     }
 }
 
+fn lost_words(target: &Target, report: &SignatureReport) -> String {
+    let why = format!("there is none any more where this machine has made one; it holds {report}");
+    match target.backing.kind() {
+        BackingKind::Device => why,
+        BackingKind::File => format!(
+            "{why} (if what holds the file is not mounted, or something is mounted over it, bring it back)"
+        ),
+    }
+}
+
 /// Whether this machine had a volume there, and what is there now is nothing that another program has made since.
 fn lost_header(observed: &Observed, report: &SignatureReport) -> bool {
     let path = observed.identity.as_ref().map(|identity| &identity.path);
@@ -765,7 +786,7 @@ fn lost_header(observed: &Observed, report: &SignatureReport) -> bool {
         .made
         .as_ref()
         .is_some_and(|made| made.ready && Some(&made.backing) == path);
-    is_known && report.found.iter().all(Signature::is_luks)
+    (is_known || !observed.backups.is_empty()) && report.found.iter().all(Signature::is_luks)
 }
 
 fn ambiguous(content: &Content, target: &Target, identity: &Identity) -> Refusal {

@@ -180,6 +180,16 @@ pub enum ReachError {
         /// What was seen instead.
         why: String,
     },
+    /// Whoever answers is not the service: another program, a proxy, a page.
+    #[error(
+        "what answers at {place} is not this service: {why}; check host, port and path in [agent] endpoint (or AWS_ENDPOINT_URL)"
+    )]
+    Stranger {
+        /// The service's URL.
+        place: String,
+        /// What was answered.
+        why: String,
+    },
     /// Nobody can be asked with this configuration.
     #[error("{0}")]
     Misconfigured(String),
@@ -214,7 +224,8 @@ impl ReachError {
             Self::Untrusted { why, .. }
             | Self::OtherName { why, .. }
             | Self::Expired { why, .. }
-            | Self::NotTls { why, .. } => why,
+            | Self::NotTls { why, .. }
+            | Self::Stranger { why, .. } => why,
             Self::Clock(text)
             | Self::CredentialsNotYet(text)
             | Self::Misconfigured(text)

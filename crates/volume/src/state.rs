@@ -132,6 +132,9 @@ impl Erasing {
 pub(crate) struct Backups {
     /// Absolute paths, in the order in which they were made.
     pub(crate) files: Vec<PathBuf>,
+    /// Whether an erase has begun to delete them, so that one which is not there may have been.
+    #[serde(default)]
+    pub(crate) deleting: bool,
 }
 
 /// The folder of the guards on mount points.

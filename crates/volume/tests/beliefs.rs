@@ -253,10 +253,10 @@ fn a_backup_of_an_earlier_volume_key_is_not_restored_over_the_newer_one() {
     assert_eq!(stage.machine.disk(FILE), before);
 
     // Where there is nothing to compare it with, what it is written over is kept.
-    stage.machine.poke(FILE, 0, &[0x77; 1 << 20]);
+    stage.machine.poke(FILE, 0, &vec![0x77; 1 << 20]);
     let at = restore("/root/backup").unwrap();
     assert!(at.ends_with("kept/v.1"), "{}", at.display());
-    assert_eq!(kept(&stage)[..1 << 20], [0x77; 1 << 20]);
+    assert_eq!(kept(&stage)[..1 << 20], vec![0x77; 1 << 20]);
     stage.up().unwrap();
     assert_eq!(stage.text().as_deref(), Some("precious"));
 }

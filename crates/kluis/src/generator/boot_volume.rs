@@ -11,6 +11,8 @@ pub(super) struct BootVolume {
     pub(super) name: String,
     /// Where it is mounted; none for swap and a raw device, and where that has no one answer (`{n}` without `disks`).
     pub(super) mount: Option<PathBuf>,
+    /// Whether it gets a mount unit: not where a line of fstab makes one that mounts something else.
+    pub(super) has_mount_unit: bool,
     /// How it is mounted.
     pub(super) options: Vec<String>,
     /// When it can be brought up.
@@ -64,6 +66,7 @@ fn of(volume: &VolumeConfig, state: &Path) -> Vec<BootVolume> {
     let one = |name: String, mount: Option<PathBuf>| BootVolume {
         name,
         mount,
+        has_mount_unit: true,
         options: volume.root.options.clone(),
         stage: match &volume.key {
             KeySource::Ephemeral => Stage::Local,

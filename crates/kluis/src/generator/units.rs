@@ -8,8 +8,9 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use volume::unit_name::{self, UnitError};
+
 use super::boot_volume::{BootVolume, Disks, Stage};
-use super::unit_name::{self, UnitError};
 
 /// Where the package's units are.
 pub(super) const PACKAGED: &str = "/usr/lib/systemd/system";
@@ -109,7 +110,7 @@ impl Units {
             },
         ];
         let reached = volume.stage.targets().reached;
-        if let Some(mount) = &volume.mount {
+        if let Some(mount) = volume.mount.as_ref().filter(|_| volume.has_mount_unit) {
             let unit = unit_name::of_path(mount, "mount")?;
             entries.push(Entry {
                 folder: Folder::Late,
@@ -173,16 +174,20 @@ fn service_text(volume: &BootVolume) -> Result<String, UnitError> {
             let _ = writeln!(text, "RequiresMountsFor={}", unit_name::as_word(folder)?);
         }
     }
+    let settle = "Wants=systemd-udev-settle.service\nAfter=systemd-udev-settle.service\n";
     match &volume.disks {
-        Disks::Discovered => {
-            text.push_str("Wants=systemd-udev-settle.service\nAfter=systemd-udev-settle.service\n");
-        }
+        Disks::Discovered => text.push_str(settle),
         // Wanted and not required: a disk that does not come is waited for as long as systemd waits for a disk, and then it is
         // `kluis up` that says which one is missing.
         Disks::Named(disks) => {
             for disk in disks {
-                let device = unit_name::of_path(disk, "device")?;
-                let _ = writeln!(text, "Wants={device}\nAfter={device}");
+                match unit_name::of_path(disk, "device") {
+                    Ok(device) => {
+                        let _ = writeln!(text, "Wants={device}\nAfter={device}");
+                    }
+                    // A disk with too long a name for a unit has none to wait for.
+                    Err(_) => text.push_str(settle),
+                }
             }
         }
     }
@@ -252,6 +257,7 @@ mod tests {
         BootVolume {
             name: name.to_owned(),
             mount: Some(mount.into()),
+            has_mount_unit: true,
             options: Vec::new(),
             stage: Stage::Remote,
             required: false,
@@ -456,6 +462,31 @@ mod tests {
             "{store}"
         );
         assert!(!disk.contains("udev-settle"));
+    }
+
+    #[test]
+    fn a_disk_whose_name_is_too_long_for_a_unit_is_waited_for_with_the_others() {
+        let long = format!("/dev/disk/by-id/{}", "a-".repeat(60));
+        let entries = made(&[BootVolume {
+            disks: Disks::Named(vec![long.into()]),
+            ..volume("d", "/d")
+        }]);
+        let text = text(&entries, "kluis@d.service.d/50-kluis.conf");
+        assert!(
+            text.contains("After=systemd-udev-settle.service\n"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_volume_whose_place_is_fstabs_is_a_service_and_no_mount() {
+        let entries = made(&[BootVolume {
+            has_mount_unit: false,
+            required: true,
+            ..volume("a", "/a")
+        }]);
+        assert!(paths(&entries).iter().all(|path| !path.contains(".mount")));
+        assert!(paths(&entries).contains(&"remote-fs.target.requires/kluis@a.service"));
     }
 
     #[test]

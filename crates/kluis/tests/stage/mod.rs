@@ -22,7 +22,7 @@ use tempfile::TempDir;
 
 use service::Service;
 #[allow(unused_imports, reason = "each test program uses a part of it")]
-pub(crate) use service::{answering, silent, template, workspace};
+pub(crate) use service::{answering, answering_http_alone, silent, template, workspace};
 #[allow(unused_imports, reason = "each test program uses a part of it")]
 pub(crate) use tls::{certified, elsewhere};
 

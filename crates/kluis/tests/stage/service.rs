@@ -169,6 +169,18 @@ pub(crate) fn answering(bytes: impl Into<Vec<u8>>) -> String {
     })
 }
 
+/// A server that answers what looks like HTTP with the same bytes, and hangs up on everything else; its URL.
+pub(crate) fn answering_http_alone(bytes: impl Into<Vec<u8>>) -> String {
+    let bytes = bytes.into();
+    listening(move |mut stream| {
+        let mut request = [0; 4096];
+        let count = stream.read(&mut request).unwrap_or_default();
+        if request[..count].windows(5).any(|word| word == b"HTTP/") {
+            let _ = stream.write_all(&bytes);
+        }
+    })
+}
+
 /// A server that takes every connection and never says a word.
 pub(crate) fn silent() -> String {
     let mut kept = Vec::new();

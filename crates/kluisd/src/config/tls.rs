@@ -39,7 +39,8 @@ impl Tls {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct TlsTable {
     /// Names and addresses that other machines reach this service by: they come into the certificate that the service's own CA issues,
-    /// beside `localhost` and this machine's own. `kluisd env --for-machines` tells machines the first of them.
+    /// beside `localhost` and this machine's own. `kluisd env --for-machines` tells machines the first of them. The certificate may have
+    /// 16 KiB, which is some 500 names.
     #[schemars(with = "Option<Vec<String>>", extend("examples" = [["kms.example.com", "10.0.0.5"]], "default" = "no further names"))]
     names: Option<Vec<ServerName>>,
     /// The operator's own certificate, with its chain, in PEM: shown instead of one of the service's own CA, but to clients that ask for

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
     Issuer, KeyPair, KeyUsagePurpose,
@@ -21,6 +21,9 @@ use crate::files;
 const LEAF_LIFETIME: Duration = Duration::from_hours(90 * 24);
 /// After how long a server certificate is replaced: well before its end.
 const LEAF_RENEWAL: Duration = Duration::from_hours(60 * 24);
+/// How many bytes a server certificate may have. Clients refuse a chain that is too long (Java's at 32 KiB, rustls's at 64 KiB, OpenSSL's at
+/// 100 KiB), and until it is through, every connection pays for it; this holds some 500 names.
+const CERTIFICATE_MAX: usize = 16 * 1024;
 /// Certificates begin a little in the past, for clients whose clock is behind.
 const CLOCK_ALLOWANCE: Duration = Duration::from_hours(1);
 /// How long the CA is good for.
@@ -76,6 +79,9 @@ impl Authority {
     }
 
     /// A server certificate for these names, with a new key.
+    ///
+    /// # Errors
+    /// A name cannot be in a certificate, or there are too many of them.
     pub(super) fn issue(&self, names: &[String]) -> Result<Leaf> {
         let key = KeyPair::generate().context("cannot make the server's key")?;
         let mut params =
@@ -88,6 +94,12 @@ impl Authority {
         let cert = params
             .signed_by(&key, &Issuer::from_params(&self.params, &self.key))
             .context("cannot sign the server's certificate")?;
+        let size = cert.der().len();
+        ensure!(
+            size <= CERTIFICATE_MAX,
+            "a certificate for {} names has {size} bytes, and clients take no more than {CERTIFICATE_MAX} for granted; name fewer in [tls] names, or a certificate of your own with a pattern (*.example.com)",
+            names.len()
+        );
         let private = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let signer =
             provider::sign::any_supported_type(&private).context("cannot use the server's key")?;

@@ -304,6 +304,46 @@ fn a_certificate_that_cannot_be_used_is_refused_at_the_start_and_kept_out_by_a_r
     assert_eq!(by_name().unwrap().certificate(), first);
 }
 
+/// Clients refuse a chain that is too long, and say no more than that.
+#[test]
+fn more_names_than_clients_take_are_refused_at_the_start_and_kept_out_by_a_reload() {
+    let folder = Folder::new();
+    let systemd = Systemd::new(&folder);
+    let with = |count: usize| {
+        let names: Vec<String> = (0..count)
+            .map(|n| format!("\"machine-{n}.example.com\""))
+            .collect();
+        format!(
+            "listen = [\"127.0.0.1:0\"]\n[tls]\nnames = [{}]\n",
+            names.join(", ")
+        )
+    };
+    let mut daemon = systemd.start(&folder, &with(500));
+    let before = of_own_ca(&daemon, "machine-499.example.com")
+        .unwrap()
+        .certificate();
+
+    configure(&folder, &with(5000));
+    let status = systemd.reload(&daemon);
+    assert!(
+        status.starts_with("cannot reload, and the certificate stays as it was"),
+        "{status}"
+    );
+    assert!(status.contains("name fewer in [tls] names"), "{status}");
+    let still = of_own_ca(&daemon, "machine-499.example.com").unwrap();
+    assert_eq!(still.certificate(), before);
+    assert_eq!(daemon.terminate(), Some(0));
+
+    let mut start = serve_configured(&folder, &with(5000));
+    let start = start.stderr(Stdio::piped()).output().unwrap();
+    assert_eq!(start.status.code(), Some(1));
+    assert!(
+        complaint(&start).contains("name fewer in [tls] names"),
+        "{}",
+        complaint(&start)
+    );
+}
+
 /// A clock that is not set yet must not keep the service from those whose clock is right.
 #[test]
 fn a_certificate_that_has_expired_is_told_at_the_start_and_served() {

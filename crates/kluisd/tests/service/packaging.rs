@@ -33,6 +33,19 @@ fn systemd_takes_every_line_of_the_unit() {
     );
 }
 
+/// The service's own codes are held by `start` and `certificate`.
+#[test]
+fn the_unit_starts_again_what_may_pass_and_nothing_else() {
+    let text = fs::read_to_string(workspace().join("packaging/kluisd.service")).unwrap();
+    for line in [
+        "StartLimitIntervalSec=0",
+        "Restart=on-failure",
+        "RestartPreventExitStatus=1",
+    ] {
+        assert!(text.lines().any(|have| have == line), "no {line}");
+    }
+}
+
 #[test]
 fn the_unit_exposes_little() {
     let folder = Folder::new();

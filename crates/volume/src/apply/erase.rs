@@ -6,10 +6,12 @@ use std::path::PathBuf;
 
 use crate::engine::Changed;
 use crate::error::Error;
-use crate::header::{DATA_OFFSET, Snapshot};
-use crate::host::{Access, Device};
+use uuid::Uuid;
+
+use crate::header::{self, DATA_OFFSET, Snapshot};
+use crate::host::{Access, Device, HostError};
 use crate::observe::PIECE;
-use crate::state::{Backups, Erasing, Place, tag};
+use crate::state::{Backups, Erasing, Made, Place, tag};
 
 use super::Applier;
 
@@ -50,8 +52,6 @@ impl Applier<'_, '_> {
             digests.push(crypto::sha256(&[&random]));
         }
         device.flush()?;
-        // What it was is not waited for any more: its file may go, and another volume be made there.
-        Place::made(&self.target.name).remove(self.host)?;
         self.overwritten = digests;
         self.claim = Some(device);
         Ok(Changed::Yes)
@@ -87,21 +87,82 @@ impl Applier<'_, '_> {
         Ok(Changed::No)
     }
 
+    /// Deletes the backups of what was erased, and nothing else that may lie by those names by now.
     pub(super) fn delete_backups(&mut self, files: &[PathBuf]) -> Result<Changed, Error> {
+        let place = Place::backups(&self.target.name);
+        let known: Backups = place.read(self.host)?.unwrap_or_default();
+        let was_deleting = known.deleting;
+        place.write(
+            self.host,
+            &Backups {
+                files: files.to_vec(),
+                deleting: true,
+            },
+        )?;
+        let uuid = self.erased_uuid()?;
         let mut left = Vec::new();
         for file in files {
-            if let Err(error) = self.host.remove_file(file) {
+            let found = header::backup_uuid(self.host, file);
+            let is_its = match &found {
+                Ok(Some(found)) => Some(*found) == uuid,
+                // Overwritten by a run that was killed before it had removed it.
+                Ok(None) => was_deleting,
+                Err(_) => false,
+            };
+            let kept = match found {
+                _ if is_its => self
+                    .host
+                    .remove_file(file)
+                    .err()
+                    .map(|error| error.to_string()),
+                Ok(Some(_)) => {
+                    self.notes.push(format!(
+                        "{} is the header of another volume by now, and was left alone",
+                        file.display()
+                    ));
+                    None
+                }
+                Ok(None) => {
+                    Some("it is no header that can be read any more; see what it is".to_owned())
+                }
+                Err(Error::Host(HostError::NotFound { .. })) if was_deleting => None,
+                Err(Error::Host(HostError::NotFound { .. })) => {
+                    Some("it is not where it was written".to_owned())
+                }
+                Err(error) => Some(error.to_string()),
+            };
+            if let Some(why) = kept {
                 self.remains
-                    .push(format!("the header backup {} ({error})", file.display()));
+                    .push(format!("the header backup {} ({why})", file.display()));
                 left.push(file.clone());
             }
         }
-        let place = Place::backups(&self.target.name);
         if left.is_empty() {
             place.remove(self.host)?;
         } else {
-            place.write(self.host, &Backups { files: left })?;
+            place.write(
+                self.host,
+                &Backups {
+                    files: left,
+                    deleting: false,
+                },
+            )?;
         }
+        Ok(Changed::Yes)
+    }
+
+    /// The UUID of the header that was destroyed, as read or as on record.
+    fn erased_uuid(&self) -> Result<Option<Uuid>, Error> {
+        if let Some(header) = &self.header {
+            return Ok(Some(header.uuid()));
+        }
+        let made: Option<Made> = Place::made(&self.target.name).read(self.host)?;
+        Ok(made.map(|made| made.uuid))
+    }
+
+    /// What it was is not waited for any more: its file may go, and another volume be made there.
+    pub(super) fn forget(&mut self) -> Result<Changed, Error> {
+        Place::made(&self.target.name).remove(self.host)?;
         Ok(Changed::Yes)
     }
 

@@ -79,7 +79,8 @@ pub(super) struct RawAgent {
     /// `min` or `h`, at most `24h`. What waiting cannot mend is told at once.
     #[schemars(with = "Option<String>", example = &"90s", extend("default" = "2min"))]
     deadline: Option<Spanned<String>>,
-    /// The same at boot, where nobody is there to try again: what waits for a volume waits as long.
+    /// The same at boot, where nobody is there to try again: what waits for a volume waits as long. What gave up then is started with
+    /// `systemctl start multi-user.target` once the volume is up.
     #[schemars(with = "Option<String>", example = &"1h", extend("default" = "24h"))]
     boot_deadline: Option<Spanned<String>>,
     /// Where the key service and the object store are. `http://` is taken for this machine alone (loopback), since

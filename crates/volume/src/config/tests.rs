@@ -287,6 +287,30 @@ fn a_volume_is_told_how_it_is_mounted() {
     assert_eq!(plain.root, MountRoot::default());
 }
 
+/// Its units would be missing, and only the kernel's log would say so.
+#[test]
+fn a_mount_point_that_no_unit_can_be_named_by_is_refused() {
+    let at = |mount: &str, more: &str| {
+        volume(&format!(
+            "device = \"instance-store\"\nmount = \"{mount}\"\nkey = \"k\"\n{more}"
+        ))
+    };
+    let long = format!("/{}", "d-".repeat(50));
+    for (mount, words) in [
+        (long.as_str(), "too long for the name of a unit"),
+        ("/data ", "ends with a blank"),
+        ("/data\\\\", "a backslash"),
+    ] {
+        let error = at(mount, "").unwrap_err();
+        assert!(error.message.contains(words), "{mount}: {error}");
+        assert!(error.span.is_some());
+    }
+    // It counts what stands there for the last of the disks.
+    let nearly = format!("/{}{{n}}", "d".repeat(248));
+    assert!(at(&nearly, "disks = 10").is_ok());
+    assert!(at(&nearly, "disks = 11").is_err());
+}
+
 #[test]
 fn a_mount_that_cannot_be_is_refused() {
     let file = "file = \"/a\"\nsize = \"1GiB\"\nmount = \"/m\"\nkey = \"k\"\n";

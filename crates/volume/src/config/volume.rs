@@ -13,6 +13,7 @@ use super::options;
 use super::raid0;
 use super::{ConfigError, DISKS_MAX, is_plain_absolute};
 use crate::host::{FileSystem, MountOptions, Purpose};
+use crate::unit_name::{self, UnitError};
 
 /// Where the number of one of several disks stands in a mount point.
 const NUMBER: &str = "{n}";
@@ -127,6 +128,14 @@ fn misplaced(mount: &Path, key: &KeySource) -> Option<String> {
             mount.display()
         )
     })
+}
+
+/// Whether systemd can be told of a mount there: it names the unit by the path.
+fn check_unit(mount: &Path, disks: usize) -> Result<(), UnitError> {
+    let last = disks.saturating_sub(1).to_string();
+    let longest = PathBuf::from(mount.to_string_lossy().replace(NUMBER, &last));
+    unit_name::of_path(&longest, "mount")?;
+    unit_name::as_value(&longest).map(drop)
 }
 
 fn holds_number(mount: Option<&Path>) -> bool {
@@ -287,6 +296,14 @@ impl RawVolume {
             && let Some(why) = misplaced(mount.get_ref(), &key)
         {
             return Err(ConfigError::at(mount, why));
+        }
+        if let Some(mount) = &self.mount {
+            let disks = self
+                .disks
+                .as_ref()
+                .map_or(DISKS_MAX, |disks| *disks.get_ref());
+            check_unit(mount.get_ref(), disks)
+                .map_err(|error| ConfigError::at(mount, error.to_string()))?;
         }
         let is_numbered = holds_number(self.mount.as_ref().map(|mount| mount.get_ref().as_path()));
         if let (Some(mount), true) = (

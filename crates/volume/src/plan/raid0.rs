@@ -71,6 +71,7 @@ pub(super) fn check_to_make(
                 device: member.name(),
                 size: identity.size,
                 found: member.report.to_string(),
+                is_unknown: member.report.found.is_empty(),
             });
         }
     }

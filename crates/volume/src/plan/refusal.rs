@@ -72,7 +72,7 @@ pub enum Refusal {
     },
     /// There is something on it.
     #[error(
-        "{device} ({size} bytes) is not blank: it holds {found}; nothing was written. Look at what it is (lsblk -f), or name another device; one whose content may go for ever is given up with --wipe (kluis help up)"
+        "{device} ({size} bytes) is not blank: it holds {found}; nothing was written. Look at what it is (lsblk -f), or name another device; one whose content may go for ever is given up with --wipe (kluis help up){}", if *is_unknown { format!(". If it is the volume, whose header was lost: kluis header restore {volume} FILE") } else { String::new() }
     )]
     NotBlank {
         /// The volume.
@@ -83,6 +83,8 @@ pub enum Refusal {
         size: u64,
         /// What was found.
         found: String,
+        /// Whether that is nothing which is known.
+        is_unknown: bool,
     },
     /// Two things at once.
     #[error(
@@ -98,13 +100,15 @@ pub enum Refusal {
     },
     /// A volume's file that was there.
     #[error(
-        "the file of volume {volume} is not there: {}, in which this machine has had the volume before; nothing was made. Mount what holds it, or bring it back; if the volume is given up, begin anew: kluis up --wipe {volume}", file.display()
+        "volume {volume} was in the file {}, which {}; nothing was made. Mount what holds it, or bring it back; if the volume is given up, begin anew: kluis up --wipe {volume}", file.display(), if *is_blank { "is blank now" } else { "is not there" }
     )]
     FileGone {
         /// The volume.
         volume: String,
         /// Its file.
         file: PathBuf,
+        /// Whether there is one, with nothing in it.
+        is_blank: bool,
     },
     /// It was erased.
     #[error(

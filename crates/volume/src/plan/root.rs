@@ -26,7 +26,7 @@ pub(crate) fn enroll(observed: &Observed, target: &Target) -> Result<Plan, Refus
 /// [`Refusal`]: it is not enrolled, in use, or the mapping's name is taken.
 pub(crate) fn open(observed: &Observed, target: &Target) -> Result<Plan, Refusal> {
     if let Some(active) = &observed.active {
-        return if observed.active_is_ours {
+        return if observed.active_is_ours() {
             Ok(plan_of(observed, target, Vec::new()))
         } else {
             Err(Refusal::NameTaken {

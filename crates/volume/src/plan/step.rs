@@ -114,6 +114,8 @@ pub enum Step {
         /// Them.
         files: Vec<PathBuf>,
     },
+    /// Strike the volume from the record.
+    Forget,
     /// New keyslot and token, reopened through them, old keyslots destroyed.
     Rewrap,
     /// The token's mac made anew over a volume key that another program replaced.
@@ -180,6 +182,7 @@ impl fmt::Display for Step {
             Self::DeleteBackups { files } => {
                 write!(f, "delete {} known header backup(s)", files.len())
             }
+            Self::Forget => f.write_str("strike the volume from the record"),
             Self::Enroll => f.write_str("add a keyslot and a token; those that are there stay"),
             Self::Rebind => f.write_str("see that the secret opens the header, and bind it anew"),
             Self::Rewrap => f.write_str("new keyslot and token, then destroy the old keyslots"),

@@ -315,6 +315,11 @@ impl Machine {
         }
     }
 
+    /// The names of what is mapped.
+    pub fn mapped_names(&self) -> Vec<String> {
+        self.lock_world().mapped.keys().cloned().collect()
+    }
+
     /// Keeps files open below a mount point.
     pub fn keep_busy(&self, mount: &str) {
         self.lock_world().busy_mounts.insert(mount.into());

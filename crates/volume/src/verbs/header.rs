@@ -13,15 +13,12 @@ use crate::binding::State;
 use crate::config::KeySource;
 use crate::engine::LuksKind;
 use crate::error::Error;
-use crate::header::{self, Snapshot};
+use crate::header::{self, BACKUP_MAX, Snapshot};
 use crate::host::{Access, HostError, Identity};
 use crate::observe::{Content, Observed, observe};
 use crate::plan::{self, Refusal, refuse_uses};
 use crate::state::{Backups, Place};
 use crate::target::{BackingPath, Target};
-
-/// The largest header that is backed up or restored: LUKS2's areas are 16 MiB by default, 4 MiB and 128 MiB at most.
-const BACKUP_MAX: u64 = 160 << 20;
 
 /// A header, shown. Salts, digests and key material are not secret, but of no use to a reader; the JSON is whole.
 #[derive(Clone, Debug, PartialEq)]

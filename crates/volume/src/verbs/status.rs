@@ -147,7 +147,7 @@ impl Kluis<'_> {
         let active = observed
             .active
             .as_ref()
-            .filter(|_| observed.active_is_known);
+            .filter(|_| observed.active_is_known());
         let mounted = active.and_then(|active| {
             let mount = observed.mount.as_ref();
             mount.filter(|mount| mount.source == active.device)
@@ -267,7 +267,7 @@ fn key_bits(header: &Snapshot) -> Option<u32> {
 fn stage(observed: &Observed) -> Stage {
     match (
         &observed.active,
-        observed.active_is_known,
+        observed.active_is_known(),
         &observed.content,
     ) {
         (Some(active), true, _) => match (&active.health, &observed.mount) {
@@ -299,7 +299,7 @@ fn note_of_disks(observed: &Observed, target: &Target) -> Option<String> {
 fn note(observed: &Observed, active: Option<&Active>) -> Option<String> {
     match (active.map(|active| &active.health), &observed.content) {
         (Some(Health::Dead(why) | Health::Stray(why)), _) => Some(why.clone()),
-        (Some(Health::Serving), _) if !observed.active_is_ours => Some(
+        (Some(Health::Serving), _) if !observed.active_is_ours() => Some(
             "open over a disk that is gone, or that the configuration names no more; close it: kluis down"
                 .to_owned(),
         ),

@@ -8,7 +8,7 @@ const UNIT_NAME_MAX: usize = 255;
 
 /// Why a path cannot be told to systemd.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum UnitError {
+pub enum UnitError {
     /// The unit's name would be too long.
     #[error("{0} is too long for the name of a unit; choose a shorter path")]
     TooLong(String),
@@ -20,7 +20,10 @@ pub(super) enum UnitError {
 }
 
 /// The unit of a path: `mount` of a mount point, `device` of a disk.
-pub(super) fn of_path(path: &Path, kind: &str) -> Result<String, UnitError> {
+///
+/// # Errors
+/// [`UnitError::TooLong`].
+pub fn of_path(path: &Path, kind: &str) -> Result<String, UnitError> {
     let name = format!("{}.{kind}", escape(path));
     if name.len() > UNIT_NAME_MAX {
         return Err(UnitError::TooLong(path.display().to_string()));
@@ -54,7 +57,10 @@ fn escape(path: &Path) -> String {
 }
 
 /// A path as the whole value of a setting: specifiers are not meant.
-pub(super) fn as_value(path: &Path) -> Result<String, UnitError> {
+///
+/// # Errors
+/// [`UnitError::Unwritable`].
+pub fn as_value(path: &Path) -> Result<String, UnitError> {
     let unwritable = || UnitError::Unwritable(path.display().to_string());
     let text = path.to_str().ok_or_else(unwritable)?;
     // systemd trims blanks, and takes a backslash at the end for a line that goes on.
@@ -64,12 +70,19 @@ pub(super) fn as_value(path: &Path) -> Result<String, UnitError> {
     Ok(text.replace('%', "%%"))
 }
 
-/// A path as one of the words of a setting.
-pub(super) fn as_word(path: &Path) -> Result<String, UnitError> {
-    let value = as_value(path)?;
+/// A path as one of the words of a setting, whose quotes keep what stands at its end.
+///
+/// # Errors
+/// [`UnitError::Unwritable`].
+pub fn as_word(path: &Path) -> Result<String, UnitError> {
+    let text = path
+        .to_str()
+        .filter(|text| !text.chars().any(char::is_control));
+    let text = text.ok_or_else(|| UnitError::Unwritable(path.display().to_string()))?;
+    let text = text.replace('%', "%%");
     Ok(format!(
         "\"{}\"",
-        value.replace('\\', "\\\\").replace('"', "\\\"")
+        text.replace('\\', "\\\\").replace('"', "\\\"")
     ))
 }
 
