@@ -258,7 +258,13 @@ fn status_text(text: &mut String, status: &Status) {
     let size = status
         .backing_bytes
         .map_or_else(String::new, |count| format!(" ({})", bytes(count)));
-    lines.push(("backing", Some(format!("{}{size}", status.backing))));
+    if status.raid0.is_empty() {
+        lines.push(("backing", Some(format!("{}{size}", status.backing))));
+    } else {
+        let count = status.raid0.len();
+        lines.push(("backing", Some(format!("a stripe of {count} disks{size}"))));
+        lines.extend(status.raid0.iter().map(|disk| ("disk", Some(disk.clone()))));
+    }
     lines.push((
         "key",
         Some(status.key.clone().unwrap_or_else(|| "ephemeral".to_owned())),

@@ -51,7 +51,25 @@ fn after(refusal: &Refusal) -> Option<Refusal> {
     let (volume, device, why, found) = (volume(), device(), why(), found());
     let (size, at) = (1 << 30, path("MOUNT"));
     Some(match refusal {
-        Refusal::Missing { .. } => Refusal::NotBlank {
+        Refusal::Missing { .. } => Refusal::MemberMissing {
+            volume,
+            member: path(&device),
+            number: 2,
+            count: 4,
+        },
+        Refusal::MemberMissing { .. } => Refusal::MemberTwice {
+            volume,
+            first: path(&device),
+            second: path("OTHER"),
+        },
+        Refusal::MemberTwice { .. } => Refusal::OtherMembers { volume, why },
+        Refusal::OtherMembers { .. } => Refusal::MembersUnknown { volume, device },
+        Refusal::MembersUnknown { .. } => Refusal::OtherStripe {
+            volume,
+            path: path("/dev/mapper/NAME:raid0"),
+            why: "it is not of kluis",
+        },
+        Refusal::OtherStripe { .. } => Refusal::NotBlank {
             volume,
             device,
             size,

@@ -27,6 +27,7 @@ mod enroll;
 mod erase;
 mod guard;
 mod kept;
+mod raid0;
 mod rebind;
 mod rewrap;
 
@@ -84,6 +85,7 @@ pub(crate) struct Applier<'r, 'a> {
     /// The mapping on which a file system was just made, until it is mounted.
     held: Option<Box<dyn Hold>>,
     opened_by: Option<EngineKind>,
+    has_assembled: bool,
     remains: Vec<String>,
     overwritten: Vec<[u8; 32]>,
 }
@@ -118,6 +120,7 @@ impl<'r, 'a> Applier<'r, 'a> {
             mapped,
             held: None,
             opened_by: None,
+            has_assembled: false,
             remains: Vec::new(),
             overwritten: Vec::new(),
         }
@@ -167,6 +170,8 @@ impl<'r, 'a> Applier<'r, 'a> {
             Step::Unlock => self.unlock(),
             Step::RepairHeader { keep } => self.repair_header(*keep),
             Step::AttachLoop => self.attach_loop(),
+            Step::Assemble { .. } => self.assemble(),
+            Step::TakeApart => self.take_apart(),
             Step::Map { engine } => self.map(*engine),
             Step::MakeFileSystem { kind } => self.make_file_system(*kind),
             Step::ExpectContent => self.expect_content(),
@@ -223,6 +228,7 @@ impl<'r, 'a> Applier<'r, 'a> {
         {
             let _ = engine.close(&self.target.name);
         }
+        self.abandon_stripe();
     }
 
     fn engine(&self, kind: EngineKind) -> Result<&'a dyn Engine, Error> {
@@ -335,21 +341,12 @@ impl<'r, 'a> Applier<'r, 'a> {
     }
 
     fn wipe(&mut self) -> Result<Changed, Error> {
-        let report = {
-            let host = self.host;
-            host.signatures(self.claim()?)?
-        };
-        let device = self.claim()?;
-        let size = device.size();
-        let front = 0..SCAN_LEN.min(size);
-        let back = size.saturating_sub(SCAN_LEN).max(front.end)..size;
-        zero(device, front)?;
-        zero(device, back)?;
-        for signature in report.found {
-            let start = signature.offset / 4096 * 4096;
-            zero(device, start..(start + 4096).min(size))?;
+        let members = self.identity()?.members.clone();
+        if !members.is_empty() {
+            return self.wipe_members(&members);
         }
-        device.flush()?;
+        let host = self.host;
+        wipe_ends(host, self.claim()?)?;
         Ok(Changed::Yes)
     }
 
@@ -367,17 +364,19 @@ impl<'r, 'a> Applier<'r, 'a> {
     /// leaves behind is known for what it is, and nothing else is ever taken for it.
     fn format(&mut self) -> Result<Changed, Error> {
         let identity = self.identity()?.clone();
-        let made = header::format(
+        let mut made = header::format(
             self.target,
             &identity,
             self.secret.as_deref(),
             self.blob.clone(),
         )?;
+        let fillings = self.fill_members(&mut made)?;
         let host = self.host;
         let intent = Place::intent(&self.target.name);
         let _ = self.claim()?;
         intent.write(host, &Intent::of(&identity, made.writes()))?;
         self.remember(made.header.uuid(), false)?;
+        self.record_members(&fillings)?;
         let device = self.claim()?;
         header::write(device, &made.steps)?;
         self.claim = None;
@@ -646,6 +645,21 @@ impl<'r, 'a> Applier<'r, 'a> {
         self.mapped = None;
         Ok(changed)
     }
+}
+
+/// Zeroes what makes a device hold something: both ends, and the signatures in between.
+fn wipe_ends(host: &dyn Host, device: &dyn Device) -> Result<(), HostError> {
+    let report = host.signatures(device)?;
+    let size = device.size();
+    let front = 0..SCAN_LEN.min(size);
+    let back = size.saturating_sub(SCAN_LEN).max(front.end)..size;
+    zero(device, front)?;
+    zero(device, back)?;
+    for signature in report.found {
+        let start = signature.offset / 4096 * 4096;
+        zero(device, start..(start + 4096).min(size))?;
+    }
+    device.flush()
 }
 
 /// Zeroes a range: what is zero already is only read, and holes not even that.

@@ -16,6 +16,7 @@ mod backing;
 mod error;
 mod key;
 mod options;
+mod raid0;
 mod root;
 mod units;
 mod volume;
@@ -103,7 +104,12 @@ impl Config {
                 span: Some(span.clone()),
             })?;
             let mount_place = raw.mount.clone();
-            let backing_place = raw.file.clone().or_else(|| raw.device.clone());
+            let members = raw
+                .raid0
+                .iter()
+                .flat_map(|members| members.get_ref().clone());
+            let one = raw.file.clone().or_else(|| raw.device.clone());
+            let backing_places: Vec<Spanned<PathBuf>> = one.into_iter().chain(members).collect();
             let volume = raw.check(&name, &span)?;
             if let (Some(mount), Some(place)) = (&volume.mount, &mount_place)
                 && let Some(other) = mounts.insert(mount.clone(), name.clone())
@@ -116,16 +122,16 @@ impl Config {
                     ),
                 ));
             }
-            if let Some(place) = backing_place
-                && let Some(other) = backings.insert(place.get_ref().clone(), name.clone())
-            {
-                return Err(ConfigError::at(
-                    &place,
-                    format!(
-                        "volume {other} lies on {} already; two volumes cannot share it",
-                        place.get_ref().display()
-                    ),
-                ));
+            for place in &backing_places {
+                if let Some(other) = backings.insert(place.get_ref().clone(), name.clone()) {
+                    return Err(ConfigError::at(
+                        place,
+                        format!(
+                            "volume {other} lies on {} already; two volumes cannot share it",
+                            place.get_ref().display()
+                        ),
+                    ));
+                }
             }
             volumes.insert(name, volume);
         }
@@ -188,7 +194,8 @@ fn check_root(root: &VolumeConfig, volumes: &BTreeMap<String, VolumeConfig>) -> 
                 volume.name
             ));
         }
-        if volume.backing == root.backing {
+        let is_member = matches!((&volume.backing, &root.backing), (Backing::Raid0(members), Backing::Device(root)) if members.contains(root));
+        if volume.backing == root.backing || is_member {
             return Err(format!(
                 "volume {} lies on the root's device; two volumes cannot share it",
                 volume.name

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::config::{SIZE_MIN, SIZE_MIN_BTRFS, SIZE_MIN_XFS};
 use crate::engine::{Changed, Engine};
+use crate::raid0::Stripe;
 
 mod mount_options;
 mod mount_point;
@@ -90,6 +91,8 @@ pub struct Identity {
     pub read_only: bool,
     /// A number that tells this very device or inode from one that later takes its path (`dev:rdev:ino` or the like).
     pub token: String,
+    /// The disks of a striped volume, in order; none for anything else. [`Host::identify`] never has any.
+    pub members: Vec<Identity>,
 }
 
 /// Who uses a backing now.
@@ -308,11 +311,31 @@ pub trait Host: Send + Sync {
     /// [`HostError::Io`].
     fn uses(&self, backing: &Identity) -> Result<Vec<Use>, HostError>;
 
-    /// Opens a backing, and makes sure that it is still the one identified.
+    /// Opens a backing, and makes sure that it is still the one identified. One with members is opened as the one device that they make up.
     ///
     /// # Errors
     /// [`HostError::Busy`], [`HostError::Replaced`], [`HostError::ReadOnly`], [`HostError::Denied`], [`HostError::Io`].
     fn open(&self, backing: &Identity, access: Access) -> Result<Box<dyn Device>, HostError>;
+
+    /// What there is under the path of a volume's stripe.
+    ///
+    /// # Errors
+    /// [`HostError::Io`].
+    fn stripe(&self, path: &Path) -> Result<Option<Stripe>, HostError>;
+
+    /// Makes the stripe of a backing's members, as its path; nothing is written on them. What a killed run had begun is made anew;
+    /// [`Changed::No`] when the very stripe is there.
+    ///
+    /// # Errors
+    /// [`HostError::Busy`] when something else has its name, or one of the members; [`HostError::Unsupported`] where the kernel has no
+    /// such thing; [`HostError::Io`].
+    fn assemble(&self, backing: &Identity) -> Result<Changed, HostError>;
+
+    /// Takes the stripe of that path away; nothing else that has the name.
+    ///
+    /// # Errors
+    /// [`HostError::Busy`] while it is in use, by whom; [`HostError::Io`].
+    fn take_apart(&self, path: &Path) -> Result<Changed, HostError>;
 
     /// Reports what is on a raw device. Reads at most both [`SCAN_LEN`] ends and the known places, in pieces.
     ///

@@ -8,6 +8,7 @@
 //! | `host` | what is asked of the machine |
 //! | `engine` | what is asked of an engine |
 //! | `target` | a configured volume with its backing settled |
+//! | `raid0` | several disks as one backing |
 //! | `observe` | what is there now |
 //! | `plan` | what to do about it: pure |
 //! | `apply` | the one place that does it |
@@ -41,6 +42,7 @@ mod mount_point;
 mod observe;
 pub mod plan;
 pub mod ports;
+mod raid0;
 pub mod retry;
 mod secrets;
 pub mod signatures;
@@ -52,5 +54,6 @@ pub mod verbs;
 
 pub use apply::{Progress, Silent};
 pub use error::{Error, ExitCode};
+pub use raid0::{CHUNK, MEMBERS, Stripe};
 pub use retry::{Wait, Waiting};
 pub use verbs::{Kluis, Occasion};

@@ -13,6 +13,7 @@ use crate::host::{
     SignatureReport, Use,
 };
 use crate::mount_point::{self, Bare};
+use crate::raid0::{self, Striped};
 use crate::state::{Backups, Erasing, Intent, Made, Place};
 use crate::target::Target;
 
@@ -49,6 +50,8 @@ pub(crate) struct Observed {
     pub(crate) backups: Vec<PathBuf>,
     /// The header that [`Observed::content`] tells of, as read.
     pub(crate) header: Option<Snapshot>,
+    /// The disks of a volume that is striped over several.
+    pub(crate) striped: Option<Striped>,
 }
 
 impl Observed {
@@ -189,6 +192,11 @@ pub(crate) fn observe(host: &dyn Host, target: &Target) -> Result<Observed, Erro
         )?,
         None => Whose::Another,
     };
+    let whose = if raid0::is_open(host, target, active.as_ref())? {
+        Whose::Ours
+    } else {
+        whose
+    };
     let is_ours = whose == Whose::Ours;
     let mount = mounts
         .iter()
@@ -207,23 +215,16 @@ pub(crate) fn observe(host: &dyn Host, target: &Target) -> Result<Observed, Erro
         None => (Content::Missing, None),
         Some(identity) => contents(host, target, identity, is_ours)?,
     };
-    let uses = match &identity {
-        Some(identity) if !is_ours => host.uses(identity)?,
+    let striped = raid0::look(host, target, identity.as_ref(), &content, is_ours)?;
+    let used = striped.as_ref().map_or(identity.as_ref(), Striped::device);
+    let uses = match used {
+        Some(used) if !is_ours => host.uses(used)?,
         _ => Vec::new(),
     };
     let is_up = matches!((&active, &mount), (Some(active), Some(mount))
         if active.health == Health::Serving && mount.source == active.device);
-    let root = match (&target.root, &target.mount) {
-        (
-            MountRoot {
-                owner: None,
-                group: None,
-                mode: None,
-                ..
-            },
-            _,
-        ) => None,
-        (_, Some(at)) if is_up => Some(host.root(at)?),
+    let root = match &target.mount {
+        Some(at) if is_up && asks_for_root(&target.root) => Some(host.root(at)?),
         _ => None,
     };
     let is_swap = match &active {
@@ -254,7 +255,13 @@ pub(crate) fn observe(host: &dyn Host, target: &Target) -> Result<Observed, Erro
         made,
         backups,
         header,
+        striped,
     })
+}
+
+/// Whether it is of interest whose the mounted root is.
+fn asks_for_root(root: &MountRoot) -> bool {
+    root.owner.is_some() || root.group.is_some() || root.mode.is_some()
 }
 
 /// The backups that are on record and where they were written, of the header that is known.
@@ -380,12 +387,19 @@ fn contents(
         ));
     }
     let report = host.signatures(&*device)?;
+    // A disk of several reaches beyond what is seen of it here.
+    let report = if report.is_blank() {
+        raid0::blank_report(host, identity)?
+    } else {
+        report
+    };
     if report.is_blank() && !is_luks {
         return Ok((Content::Blank, None));
     }
     if let Some(intent) = Place::intent(&target.name).read::<Intent>(host)?
         && intent.is_about(identity)
         && is_explained(&*device, &intent, &report)?
+        && raid0::are_explained(host, identity, &intent)?
     {
         return Ok((Content::Unfinished, None));
     }

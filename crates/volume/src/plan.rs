@@ -11,6 +11,7 @@ use crate::mount_point::Bare;
 use crate::observe::{Content, HeaderFacts, Observed, Unusable};
 use crate::target::{BackingPath, Target};
 
+pub(crate) mod raid0;
 mod refusal;
 pub(crate) mod root;
 mod step;
@@ -59,6 +60,7 @@ pub(crate) fn up(observed: &Observed, wanted: Wanted<'_>) -> Result<Plan, Refusa
     let target = wanted.target;
     let bare = observed.bare.as_ref();
     let mut steps = up_steps(observed, wanted)?;
+    raid0::weave(&mut steps, observed);
     let mut notes = if steps.is_empty() {
         Vec::new()
     } else {
@@ -139,6 +141,7 @@ fn up_steps(observed: &Observed, wanted: Wanted<'_>) -> Result<Vec<Step>, Refusa
                 backing: active.backing.clone(),
             });
         }
+        raid0::unlike(observed, target)?;
         match mounted {
             Some(mount) if mount.source == active.device => {
                 return Ok(Vec::new());
@@ -193,7 +196,9 @@ pub(crate) fn down(observed: &Observed, target: &Target) -> Result<Plan, Refusal
         .active
         .as_ref()
         .is_some_and(|active| matches!(active.health, Health::Dead(_)));
-    Ok(plan_of(observed, target, close_steps(observed, dead)))
+    let mut steps = close_steps(observed, dead);
+    steps.extend(raid0::last(observed));
+    Ok(plan_of(observed, target, steps))
 }
 
 /// Plans `erase`.
@@ -210,6 +215,7 @@ pub(crate) fn erase(
             volume: target.name.clone(),
         });
     }
+    raid0::check_to_erase(observed, target)?;
     let identity = observed.identity.as_ref().ok_or_else(|| missing(target))?;
     refuse_uses(observed, identity)?;
     if identity.read_only {
@@ -247,6 +253,7 @@ pub(crate) fn erase(
     if !backups.is_empty() {
         steps.push(Step::DeleteBackups { files: backups });
     }
+    raid0::around(&mut steps, observed);
     steps.push(Step::Forget);
     let bare = observed.bare.iter();
     steps.extend(bare.flat_map(|bare| {
@@ -270,6 +277,7 @@ fn rewrapped(
     target: &Target,
     forgive: impl FnOnce(Result<(), Refusal>) -> Result<(), Refusal>,
 ) -> Result<Plan, Refusal> {
+    raid0::check(observed, target, false)?;
     let identity = observed.identity.as_ref().ok_or_else(|| missing(target))?;
     if identity.read_only {
         return Err(Refusal::ReadOnly {
@@ -333,6 +341,7 @@ pub(crate) fn rebind(observed: &Observed, target: &Target) -> Result<Plan, Refus
 /// # Errors
 /// [`Refusal`]: there is no header that would be opened.
 pub(crate) fn token(observed: &Observed, target: &Target) -> Result<Plan, Refusal> {
+    raid0::check(observed, target, false)?;
     let identity = observed.identity.as_ref().ok_or_else(|| missing(target))?;
     let facts = match &observed.content {
         Content::Luks(facts) => facts,
@@ -360,7 +369,7 @@ fn plan_of(observed: &Observed, target: &Target, steps: Vec<Step>) -> Plan {
     let size = match (&observed.identity, &target.backing) {
         (Some(identity), _) => identity.size,
         (None, BackingPath::File { size, .. }) => *size,
-        (None, BackingPath::Device(_)) => 0,
+        (None, BackingPath::Device(_) | BackingPath::Striped { .. }) => 0,
     };
     let device = observed.identity.as_ref().map_or_else(
         || target.backing.path().display().to_string(),
@@ -457,6 +466,7 @@ fn steps_of_closed(
     engine: &EngineChosen,
 ) -> Result<Vec<Step>, Refusal> {
     let target = wanted.target;
+    raid0::check_to_make(observed, target, wanted.wipe)?;
     let mut steps = Vec::new();
     let provision = match (&observed.identity, &observed.content) {
         (None, _) => match &target.backing {
@@ -469,7 +479,7 @@ fn steps_of_closed(
                 });
                 true
             }
-            BackingPath::Device(_) => return Err(missing(target)),
+            BackingPath::Device(_) | BackingPath::Striped { .. } => return Err(missing(target)),
         },
         (Some(identity), content) => {
             refuse_uses(observed, identity)?;

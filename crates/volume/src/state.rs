@@ -6,6 +6,7 @@
 //! | `volumes/NAME.intent` | what is being written on a blank device, so that a kill in the middle can be told from foreign data |
 //! | `volumes/NAME.made` | which header this machine wrote or opened last, and whether the volume was finished |
 //! | `volumes/NAME.erasing` | that an erase has begun, so that it can be finished |
+//! | `volumes/NAME.raid0` | which disks a striped volume lies on, in which order |
 //! | `volumes/NAME.backups` | where header backups were written, so that an erase can delete them |
 //! | `mount-points/HASH` | per guarded mount point: whose it is, and what it was before |
 
@@ -202,6 +203,10 @@ impl Place {
 
     pub(crate) fn backups(volume: &str) -> Self {
         Self(format!("volumes/{volume}.backups"))
+    }
+
+    pub(crate) fn raid0(volume: &str) -> Self {
+        Self(format!("volumes/{volume}.raid0"))
     }
 
     pub(crate) fn read<T: DeserializeOwned>(&self, host: &dyn Host) -> Result<Option<T>, Error> {

@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::header;
 use crate::host::{BackingKind, Host, HostError, Identity, Purpose};
 use crate::plan::Refusal;
+use crate::raid0;
 
 /// One volume with one backing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,13 +42,20 @@ pub(crate) enum BackingPath {
     },
     /// A block device.
     Device(PathBuf),
+    /// Several block devices, striped.
+    Striped {
+        /// The device of the stripe, where there is one.
+        path: PathBuf,
+        /// The disks, in order.
+        members: Vec<PathBuf>,
+    },
 }
 
 impl BackingPath {
     /// The path.
     pub(crate) fn path(&self) -> &Path {
         match self {
-            Self::File { path, .. } | Self::Device(path) => path,
+            Self::File { path, .. } | Self::Device(path) | Self::Striped { path, .. } => path,
         }
     }
 
@@ -55,12 +63,24 @@ impl BackingPath {
     pub(crate) fn kind(&self) -> BackingKind {
         match self {
             Self::File { .. } => BackingKind::File,
-            Self::Device(_) => BackingKind::Device,
+            Self::Device(_) | Self::Striped { .. } => BackingKind::Device,
+        }
+    }
+
+    /// What of it is not there: a disk of several, or all of it.
+    pub(crate) fn missing(&self, host: &dyn Host) -> PathBuf {
+        let gone = |path: &&PathBuf| matches!(host.identify(path), Ok(None));
+        match self {
+            Self::Striped { path, members } => members.iter().find(gone).unwrap_or(path).clone(),
+            Self::File { path, .. } | Self::Device(path) => path.clone(),
         }
     }
 
     /// What is there now.
     pub(crate) fn identify(&self, host: &dyn Host) -> Result<Option<Identity>, HostError> {
+        if let Self::Striped { path, members } = self {
+            return raid0::identify(host, path, members);
+        }
         let found = host.identify(self.path())?;
         if let Some(identity) = &found
             && identity.kind != self.kind()
@@ -91,6 +111,10 @@ pub(crate) fn settle(host: &dyn Host, volume: &VolumeConfig) -> Result<Vec<Targe
             size: *size,
         },
         Backing::Device(path) => BackingPath::Device(path.clone()),
+        Backing::Raid0(members) => BackingPath::Striped {
+            path: raid0::path_of(&volume.name),
+            members: members.clone(),
+        },
         Backing::InstanceStore => {
             let disks = host.instance_stores()?;
             if disks.is_empty() {

@@ -367,3 +367,45 @@ fn a_secret_of_which_a_part_would_be_cut_off_makes_nothing() {
     stage.objects.set("s3://bucket/secret", &wrapped);
     stage.up().unwrap();
 }
+
+#[test]
+fn a_file_on_a_volume_that_is_made_anew_is_made_anew_with_it() {
+    const STORE: &str = "/dev/disk/by-id/store";
+    let stage = Stage::new(&format!(
+        "[volume.outer]\ndevice = \"{STORE}\"\nmount = \"/mnt/outer\"\nkey = \"alias/k\"\n[volume.v]\nfile = \"/mnt/outer/img\"\nsize = \"64MiB\"\nmount = \"/mnt/v\"\nkey = \"alias/k\"\n"
+    ));
+    stage.machine.add_device(STORE, Disk::blank(64 << 20));
+    stage.up_all();
+    for outcome in stage
+        .kluis(|kluis| kluis.down(&[], volume::verbs::Mode::Apply, &mut volume::Silent))
+        .unwrap()
+    {
+        outcome.result.unwrap();
+    }
+    stage.machine.take_disk("/mnt/outer/img");
+    // It is not mounted: the file is waited for.
+    let names = ["v".to_owned()];
+    let up = |names: &[String]| {
+        stage
+            .kluis(|kluis| {
+                kluis.up(
+                    names,
+                    &volume::verbs::UpOptions::default(),
+                    &mut volume::Silent,
+                )
+            })
+            .unwrap()
+            .remove(0)
+            .result
+    };
+    assert!(
+        up(&names)
+            .unwrap_err()
+            .to_string()
+            .contains("/mnt/outer/img")
+    );
+    // A stop and a start later the store is blank.
+    stage.machine.set_disk(STORE, Disk::blank(64 << 20));
+    stage.up_all();
+    assert_eq!(stage.text().as_deref(), Some(""));
+}

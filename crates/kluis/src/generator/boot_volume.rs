@@ -61,6 +61,7 @@ fn of(volume: &VolumeConfig, state: &Path) -> Vec<BootVolume> {
         }
         Backing::Device(path) => Disks::Named(vec![path.clone()]),
         Backing::InstanceStore => Disks::Discovered,
+        Backing::Raid0(members) => Disks::Named(members.clone()),
     };
     let one = |name: String, mount: Option<PathBuf>| BootVolume {
         name,
@@ -134,6 +135,13 @@ mod tests {
                 Disks::Named(vec![PathBuf::from("/dev/disk/by-id/x")])
             );
         }
+    }
+
+    #[test]
+    fn a_striped_volume_needs_each_of_its_disks() {
+        let text = "[volume.a]\nraid0 = [\"/dev/disk/by-id/x\", \"/dev/disk/by-id/y\"]\nmount = \"/a\"\nkey = \"alias/k\"";
+        let disks = ["/dev/disk/by-id/x", "/dev/disk/by-id/y"].map(PathBuf::from);
+        assert_eq!(volumes(text)[0].disks, Disks::Named(disks.to_vec()));
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub enum Backing {
     Device(PathBuf),
     /// The machine's instance-store disk, or each of them.
     InstanceStore,
+    /// Several block devices, striped, in this order.
+    Raid0(Vec<PathBuf>),
 }
 
 pub(super) fn check(
@@ -37,7 +39,7 @@ pub(super) fn check(
             "a volume has a file or a device, not both",
         )),
         (None, None, _) => Err(ConfigError {
-            message: "a volume needs file = \"/path\" with size, or device = \"/dev/disk/by-id/…\""
+            message: "a volume needs file = \"/path\" with size, device = \"/dev/disk/by-id/…\", or raid0 = [disks]"
                 .to_owned(),
             span: Some(span.clone()),
         }),
@@ -81,24 +83,27 @@ pub(super) fn check(
             Ok(Backing::InstanceStore)
         }
         (None, Some(device), None) => {
-            if !is_plain_absolute(device.get_ref()) || !device.get_ref().starts_with("/dev") {
-                return Err(ConfigError::at(
-                    &device,
-                    "device is a path in /dev, or \"instance-store\"",
-                ));
-            }
-            if is_enumerated(device.get_ref()) {
-                return Err(ConfigError::at(
-                    &device,
-                    format!(
-                        "{} is named by the order in which disks were found, which changes; use its name in /dev/disk/by-id (ls -l /dev/disk/by-id)",
-                        device.get_ref().display()
-                    ),
-                ));
-            }
+            check_device(&device, "device is a path in /dev, or \"instance-store\"")?;
             Ok(Backing::Device(device.into_inner()))
         }
     }
+}
+
+/// A name in `/dev` that survives reboots.
+pub(super) fn check_device(device: &Spanned<PathBuf>, wanted: &str) -> Result<(), ConfigError> {
+    if !is_plain_absolute(device.get_ref()) || !device.get_ref().starts_with("/dev") {
+        return Err(ConfigError::at(device, wanted));
+    }
+    if is_enumerated(device.get_ref()) {
+        return Err(ConfigError::at(
+            device,
+            format!(
+                "{} is named by the order in which disks were found, which changes; use its name in /dev/disk/by-id (ls -l /dev/disk/by-id)",
+                device.get_ref().display()
+            ),
+        ));
+    }
+    Ok(())
 }
 
 /// Whether a name in `/dev` depends on the order of discovery.

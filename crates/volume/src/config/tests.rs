@@ -339,7 +339,7 @@ fn a_mount_that_cannot_be_is_refused() {
 }
 
 /// The surroundings in which an example of the reference may make sense: the key's table, and what stands beside it there.
-const SURROUNDINGS: [(&str, &str); 8] = [
+const SURROUNDINGS: [(&str, &str); 9] = [
     ("[root]", "device = \"/dev/disk/by-uuid/x\"\nkey = \"k\"\n"),
     (
         "[volume.NAME]",
@@ -366,6 +366,7 @@ const SURROUNDINGS: [(&str, &str); 8] = [
         "[volume.NAME]",
         "device = \"instance-store\"\nmount = \"/m\"\nkey = \"ephemeral\"\n",
     ),
+    ("[volume.NAME]", "mount = \"/m\"\nkey = \"k\"\n"),
 ];
 
 #[test]
@@ -570,4 +571,73 @@ fn what_a_boot_needs_before_the_network_is_no_place_for_a_fetched_key() {
     assert!(
         volume("device = \"/dev/disk/by-id/x\"\nmount = \"/var/lib/kafka\"\nkey = \"k\"").is_ok()
     );
+}
+
+fn striped(raid0: &str, more: &str) -> Result<VolumeConfig, ConfigError> {
+    volume(&format!(
+        "raid0 = {raid0}\nmount = \"/v\"\nkey = \"alias/k\"\n{more}"
+    ))
+}
+
+#[test]
+fn several_disks_are_striped_in_their_order_by_device_mapper_alone() {
+    let volume = striped("[\"/dev/disk/by-id/b\", \"/dev/disk/by-id/a\"]", "").unwrap();
+    let members = ["/dev/disk/by-id/b", "/dev/disk/by-id/a"].map(PathBuf::from);
+    assert_eq!(volume.backing, Backing::Raid0(members.to_vec()));
+    assert_eq!(volume.engine, EngineChoice::DmCrypt);
+}
+
+#[test]
+fn what_does_not_go_with_several_disks_is_refused_at_its_place() {
+    let disks = "[\"/dev/disk/by-id/a\", \"/dev/disk/by-id/b\"]";
+    let many: Vec<String> = (0..33).map(|n| format!("/dev/disk/by-id/{n}")).collect();
+    for (raid0, more, word) in [
+        (disks, "engine = \"fuse\"", "dm-crypt"),
+        (
+            disks,
+            "device = \"/dev/disk/by-id/c\"",
+            "leave file, device and size out",
+        ),
+        (disks, "file = \"/img\"", "leave file, device and size out"),
+        (disks, "size = \"1GiB\"", "leave file, device and size out"),
+        (disks, "disks = 2", "leave disks out"),
+        ("[]", "", "2 to 32"),
+        ("[\"/dev/disk/by-id/a\"]", "", "device ="),
+        (&format!("{many:?}"), "", "2 to 32"),
+        (
+            "[\"/dev/disk/by-id/a\", \"/dev/disk/by-id/a\"]",
+            "",
+            "twice",
+        ),
+        ("[\"/dev/disk/by-id/a\", \"/dev/nvme1n1\"]", "", "by-id"),
+        ("[\"/dev/disk/by-id/a\", \"/img\"]", "", "paths in /dev"),
+        (
+            "[\"/dev/disk/by-id/a\", \"instance-store\"]",
+            "",
+            "each disk",
+        ),
+    ] {
+        let error = striped(raid0, more).unwrap_err();
+        assert!(error.message.contains(word), "{raid0} {more}: {error}");
+        assert!(error.span.is_some());
+    }
+    let error = striped(disks, "").map(|_| ());
+    assert_eq!(error, Ok(()));
+    let numbered = volume(&format!(
+        "raid0 = {disks}\nmount = \"/v/{{n}}\"\nkey = \"alias/k\""
+    ));
+    assert!(numbered.unwrap_err().message.contains("{n}"));
+}
+
+#[test]
+fn a_disk_belongs_to_one_volume_also_among_several() {
+    let text = "[volume.v]\nraid0 = [\"/dev/disk/by-id/a\", \"/dev/disk/by-id/b\"]\nmount = \"/v\"\nkey = \"alias/k\"\n";
+    for other in [
+        "[volume.w]\ndevice = \"/dev/disk/by-id/b\"\nmount = \"/w\"\nkey = \"alias/k\"\n",
+        "[volume.w]\nraid0 = [\"/dev/disk/by-id/c\", \"/dev/disk/by-id/b\"]\nmount = \"/w\"\nkey = \"alias/k\"\n",
+        "[root]\ndevice = \"/dev/disk/by-id/b\"\nkey = \"alias/k\"\n",
+    ] {
+        let error = Config::parse(&format!("{text}{other}")).unwrap_err();
+        assert!(error.message.contains("cannot share"), "{error}");
+    }
 }

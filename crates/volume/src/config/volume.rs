@@ -10,6 +10,7 @@ use toml::Spanned;
 use super::backing::{self, Backing};
 use super::key::{self, EPHEMERAL, KeySource};
 use super::options;
+use super::raid0;
 use super::{ConfigError, DISKS_MAX, is_plain_absolute};
 use crate::host::{FileSystem, MountOptions, Purpose};
 use crate::unit_name::{self, UnitError};
@@ -181,6 +182,12 @@ pub(super) struct RawVolume {
     /// the machine's instance-store disk, or with `{n}` in `mount` each of them.
     #[schemars(with = "Option<String>", example = &"/dev/disk/by-id/nvme-KLUIS_0001", extend("default" = "none: it lies in a file"))]
     pub(super) device: Option<Spanned<PathBuf>>,
+    /// The disks that the volume is striped over before it is encrypted (RAID 0), in their order, 2 to 32: as `device`, the sum of their
+    /// speed and of their size, each counted as the smallest is. There is no redundancy: with one disk lost, all is. For instance stores, or
+    /// disks that others keep copies of. With dm-crypt alone, by device-mapper's own stripes (`/dev/mapper/NAME:raid0`): nothing but the volume
+    /// is written on the disks, and which disk is which is kept in `[agent] state`.
+    #[schemars(with = "Option<Vec<String>>", extend("examples" = [["/dev/disk/by-id/nvme-KLUIS_0001", "/dev/disk/by-id/nvme-KLUIS_0002"]], "default" = "none: it lies on one device, or in a file"))]
+    pub(super) raid0: Option<Spanned<Vec<Spanned<PathBuf>>>>,
     /// How many instance-store disks `{n}` stands for, 1 to 100. With it each disk has units of its own
     /// (`kluis@NAME-0.service`, …), and a service can wait for one of them.
     #[schemars(with = "Option<usize>", example = 4, extend("default" = "as many as there are, brought up by one unit"))]
@@ -267,7 +274,23 @@ impl RawVolume {
         self.contradicts_options(&sorted)?;
         let purpose = self.purpose()?;
         self.check_mount(purpose, span)?;
-        let backing = backing::check(self.file, self.device, self.size, purpose, span)?;
+        let backing = match self.raid0 {
+            Some(members) => {
+                let others = [
+                    self.file.as_ref().map(Spanned::span),
+                    self.device.as_ref().map(Spanned::span),
+                    self.size.as_ref().map(Spanned::span),
+                ];
+                if let Some(span) = others.into_iter().flatten().next() {
+                    return Err(ConfigError {
+                        message: "a volume with raid0 lies on its disks alone, and is as large as they are; leave file, device and size out".to_owned(),
+                        span: Some(span),
+                    });
+                }
+                Backing::Raid0(raid0::check(members, self.engine)?)
+            }
+            None => backing::check(self.file, self.device, self.size, purpose, span)?,
+        };
         let key = key::check(self.key, self.secret)?;
         if let Some(mount) = &self.mount
             && let Some(why) = misplaced(mount.get_ref(), &key)
@@ -308,7 +331,6 @@ impl RawVolume {
         }
         Ok(VolumeConfig {
             name: name.to_owned(),
-            backing,
             disks: self.disks.map(Spanned::into_inner),
             mount: self.mount.map(Spanned::into_inner),
             required: self.required,
@@ -325,12 +347,13 @@ impl RawVolume {
             },
             purpose,
             key,
-            // The fuse engine's daemon would wait for itself.
-            engine: if purpose == Purpose::Swap {
-                EngineChoice::DmCrypt
-            } else {
-                self.engine
+            engine: match &backing {
+                Backing::Raid0(_) => EngineChoice::DmCrypt,
+                // The fuse engine's daemon would wait for itself.
+                _ if purpose == Purpose::Swap => EngineChoice::DmCrypt,
+                _ => self.engine,
             },
+            backing,
             discard,
         })
     }

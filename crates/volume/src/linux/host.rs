@@ -20,9 +20,10 @@ use crate::linux::failure::about;
 use crate::linux::files::{self, State};
 use crate::linux::loopdev::{self, LoopDevice, LoopOptions};
 use crate::linux::{
-    accounts, identity, keyring, lock, machine_id, mkfs, mount_point, mounts, node, root, swap,
-    uses,
+    accounts, identity, keyring, lock, machine_id, mkfs, mount_point, mounts, node, root, stripe,
+    swap, uses,
 };
+use crate::raid0::{self, Stripe};
 use crate::signatures;
 
 /// Where the machine's own id is.
@@ -123,7 +124,23 @@ impl Host for LinuxHost {
     }
 
     fn open(&self, backing: &Identity, access: Access) -> Result<Box<dyn Device>, HostError> {
-        Ok(Box::new(OpenDevice::open(backing, access)?))
+        if backing.members.is_empty() {
+            Ok(Box::new(OpenDevice::open(backing, access)?))
+        } else {
+            raid0::open(self, backing, access)
+        }
+    }
+
+    fn stripe(&self, path: &Path) -> Result<Option<Stripe>, HostError> {
+        stripe::find(path)
+    }
+
+    fn assemble(&self, backing: &Identity) -> Result<Changed, HostError> {
+        stripe::assemble(backing)
+    }
+
+    fn take_apart(&self, path: &Path) -> Result<Changed, HostError> {
+        stripe::take_apart(path)
     }
 
     fn signatures(&self, device: &dyn Device) -> Result<SignatureReport, HostError> {

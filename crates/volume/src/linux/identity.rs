@@ -58,7 +58,13 @@ fn file(path: &Path) -> io::Result<Identity> {
             .f_flag
             .contains(rustix::fs::StatVfsMountFlags::RDONLY),
         token: token_of(&file)?,
+        members: Vec::new(),
     })
+}
+
+/// The block device of that number, whose node is that path.
+pub(super) fn of_number(number: node::Number, path: &Path) -> io::Result<Identity> {
+    device(path, number)
 }
 
 fn device(path: &Path, number: node::Number) -> io::Result<Identity> {
@@ -81,6 +87,7 @@ fn device(path: &Path, number: node::Number) -> io::Result<Identity> {
         physical_block_size: word(ioctl::BLKPBSZGET)?.max(logical_block_size),
         read_only: word(ioctl::BLKROGET)? != 0,
         token: token_of(&file)?,
+        members: Vec::new(),
         path,
     })
 }

@@ -9,6 +9,7 @@
 //! | `uses`, `users` | what keeps a backing from being taken; who keeps something busy |
 //! | `loopdev` | loop devices |
 //! | `dm`, `crypt_target`, `crypt`, `keyring`, `udev` | device-mapper's protocol; the crypt target's line; the engine; its key; its links |
+//! | `stripe` | several disks as one device |
 //! | `mounts`, `mount_point`, `mkfs`, `swap` | the mount table; the folder beneath a mount; making file systems; swap |
 //! | `root`, `accounts` | whose the root of a mounted volume is; users and groups by name |
 //! | `files`, `machine_id`, `lock` | files and state that last; the machine's name; one run at a time |
@@ -34,6 +35,7 @@ mod mounts;
 mod node;
 pub mod property;
 mod root;
+mod stripe;
 mod swap;
 mod udev;
 mod users;

@@ -16,6 +16,60 @@ pub enum Refusal {
         /// What the configuration names.
         device: PathBuf,
     },
+    /// One of several disks is not there.
+    #[error("disk {number} of {count} of volume {volume} is not there: {}; attach it, or correct `raid0` in the configuration (ls -l /dev/disk/by-id). Without it none of the volume can be read", member.display())]
+    MemberMissing {
+        /// The volume.
+        volume: String,
+        /// What the configuration names.
+        member: PathBuf,
+        /// Which it is, from 1 on.
+        number: usize,
+        /// Of how many.
+        count: usize,
+    },
+    /// Two names of one disk.
+    #[error("{} and {} are the same disk, and volume {volume} has each once; correct `raid0` in the configuration (ls -l /dev/disk/by-id)", first.display(), second.display())]
+    MemberTwice {
+        /// The volume.
+        volume: String,
+        /// One name.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+    },
+    /// Not the disks that the volume was made on, or in another order.
+    #[error(
+        "volume {volume} is not on these disks, or not in this order: {why}; nothing was written. Bring its own disks back, in their order in `raid0`; disks whose content may go for ever are given up with --wipe (kluis help up)"
+    )]
+    OtherMembers {
+        /// The volume.
+        volume: String,
+        /// What differs.
+        why: String,
+    },
+    /// A volume whose disks nobody has written down.
+    #[error(
+        "the first disk of volume {volume}, {device}, has its header, and this machine has no record of which disks are its others, in which order; a wrong one would destroy it, so it was not opened. Bring volumes/{volume}.raid0 in `[agent] state` back from a backup of this machine; disks whose content may go for ever are given up with --wipe (kluis help up)"
+    )]
+    MembersUnknown {
+        /// The volume.
+        volume: String,
+        /// The first disk.
+        device: String,
+    },
+    /// The name of its stripe is taken.
+    #[error(
+        "{} is there already, and is not what volume {volume} needs: {why}; nothing was written. If it is an old one, close it: kluis down {volume} (or dmsetup remove {volume}:raid0)", path.display()
+    )]
+    OtherStripe {
+        /// The volume.
+        volume: String,
+        /// The device.
+        path: PathBuf,
+        /// What it is.
+        why: &'static str,
+    },
     /// There is something on it.
     #[error(
         "{device} ({size} bytes) is not blank: it holds {found}; nothing was written. Look at what it is (lsblk -f), or name another device; one whose content may go for ever is given up with --wipe (kluis help up){}", if *is_unknown { format!(". If it is the volume, whose header was lost: kluis header restore {volume} FILE") } else { String::new() }
@@ -403,6 +457,7 @@ impl Refusal {
             Self::NoEngine { .. }
             | Self::EphemeralHasNoKey { .. }
             | Self::SeveralDisks { .. }
+            | Self::MemberTwice { .. }
             | Self::SealedWithSecret { .. }
             | Self::SealedWithToken { .. } => ExitCode::Parameters,
             Self::NotBound { .. } | Self::KeyslotGone { .. } | Self::NotEnrolled { .. } => {
@@ -412,12 +467,16 @@ impl Refusal {
             | Self::NameTaken { .. }
             | Self::OpenElsewhere { .. }
             | Self::Stray { .. }
+            | Self::OtherStripe { .. }
             | Self::MountTaken { .. }
             | Self::MountedElsewhere { .. }
             | Self::OpenNotWiped { .. }
             | Self::MountedNotReleased { .. }
             | Self::OpenNotErased { .. } => ExitCode::Busy,
             Self::Missing { .. }
+            | Self::MemberMissing { .. }
+            | Self::OtherMembers { .. }
+            | Self::MembersUnknown { .. }
             | Self::NotBlank { .. }
             | Self::Ambiguous { .. }
             | Self::FileGone { .. }

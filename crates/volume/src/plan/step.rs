@@ -48,6 +48,13 @@ pub enum Step {
     },
     /// Put a loop device over the file.
     AttachLoop,
+    /// Make the stripe of the disks; nothing is written on them.
+    Assemble {
+        /// Them by their stable names, in order.
+        members: Vec<String>,
+    },
+    /// Take the stripe away; the disks stay as they are.
+    TakeApart,
     /// Make the decrypted view.
     Map {
         /// By which engine.
@@ -142,6 +149,13 @@ impl fmt::Display for Step {
                 f.write_str("keep what lies in the place of the header's other copy, and write that anew")
             }
             Self::AttachLoop => f.write_str("attach a loop device"),
+            Self::Assemble { members } => write!(
+                f,
+                "assemble the stripe of {} disks, in this order: {}",
+                members.len(),
+                members.join(", ")
+            ),
+            Self::TakeApart => f.write_str("take the stripe apart"),
             Self::Map { engine } => write!(f, "open with {engine}"),
             Self::MakeFileSystem { kind } => write!(f, "make {kind}"),
             Self::ExpectContent => f.write_str(

@@ -76,23 +76,14 @@ impl World {
         offset: u64,
         out: &mut [u8],
     ) -> Result<(), HostError> {
-        let Self {
-            mapped,
-            disks,
-            loops,
-            ..
-        } = self;
-        let view = mapped
+        let view = self
+            .mapped
             .values()
             .find(|mapped| mapped.device == device)
             .ok_or_else(|| failed("no such mapping"))?;
         let (at, iv) = view.place(offset, out.len())?;
-        let file = loops.get(&view.backing).unwrap_or(&view.backing);
-        let disk = disks
-            .get(file)
-            .ok_or_else(|| failed("the backing is gone"))?;
-        if !disk.disk.read(at, out) {
-            return Err(failed("past the end"));
+        if !self.read_backing(&view.backing, at, out) {
+            return Err(failed("the backing is gone, or past its end"));
         }
         let mut cipher = view.key.decryptor().map_err(|_| failed("cipher"))?;
         cipher
@@ -107,30 +98,22 @@ impl World {
         offset: u64,
         bytes: &[u8],
     ) -> Result<(), HostError> {
-        let Self {
-            mapped,
-            disks,
-            loops,
-            ..
-        } = self;
-        let view = mapped
+        let view = self
+            .mapped
             .values()
             .find(|mapped| mapped.device == device)
             .ok_or_else(|| failed("no such mapping"))?;
         let (at, iv) = view.place(offset, bytes.len())?;
-        let file = loops.get(&view.backing).unwrap_or(&view.backing);
-        let disk = disks
-            .get_mut(file)
-            .ok_or_else(|| failed("the backing is gone"))?;
         let mut sealed = bytes.to_vec();
         let mut cipher = view.key.encryptor().map_err(|_| failed("cipher"))?;
         cipher
             .sectors(&mut sealed, view.sector_size as usize, iv)
             .map_err(|_| failed("cipher"))?;
-        if disk.disk.write(at, &sealed) {
+        let backing = view.backing.clone();
+        if self.write_backing(&backing, at, &sealed) {
             Ok(())
         } else {
-            Err(failed("past the end"))
+            Err(failed("the backing is gone, or past its end"))
         }
     }
 
@@ -139,9 +122,8 @@ impl World {
         let view = self.mapped.values().find(|mapped| mapped.device == device);
         if let Some((path, start)) =
             view.map(|mapped| (mapped.backing.clone(), mapped.payload.start))
-            && let Ok(backing) = self.backing(&path)
         {
-            backing.disk.flush_from(start);
+            self.flush_backing_from(&path, start);
         }
     }
 }
@@ -176,10 +158,8 @@ impl SimEngine {
             why: why.to_owned(),
         };
         let size = world
-            .backing(mapping.backing)
-            .map_err(|error| unsupported(&error.to_string()))?
-            .disk
-            .size();
+            .backing_size(mapping.backing)
+            .map_err(|error| unsupported(&error.to_string()))?;
         if mapping.payload.end > size
             || mapping.payload.is_empty()
             || !(mapping.payload.end - mapping.payload.start)

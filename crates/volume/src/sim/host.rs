@@ -12,9 +12,11 @@ use crate::host::{
     Access, BackingKind, Device, FileSystem, FoundFileSystem, Hold, Host, HostError, Identity,
     Lock, Mount, MountOptions, MountPoint, RootFolder, RootWanted, SignatureReport, Unmount, Use,
 };
+use crate::raid0::{self, Stripe};
 use crate::signatures;
 
 use super::disk::Disk;
+use super::stripe::holder;
 use super::world::{Backing, Machine, Turn, World, WriteFault, killed};
 
 /// The size of the simulated file system's superblock, and of each of its files.
@@ -25,7 +27,7 @@ const FILE_AT: u64 = 1 << 20;
 const ROOT_AT: u64 = 2 << 20;
 const MAGIC: &str = "SIMFS:";
 
-fn not_found(path: &Path) -> HostError {
+pub(super) fn not_found(path: &Path) -> HostError {
     HostError::NotFound {
         what: path.display().to_string(),
     }
@@ -142,7 +144,7 @@ fn superblock(file_system: &str, uuid: Uuid) -> Vec<u8> {
     block
 }
 
-fn identity_of(path: &Path, backing: &Backing) -> Identity {
+pub(super) fn identity_of(path: &Path, backing: &Backing) -> Identity {
     Identity {
         path: path.to_path_buf(),
         kind: backing.kind,
@@ -152,16 +154,26 @@ fn identity_of(path: &Path, backing: &Backing) -> Identity {
         physical_block_size: 4096,
         read_only: backing.read_only,
         token: backing.token.to_string(),
+        members: Vec::new(),
     }
 }
 
-struct SimDevice {
+pub(super) struct SimDevice {
     world: Arc<Mutex<World>>,
     path: PathBuf,
     access: Access,
 }
 
 impl SimDevice {
+    /// A disk, open without a claim.
+    pub(super) fn over(world: &Arc<Mutex<World>>, path: &Path, access: Access) -> Box<dyn Device> {
+        Box::new(Self {
+            world: Arc::clone(world),
+            path: path.to_path_buf(),
+            access,
+        })
+    }
+
     fn lock(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -325,6 +337,9 @@ impl Host for Machine {
         let world = self.lock_world();
         world.alive()?;
         let path = world.loops.get(path).map_or(path, PathBuf::as_path);
+        if let Some(stripe) = world.stripe_identity(path) {
+            return Ok(Some(stripe));
+        }
         Ok(world
             .disks
             .get(path)
@@ -348,6 +363,11 @@ impl Host for Machine {
                 uses.push(Use::Loop(device.clone()));
             }
         }
+        uses.extend(
+            world
+                .stripe_over(&backing.path)
+                .map(|path| Use::Holder(holder(path))),
+        );
         for (name, mapped) in &world.mapped {
             let over_loop = world.loops.get(&mapped.backing) == Some(&backing.path);
             if mapped.backing == backing.path || over_loop {
@@ -358,6 +378,14 @@ impl Host for Machine {
     }
 
     fn open(&self, backing: &Identity, access: Access) -> Result<Box<dyn Device>, HostError> {
+        if !backing.members.is_empty() {
+            return raid0::open(self, backing, access);
+        }
+        if self.identify(&backing.path)?.as_ref() == Some(backing)
+            && backing.token.starts_with("stripe")
+        {
+            return self.open_stripe(&backing.path, access);
+        }
         let mut world = self.lock_world();
         world.alive()?;
         let what = || backing.path.display().to_string();
@@ -376,7 +404,8 @@ impl Host for Machine {
                 .mapped
                 .values()
                 .any(|mapped| mapped.backing == backing.path);
-            if is_mapped || !world.claimed.insert(backing.path.clone()) {
+            let is_member = world.stripe_over(&backing.path).is_some();
+            if is_mapped || is_member || !world.claimed.insert(backing.path.clone()) {
                 return Err(HostError::Busy {
                     what: what(),
                     by: "another program".to_owned(),
@@ -388,6 +417,18 @@ impl Host for Machine {
             path: backing.path.clone(),
             access,
         }))
+    }
+
+    fn stripe(&self, path: &Path) -> Result<Option<Stripe>, HostError> {
+        self.find_stripe(path)
+    }
+
+    fn assemble(&self, backing: &Identity) -> Result<Changed, HostError> {
+        self.assemble_stripe(backing)
+    }
+
+    fn take_apart(&self, path: &Path) -> Result<Changed, HostError> {
+        self.take_stripe_apart(path)
     }
 
     fn signatures(&self, device: &dyn Device) -> Result<SignatureReport, HostError> {

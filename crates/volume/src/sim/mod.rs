@@ -11,6 +11,7 @@ mod engine;
 mod host;
 mod mount_point;
 mod services;
+mod stripe;
 mod world;
 
 pub use disk::Disk;

@@ -12,6 +12,7 @@ use crate::host::{BackingKind, HostError, Mount, Use};
 use super::disk::Disk;
 use super::engine::{Mapped, SimEngine};
 use super::mount_point::SimFolder;
+use super::stripe::SimStripe;
 
 /// How a killed call ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +40,7 @@ pub(super) struct World {
     pub(super) uses: BTreeMap<PathBuf, Vec<Use>>,
     pub(super) loops: BTreeMap<PathBuf, PathBuf>,
     pub(super) mapped: BTreeMap<String, Mapped>,
+    pub(super) stripes: BTreeMap<PathBuf, SimStripe>,
     pub(super) mounts: Vec<Mount>,
     pub(super) state: BTreeMap<String, Vec<u8>>,
     pub(super) files: BTreeMap<PathBuf, Vec<u8>>,
@@ -245,6 +247,20 @@ impl Machine {
         }
     }
 
+    /// Gives a disk another name that survives reboots, perhaps that of another.
+    pub fn set_stable_name(&self, path: &str, name: &str) {
+        if let Some(backing) = self.lock_world().disks.get_mut(Path::new(path)) {
+            name.clone_into(&mut backing.stable_name);
+        }
+    }
+
+    /// Makes a disk larger, as a cloud's volumes can be.
+    pub fn grow_disk(&self, path: &str, size: u64) {
+        if let Some(backing) = self.lock_world().disks.get_mut(Path::new(path)) {
+            backing.disk.grow(size);
+        }
+    }
+
     /// Changes bytes on a disk, durably.
     pub fn poke(&self, path: &str, offset: u64, bytes: &[u8]) {
         if let Some(backing) = self.lock_world().disks.get_mut(Path::new(path)) {
@@ -381,6 +397,7 @@ impl Machine {
         self.restart();
         let mut world = self.lock_world();
         world.mapped.clear();
+        world.stripes.clear();
         world.loops.clear();
         world.mounts.clear();
         world.swaps.clear();

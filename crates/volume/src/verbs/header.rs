@@ -16,9 +16,9 @@ use crate::error::Error;
 use crate::header::{self, BACKUP_MAX, Snapshot};
 use crate::host::{Access, HostError, Identity};
 use crate::observe::{Content, Observed, observe};
-use crate::plan::{Refusal, refuse_uses};
+use crate::plan::{self, Refusal, refuse_uses};
 use crate::state::{Backups, Place};
-use crate::target::Target;
+use crate::target::{BackingPath, Target};
 
 /// A header, shown. Salts, digests and key material are not secret, but of no use to a reader; the JSON is whole.
 #[derive(Clone, Debug, PartialEq)]
@@ -303,9 +303,13 @@ fn refuse_another(
 }
 
 fn there(kluis: &Kluis<'_>, target: &Target) -> Result<Identity, Error> {
+    if let BackingPath::Striped { .. } = target.backing {
+        // A header lies on several of the disks.
+        plan::raid0::check(&observe(kluis.host, target)?, target, false)?;
+    }
     let missing = || Refusal::Missing {
         volume: target.name.clone(),
-        device: target.backing.path().to_path_buf(),
+        device: target.backing.missing(kluis.host),
     };
     target
         .backing

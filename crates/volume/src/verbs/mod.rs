@@ -329,7 +329,7 @@ fn depth_within(config: &Config, volume: &VolumeConfig, steps: usize) -> usize {
 fn lies_in(volume: &VolumeConfig, other: &VolumeConfig) -> bool {
     let file = match &volume.backing {
         Backing::File { path, .. } => Some(path),
-        Backing::Device(_) | Backing::InstanceStore => None,
+        Backing::Device(_) | Backing::InstanceStore | Backing::Raid0(_) => None,
     };
     volume.name != other.name
         && [volume.mount.as_ref(), file]

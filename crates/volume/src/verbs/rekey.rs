@@ -186,7 +186,7 @@ impl Kluis<'_> {
                 if there.is_none() {
                     let missing = plan::Refusal::Missing {
                         volume: target.name.clone(),
-                        device: target.backing.path().to_path_buf(),
+                        device: target.backing.missing(self.host),
                     };
                     return Err(Box::new((target.name, missing.into())));
                 }

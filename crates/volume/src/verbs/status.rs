@@ -12,6 +12,8 @@ use crate::error::Error;
 use crate::header::{Copies, Snapshot};
 use crate::host::{BackingKind, Folder};
 use crate::observe::{Content, HeaderFacts, Observed, observe};
+use crate::plan;
+use crate::raid0::Striped;
 use crate::state::{KeyRecord, Place};
 use crate::target::Target;
 
@@ -98,6 +100,9 @@ pub struct Status {
     pub discards: Option<bool>,
     /// The backing's name that survives reboots.
     pub backing: String,
+    /// The disks of a striped volume, in order, by their names that survive reboots.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub raid0: Vec<String>,
     /// The backing's size in bytes.
     pub backing_bytes: Option<u64>,
     /// The key as configured.
@@ -129,12 +134,16 @@ impl Kluis<'_> {
         Ok(found)
     }
 
+    fn key_record(&self, target: &Target) -> Result<Option<KeyRecord>, Error> {
+        match target.key.key() {
+            Some(key) => Place::key(key).read(self.host),
+            None => Ok(None),
+        }
+    }
+
     fn status_of(&self, target: &Target) -> Result<Status, Error> {
         let observed = observe(self.host, target)?;
-        let record: Option<KeyRecord> = match target.key.key() {
-            Some(key) => Place::key(key).read(self.host)?,
-            None => None,
-        };
+        let record = self.key_record(target)?;
         let active = observed
             .active
             .as_ref()
@@ -215,6 +224,10 @@ impl Kluis<'_> {
                 || target.backing.path().display().to_string(),
                 |identity| identity.stable_name.clone(),
             ),
+            raid0: observed
+                .striped
+                .as_ref()
+                .map_or_else(Vec::new, Striped::names),
             backing_bytes: observed.identity.as_ref().map(|identity| identity.size),
             key: target.key.key().map(str::to_owned),
             key_arn: record.map(|record| record.current.arn),
@@ -226,7 +239,7 @@ impl Kluis<'_> {
             generation: facts
                 .and_then(|facts| facts.token.as_ref())
                 .map(|token| token.generation),
-            note: note(&observed, active),
+            note: note(&observed, active).or_else(|| note_of_disks(&observed, target)),
         })
     }
 }
@@ -275,6 +288,12 @@ fn stage(observed: &Observed) -> Stage {
             Stage::Foreign
         }
     }
+}
+
+/// What is wrong with the disks of a striped volume.
+fn note_of_disks(observed: &Observed, target: &Target) -> Option<String> {
+    let refused = plan::raid0::check(observed, target, false).err();
+    refused.map(|refused| refused.to_string())
 }
 
 fn note(observed: &Observed, active: Option<&Active>) -> Option<String> {

@@ -5,9 +5,12 @@ use std::path::Path;
 
 use super::{Kluis, LOCK_WAIT, Mode, Outcome};
 use crate::apply::Progress;
+use crate::config::Backing;
 use crate::error::Error;
 use crate::mount_point;
-use crate::plan::{self, Wanted};
+use crate::plan::{self, Step, Wanted};
+use crate::state::Place;
+use crate::target::Target;
 
 /// What `up` may do.
 #[derive(Clone, Debug, Default)]
@@ -45,7 +48,11 @@ impl Kluis<'_> {
                         repair: options.repair.contains(&target.name),
                         root: self.root_of(target)?,
                     };
-                    Ok(plan::up(observed, wanted)?)
+                    let plan = plan::up(observed, wanted)?;
+                    if options.mode == Mode::Apply && plan.steps.contains(&Step::Format) {
+                        self.forget_within(target)?;
+                    }
+                    Ok(plan)
                 },
                 |_| {},
             );
@@ -72,6 +79,22 @@ impl Kluis<'_> {
             last.notes.extend(notes);
         }
         Ok(outcomes)
+    }
+
+    /// What lay in files on a volume that is made anew is gone with what it lay on: those files are not waited for.
+    fn forget_within(&self, target: &Target) -> Result<(), Error> {
+        let Some(mount) = &target.mount else {
+            return Ok(());
+        };
+        for volume in self.config.volumes.values() {
+            if let Backing::File { path, .. } = &volume.backing
+                && path.starts_with(mount)
+                && volume.name != target.name
+            {
+                Place::made(&volume.name).remove(self.host)?;
+            }
+        }
+        Ok(())
     }
 
     /// A volume that cannot come up is one whose mount point programs will find bare.
