@@ -166,7 +166,11 @@ fn after(refusal: &Refusal) -> Option<Refusal> {
             found,
         },
         Refusal::NoHeader { .. } => Refusal::NotFinished { volume, device },
-        Refusal::NotFinished { .. } => Refusal::Reencrypting { volume, device },
+        Refusal::NotFinished { .. } => Refusal::Restoring {
+            volume,
+            file: path("FILE"),
+        },
+        Refusal::Restoring { .. } => Refusal::Reencrypting { volume, device },
         Refusal::Reencrypting { .. } => Refusal::Luks1NotRekeyed { volume, device },
         Refusal::Luks1NotRekeyed { .. } => Refusal::EphemeralHasNoKey { volume },
         Refusal::EphemeralHasNoKey { .. } => Refusal::SeveralDisks { volume, count: 2 },
@@ -286,10 +290,10 @@ fn what_can_lose_data_is_recommended_only_with_proof() {
     // The file is not there, so that what is made in its place takes nothing from anybody; the header was destroyed by Kluis itself.
     assert_eq!(recommends("kluis up --wipe"), ["FileGone", "Erased"]);
     assert_eq!(recommends("kluis erase"), ["Erased"]);
-    // A restore refuses what is another volume's or another key's, and keeps what it writes over.
+    // A restore that was begun is finished. It refuses what is another volume's or another key's, and keeps what it writes over.
     assert_eq!(
         recommends("kluis header restore"),
-        ["NotBlank", "BadHeader", "BadToken", "NotBound"]
+        ["NotBlank", "BadHeader", "BadToken", "NotBound", "Restoring"]
     );
     // A repair keeps what it writes over.
     assert_eq!(recommends("--repair"), ["Ambiguous"]);

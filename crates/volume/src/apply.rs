@@ -381,6 +381,7 @@ impl<'r, 'a> Applier<'r, 'a> {
         header::write(device, &made.steps)?;
         self.claim = None;
         Place::erasing(&self.target.name).remove(host)?;
+        Place::restoring(&self.target.name).remove(host)?;
         intent.remove(host)?;
         self.header = Some(made.header);
         self.key = Some(made.key);

@@ -46,6 +46,8 @@ pub(crate) struct Observed {
     pub(crate) bare: Option<Bare>,
     /// The header that this machine wrote or opened here last.
     pub(crate) made: Option<Made>,
+    /// From which backup its header was being written back, by a run that did not come to its end.
+    pub(crate) restoring: Option<PathBuf>,
     /// Where there are backups of its header, if that cannot be used.
     pub(crate) backups: Vec<PathBuf>,
     /// The header that [`Observed::content`] tells of, as read.
@@ -253,6 +255,7 @@ pub(crate) fn observe(host: &dyn Host, target: &Target) -> Result<Observed, Erro
         is_swap,
         bare,
         made,
+        restoring: Place::restoring(&target.name).read(host)?,
         backups,
         header,
         striped,

@@ -467,6 +467,12 @@ fn steps_of_closed(
 ) -> Result<Vec<Step>, Refusal> {
     let target = wanted.target;
     raid0::check_to_make(observed, target, wanted.wipe)?;
+    if let Some(file) = observed.restoring.as_ref().filter(|_| !wanted.wipe) {
+        return Err(Refusal::Restoring {
+            volume: target.name.clone(),
+            file: file.clone(),
+        });
+    }
     let mut steps = Vec::new();
     let provision = match (&observed.identity, &observed.content) {
         (None, _) => match &target.backing {

@@ -7,6 +7,7 @@
 //! | `volumes/NAME.made` | which header this machine wrote or opened last, and whether the volume was finished |
 //! | `volumes/NAME.erasing` | that an erase has begun, so that it can be finished |
 //! | `volumes/NAME.raid0` | which disks a striped volume lies on, in which order |
+//! | `volumes/NAME.restoring` | from which file a header is being written back, so that a half of it is not taken for the whole |
 //! | `volumes/NAME.backups` | where header backups were written, so that an erase can delete them |
 //! | `mount-points/HASH` | per guarded mount point: whose it is, and what it was before |
 
@@ -195,6 +196,10 @@ impl Place {
             Some(file.strip_suffix(".made")?.to_owned())
         };
         Ok(names.into_iter().filter_map(volume).collect())
+    }
+
+    pub(crate) fn restoring(volume: &str) -> Self {
+        Self(format!("volumes/{volume}.restoring"))
     }
 
     pub(crate) fn erasing(volume: &str) -> Self {

@@ -163,6 +163,7 @@ impl Applier<'_, '_> {
     /// What it was is not waited for any more: its file may go, and another volume be made there.
     pub(super) fn forget(&mut self) -> Result<Changed, Error> {
         Place::made(&self.target.name).remove(self.host)?;
+        Place::restoring(&self.target.name).remove(self.host)?;
         Ok(Changed::Yes)
     }
 

@@ -355,6 +355,16 @@ pub enum Refusal {
         /// The device.
         device: String,
     },
+    /// A restore that has not ended.
+    #[error(
+        "a header was being written back to volume {volume}, and that was interrupted: what is there may be half of it; nothing was done. Finish it: kluis header restore {volume} {}", file.display()
+    )]
+    Restoring {
+        /// The volume.
+        volume: String,
+        /// The backup.
+        file: PathBuf,
+    },
     /// A re-encryption that has not ended.
     #[error(
         "a re-encryption of {device} has not ended: its header is the only copy of the new key, and nothing was written. Let it end first: cryptsetup reencrypt --resume-only {device}, then run: kluis rekey --rebind {volume}"
@@ -491,6 +501,7 @@ impl Refusal {
             | Self::NothingToErase { .. }
             | Self::NoHeader { .. }
             | Self::NotFinished { .. }
+            | Self::Restoring { .. }
             | Self::Reencrypting { .. }
             | Self::Luks1NotRekeyed { .. }
             | Self::OtherVolume { .. }

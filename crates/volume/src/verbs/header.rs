@@ -189,8 +189,11 @@ impl Kluis<'_> {
             })?;
         let device = self.host.open(&identity, Access::Exclusive)?;
         let kept = keep(self.host, &target.name, &*device, backup.header_len())?;
+        let restoring = Place::restoring(&target.name);
+        restoring.write(self.host, &file)?;
         restore(&*device, &backup, &bytes)?;
         drop(device);
+        restoring.remove(self.host)?;
         Place::erasing(&target.name).remove(self.host)?;
         Place::intent(&target.name).remove(self.host)?;
         Ok(self.config.agent.state.join(kept))
