@@ -294,6 +294,7 @@ fn stage(stage: Stage) -> &'static str {
         Stage::Mounted => "is active and is in use",
         Stage::Dead => "is active and has failed: `up` mends it",
         Stage::Erased => "is inactive: erased",
+        Stage::Unknown => "cannot be looked at",
         Stage::Foreign => "is inactive: its device holds something else",
     }
 }

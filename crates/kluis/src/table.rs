@@ -178,6 +178,7 @@ fn state(stage: Stage) -> &'static str {
         Stage::Mounted => "mounted",
         Stage::Dead => "dead",
         Stage::Erased => "erased",
+        Stage::Unknown => "unknown",
         Stage::Foreign => "foreign",
     }
 }

@@ -442,6 +442,10 @@ impl<'r, 'a> Applier<'r, 'a> {
         if known.as_ref() != Some(&made) {
             place.write(self.host, &made)?;
         }
+        if ready && self.observed.restoring.is_some() {
+            // A header that has opened is whole.
+            Place::restoring(&self.target.name).remove(self.host)?;
+        }
         Ok(())
     }
 

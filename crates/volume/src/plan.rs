@@ -467,7 +467,9 @@ fn steps_of_closed(
 ) -> Result<Vec<Step>, Refusal> {
     let target = wanted.target;
     raid0::check_to_make(observed, target, wanted.wipe)?;
-    if let Some(file) = observed.restoring.as_ref().filter(|_| !wanted.wipe) {
+    // With a repair the header that is there is tried: it opens, or nothing is done.
+    let is_decided = wanted.wipe || wanted.repair;
+    if let Some(file) = observed.restoring.as_ref().filter(|_| !is_decided) {
         return Err(Refusal::Restoring {
             volume: target.name.clone(),
             file: file.clone(),

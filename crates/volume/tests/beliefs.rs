@@ -409,3 +409,19 @@ fn a_file_on_a_volume_that_is_made_anew_is_made_anew_with_it() {
     stage.up_all();
     assert_eq!(stage.text().as_deref(), Some(""));
 }
+
+#[test]
+fn a_volume_that_cannot_be_told_of_silences_none_of_the_others() {
+    let stage = Stage::new(&format!(
+        "{TOKEN}[volume.stores]\ndevice = \"instance-store\"\nmount = \"/mnt/s\"\nkey = \"alias/k\"\n"
+    ));
+    let all = stage.kluis(|kluis| kluis.status(&[])).unwrap();
+    let stages: Vec<_> = all.iter().map(|status| status.stage).collect();
+    assert_eq!(
+        stages,
+        [volume::verbs::Stage::Unknown, volume::verbs::Stage::Missing]
+    );
+    assert!(all[0].note.as_ref().unwrap().contains("no instance-store"));
+    let named = ["stores".to_owned()];
+    stage.kluis(|kluis| kluis.status(&named)).unwrap_err();
+}

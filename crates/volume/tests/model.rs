@@ -430,7 +430,11 @@ impl Person {
             assert_eq!(of, name);
             self.led.push("header restore");
             if file != "FILE" {
-                return self.restore(name, file).is_ok();
+                let (of, file) = (name.to_owned(), file.to_owned());
+                return match self.restore(&of, &file) {
+                    Ok(()) => true,
+                    Err(next) => next.contains("--repair") && self.follows(name, &next),
+                };
             }
             let mine = self.backups.iter().rev().filter(|(of, _)| *of == name);
             return mine

@@ -39,6 +39,8 @@ pub enum Stage {
     Erased,
     /// Something on it that is not this volume.
     Foreign,
+    /// It cannot be told: the machine does not let itself be asked about it.
+    Unknown,
 }
 
 /// What ties a header to its key.
@@ -119,16 +121,69 @@ pub struct Status {
     pub note: Option<String>,
 }
 
+impl Status {
+    /// Of a volume that cannot be looked at.
+    fn unknown(volume: &str, mount: Option<&PathBuf>, error: &Error) -> Self {
+        Self {
+            volume: volume.to_owned(),
+            stage: Stage::Unknown,
+            mapping: None,
+            kind: None,
+            cipher: None,
+            keysize: None,
+            device: PathBuf::new(),
+            loop_file: None,
+            offset: None,
+            size: None,
+            sector_size: None,
+            mode: None,
+            engine: None,
+            mount: mount.cloned(),
+            file_system: None,
+            mount_options: None,
+            mount_point_protected: None,
+            discards: None,
+            backing: String::new(),
+            raid0: Vec::new(),
+            backing_bytes: None,
+            key: None,
+            key_arn: None,
+            secret: None,
+            binding: Binding::Unknown,
+            generation: None,
+            note: Some(error.to_string()),
+        }
+    }
+}
+
 impl Kluis<'_> {
-    /// Looks at volumes, all of them if none is named. Nothing is asked of the services.
+    /// Looks at volumes, all of them if none is named. Nothing is asked of the services. What cannot be told of one is in its note, and silences
+    /// none of the others; where it was named it is the error.
     ///
     /// # Errors
-    /// [`Error::UnknownVolume`], or the machine's.
+    /// [`Error::UnknownVolume`], or of a volume that was named the machine's.
     pub fn status(&self, names: &[String]) -> Result<Vec<Status>, Error> {
         let mut found = Vec::new();
         for (volume, disk) in self.chosen(names)? {
-            for target in self.targets(volume, disk)? {
-                found.push(self.status_of(&target)?);
+            let untold = |name: &str, mount: Option<&PathBuf>, error: Error| {
+                if names.is_empty() {
+                    Ok(Status::unknown(name, mount, &error))
+                } else {
+                    Err(error)
+                }
+            };
+            match self.targets(volume, disk) {
+                Ok(targets) => {
+                    for target in targets {
+                        let status = self.status_of(&target);
+                        found.push(
+                            status.or_else(|error| {
+                                untold(&target.name, target.mount.as_ref(), error)
+                            })?,
+                        );
+                    }
+                }
+                Err(error) => found.push(untold(&volume.name, volume.mount.as_ref(), error)?),
             }
         }
         Ok(found)
