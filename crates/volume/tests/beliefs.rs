@@ -404,6 +404,14 @@ fn a_file_on_a_volume_that_is_made_anew_is_made_anew_with_it() {
             .to_string()
             .contains("/mnt/outer/img")
     );
+    let found = stage.kluis(|kluis| kluis.check());
+    let of_it = found.iter().find(|finding| finding.subject == "v").unwrap();
+    assert_eq!(of_it.level, volume::verbs::Level::Note);
+    assert!(
+        of_it.message.contains("lies on volume outer"),
+        "{}",
+        of_it.message
+    );
     // A stop and a start later the store is blank.
     stage.machine.set_disk(STORE, Disk::blank(64 << 20));
     stage.up_all();

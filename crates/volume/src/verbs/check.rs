@@ -9,7 +9,7 @@ use crate::host::Host;
 use crate::observe::{Content, Observed, observe};
 use crate::plan::{self, Plan, Wanted};
 use crate::secrets::Secrets;
-use crate::target::{self, Target};
+use crate::target::{self, BackingPath, Target};
 
 mod mount_point;
 
@@ -187,6 +187,22 @@ impl Kluis<'_> {
         examined.unwrap_or_else(|error| Finding::bad("root", &error))
     }
 
+    /// The volume on which this one's file lies, if it is not mounted.
+    fn closed_around(&self, target: &Target) -> Result<Option<String>, Error> {
+        let BackingPath::File { path, .. } = &target.backing else {
+            return Ok(None);
+        };
+        let mounts = self.host.mounts()?;
+        let around = self.config.volumes.values().find(|other| {
+            let mount = other.mount.as_ref();
+            other.name != target.name
+                && mount.is_some_and(|mount| {
+                    path.starts_with(mount) && !mounts.iter().any(|known| known.target == *mount)
+                })
+        });
+        Ok(around.map(|other| other.name.clone()))
+    }
+
     fn check_volume(&self, target: &Target, secrets: &mut Secrets<'_>) -> Vec<Finding> {
         let planned = observe(self.host, target).and_then(|observed| {
             let wanted = Wanted {
@@ -204,7 +220,17 @@ impl Kluis<'_> {
             }
             // What is wrong with the disk does not hide what is wrong with the key.
             Err(error) => {
-                let mut findings = vec![Finding::bad(&target.name, &error)];
+                let lies_on = self.closed_around(target).ok().flatten();
+                let disk = lies_on.map_or_else(
+                    || Finding::bad(&target.name, &error),
+                    |outer| {
+                        let message = format!(
+                            "its file lies on volume {outer}, which is not up: nothing can be told of it; kluis up, without a name, brings both up"
+                        );
+                        Finding::new(Level::Note, &target.name, message)
+                    },
+                );
+                let mut findings = vec![disk];
                 findings.extend(ask(&target.name, &target.key, secrets));
                 findings
             }
