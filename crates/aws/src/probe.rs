@@ -33,14 +33,15 @@ pub(crate) fn what_speaks(place: &str) -> Option<Spoken> {
     let address = address(place)?;
     let greeting = greeting()?;
     // TLS first: many of its servers have a word for plain HTTP as well.
-    let to_tls = ask(address, &greeting).unwrap_or_default();
+    // Who says nothing for so long may be too busy to: that is no word for either.
+    let to_tls = ask(address, &greeting).ok()?;
     match &to_tls[..] {
         // A record of the handshake, or an alert, of whichever version.
         [0x15 | 0x16, 3, ..] => return Some(Spoken::Tls),
         b"HTTP/" => return Some(Spoken::Http),
         _ => {}
     }
-    let to_http = ask(address, REQUEST).unwrap_or_default();
+    let to_http = ask(address, REQUEST).ok()?;
     match &to_http[..] {
         b"HTTP/" => Some(Spoken::Http),
         [] if to_tls.is_empty() => None,
@@ -87,6 +88,15 @@ fn ask(address: SocketAddr, question: &[u8]) -> io::Result<Vec<u8>> {
     let mut buffer = [0; LOOK];
     while answer.len() < LOOK {
         match stream.read(&mut buffer[answer.len()..]) {
+            Err(error)
+                if answer.is_empty()
+                    && matches!(
+                        error.kind(),
+                        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+                    ) =>
+            {
+                return Err(error);
+            }
             Ok(0) | Err(_) => break,
             Ok(count) => {
                 let got = buffer[answer.len()..][..count].to_vec();
@@ -142,6 +152,14 @@ mod tests {
         assert_eq!(what_speaks(&http), Some(Spoken::Http));
         assert_eq!(what_speaks(&other), Some(Spoken::Other));
         assert_eq!(what_speaks(&silent), None);
+        let slow = speaking(|stream, request| {
+            if request.starts_with(b"HEAD ") {
+                stream.write_all(b"HTTP/1.1 400 no\r\n\r\n").unwrap();
+            } else {
+                std::thread::sleep(2 * PATIENCE);
+            }
+        });
+        assert_eq!(what_speaks(&slow), None, "busy, and not plain HTTP");
         assert_eq!(what_speaks("https://127.0.0.1:1"), None);
     }
 

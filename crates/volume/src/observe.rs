@@ -234,7 +234,9 @@ pub(crate) fn observe(host: &dyn Host, target: &Target) -> Result<Observed, Erro
         _ => false,
     };
     let backups = match &content {
-        Content::BadHeader(..) | Content::Foreign(_) => backups_there(host, target, made.as_ref())?,
+        Content::Blank | Content::BadHeader(..) | Content::Foreign(_) => {
+            backups_there(host, target, made.as_ref())?
+        }
         _ => Vec::new(),
     };
     let bare = match &target.mount {

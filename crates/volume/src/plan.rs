@@ -224,10 +224,8 @@ pub(crate) fn erase(
         });
     }
     match &observed.content {
-        // Disks that were exchanged: what would be destroyed is not what was named.
-        Content::Luks(facts)
-            if facts.token.is_some() && !facts.label.is_empty() && facts.label != target.name =>
-        {
+        // Disks that were exchanged, or another machine's: what would be destroyed is not what was named.
+        Content::Luks(facts) if !is_to_be_erased(observed, target, facts) => {
             return Err(Refusal::OtherVolume {
                 volume: target.name.clone(),
                 device: identity.stable_name.clone(),
@@ -262,6 +260,21 @@ pub(crate) fn erase(
             .chain(bare.release_left_steps())
     }));
     Ok(plan_of(observed, target, steps))
+}
+
+/// Whether a header is the one that this machine knows of the volume; where it knows none, one that says that it is.
+fn is_to_be_erased(observed: &Observed, target: &Target, facts: &HeaderFacts) -> bool {
+    match (&observed.made, &observed.header) {
+        (Some(made), Some(header)) => made.uuid == header.uuid(),
+        _ => match &facts.token {
+            Some(_) => facts.label.is_empty() || facts.label == target.name,
+            // The seed's script makes headers without one.
+            None => {
+                facts.subsystem == EPHEMERAL_SUBSYSTEM
+                    || matches!(target.key, KeySource::Seed { .. })
+            }
+        },
+    }
 }
 
 /// Plans `rekey` of one volume.
@@ -562,9 +575,8 @@ fn refuse_gone(observed: &Observed, wanted: Wanted<'_>) -> Result<(), Refusal> {
     let target = wanted.target;
     let is_blank = observed.identity.is_some();
     let was_here = observed.made.as_ref().is_some_and(|made| {
-        made.backing == target.backing.path()
-            // A blank file is what a run leaves that was killed before its header.
-            && (made.ready || !is_blank)
+        // A blank file is what a run leaves that was killed before its header.
+        made.ready || (made.backing == target.backing.path() && !is_blank)
     });
     if was_here
         && !wanted.wipe
@@ -615,6 +627,18 @@ fn clearance(
     let volume = || target.name.clone();
     let content = &observed.content;
     match content {
+        // Zeros where a header was, of which there is a backup: what lies beyond them may be whole.
+        Content::Blank
+            if !wipe && target.key != KeySource::Ephemeral && !observed.backups.is_empty() =>
+        {
+            Err(bad_header(
+                observed,
+                target,
+                identity,
+                "there is none any more where this machine has made one; the disk looks blank",
+                Unusable::Damaged,
+            ))
+        }
         Content::Missing | Content::Blank => Ok(None),
         Content::Unfinished => Ok(Some(Step::ClearUnfinished)),
         Content::Luks(facts) if !wipe && is_spent_ephemeral(facts, target) => Ok(None),

@@ -404,8 +404,10 @@ fn a_file_on_a_volume_that_is_made_anew_is_made_anew_with_it() {
             .to_string()
             .contains("/mnt/outer/img")
     );
-    let found = stage.kluis(|kluis| kluis.check());
-    let of_it = found.iter().find(|finding| finding.subject == "v").unwrap();
+    let of_it = stage.kluis(|kluis| {
+        let mut found = kluis.check().into_iter();
+        found.find(|finding| finding.subject == "v").unwrap()
+    });
     assert_eq!(of_it.level, volume::verbs::Level::Note);
     assert!(
         of_it.message.contains("lies on volume outer"),

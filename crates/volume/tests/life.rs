@@ -370,7 +370,9 @@ fn the_simulated_kill_kills() {
     stage.up().unwrap_err();
     assert!(stage.machine.is_killed());
     assert!(
-        stage.status_or_error().is_err(),
+        stage
+            .kluis(|kluis| kluis.status(&["v".to_owned()]))
+            .is_err(),
         "a killed process does nothing more"
     );
 }

@@ -13,7 +13,7 @@ use crate::host::{Access, Device, HostError};
 use crate::observe::PIECE;
 use crate::state::{Backups, Erasing, Made, Place, tag};
 
-use super::Applier;
+use super::{Applier, kept};
 
 impl Applier<'_, '_> {
     fn header_len(&self) -> Result<u64, Error> {
@@ -105,9 +105,8 @@ impl Applier<'_, '_> {
             let found = header::backup_uuid(self.host, file);
             let is_its = match &found {
                 Ok(Some(found)) => Some(*found) == uuid,
-                // Overwritten by a run that was killed before it had removed it.
-                Ok(None) => was_deleting,
-                Err(_) => false,
+                // Overwritten by a run that was killed before it had removed it, or another file by now: that is for a person to see.
+                Ok(None) | Err(_) => false,
             };
             let kept = match found {
                 _ if is_its => self
@@ -162,6 +161,9 @@ impl Applier<'_, '_> {
 
     /// What it was is not waited for any more: its file may go, and another volume be made there.
     pub(super) fn forget(&mut self) -> Result<Changed, Error> {
+        for name in kept::all(self.host, &self.target.name)? {
+            let _ = self.host.remove_state(&name)?;
+        }
         Place::made(&self.target.name).remove(self.host)?;
         Place::restoring(&self.target.name).remove(self.host)?;
         Ok(Changed::Yes)

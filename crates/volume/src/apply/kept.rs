@@ -28,3 +28,17 @@ pub(crate) fn keep(
     host.write_state(&name, &bytes)?;
     Ok(name)
 }
+
+/// What was kept of a volume: a header among it still opens what was not discarded.
+pub(crate) fn all(host: &dyn Host, volume: &str) -> Result<Vec<String>, Error> {
+    let mut names = host.state_names(FOLDER)?;
+    names.retain(|name| {
+        let number = name.strip_prefix(FOLDER).and_then(|rest| {
+            rest.strip_prefix('/')?
+                .strip_prefix(volume)?
+                .strip_prefix('.')
+        });
+        number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
+    });
+    Ok(names)
+}

@@ -36,7 +36,11 @@ impl Applier<'_, '_> {
             .ok_or_else(|| Error::Misuse("no secret was fetched".to_owned()))?;
         let mut header = self.header.take().ok_or_else(no_header)?;
         let (_, token) = header.token().ok_or_else(no_header)?;
-        if header.verify(&volume, &secret, &token)? {
+        let device = self.host.open(self.identity()?, Access::Shared)?;
+        let is_bound = header.verify(&volume, &secret, &token)?
+            && token.keyslot.is_some()
+            && header.unlock(&*device, &secret, token.keyslot).is_ok();
+        if is_bound {
             return Ok(Changed::No);
         }
         let known: Option<Made> = Place::made(&volume).read(self.host)?;
@@ -49,7 +53,6 @@ impl Applier<'_, '_> {
         if is_moved {
             return Err(Error::NotRebound { volume, place });
         }
-        let device = self.host.open(self.identity()?, Access::Shared)?;
         // Opening compares the key with the digest.
         let keyslot = match (header.unlock(&*device, &secret, None), self.opener.take()) {
             (Ok(opened), _) => opened.keyslot,

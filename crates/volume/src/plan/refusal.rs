@@ -100,7 +100,7 @@ pub enum Refusal {
     },
     /// A volume's file that was there.
     #[error(
-        "volume {volume} was in the file {}, which {}; nothing was made. Mount what holds it, or bring it back; if the volume is given up, begin anew: kluis up --wipe {volume}", file.display(), if *is_blank { "is blank now" } else { "is not there" }
+        "volume {volume} was in the file {}, which {}; nothing was made. Mount what holds it, or bring it back; how a volume is given up and begun anew: kluis help up", file.display(), if *is_blank { "is blank now" } else { "is not there" }
     )]
     FileGone {
         /// The volume.

@@ -91,6 +91,23 @@ impl Kluis<'_> {
         let snapshot = header::read(&*device)?
             .map_err(|problem| problem.into_error(identity.stable_name.clone()))?;
         let state = snapshot.token().map(|(_, token)| token.state);
+        let facts = snapshot.facts();
+        if facts.token.is_some() && facts.label != target.name {
+            return Err(Refusal::OtherVolume {
+                volume: target.name,
+                device: identity.stable_name,
+                label: facts.label,
+            }
+            .into());
+        }
+        let restoring: Option<PathBuf> = Place::restoring(&target.name).read(self.host)?;
+        if let Some(file) = restoring {
+            return Err(Refusal::Restoring {
+                volume: target.name,
+                file,
+            }
+            .into());
+        }
         if target.key == KeySource::Ephemeral {
             return Err(Refusal::EphemeralHasNoKey {
                 volume: target.name,
@@ -117,11 +134,19 @@ impl Kluis<'_> {
         // Remembered before it is there: a kill in between leaves a name without a file, never a file without its name.
         let place = Place::backups(&target.name);
         let mut backups: Backups = place.read(self.host)?.unwrap_or_default();
-        if !backups.files.iter().any(|known| known == file) {
+        let was_known = backups.files.iter().any(|known| known == file);
+        if !was_known {
             backups.files.push(file.to_path_buf());
             place.write(self.host, &backups)?;
         }
-        self.host.write_new_file(file, &bytes)?;
+        if let Err(error) = self.host.write_new_file(file, &bytes) {
+            // What lies there is somebody else's: an erase must not find it on record.
+            if matches!(error, HostError::Exists { .. }) && !was_known {
+                backups.files.retain(|known| known != file);
+                place.write(self.host, &backups)?;
+            }
+            return Err(error.into());
+        }
         Ok(len)
     }
 
@@ -242,7 +267,10 @@ impl Kluis<'_> {
             }
         };
         match token {
-            Some(token) if backup.verify(&target.name, &secret, &token)? => Ok(()),
+            Some(token) if backup.verify(&target.name, &secret, &token)? => backup
+                .unlock(&Memory(bytes), &secret, token.keyslot)
+                .map(drop)
+                .map_err(|_| Why::Foreign("its keyslot does not open: it is damaged".to_owned())),
             Some(_) => Err(Why::Foreign("its mac is not the one of this volume's name and secret".to_owned())),
             None if observed.header.is_none() => {
                 Err(Why::Foreign("it is not bound to this volume, and there is no header on the device to compare it with".to_owned()))
