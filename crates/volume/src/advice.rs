@@ -76,7 +76,8 @@ fn after(refusal: &Refusal) -> Option<Refusal> {
             found,
             is_unknown: true,
         },
-        Refusal::NotBlank { .. } => Refusal::Ambiguous {
+        Refusal::NotBlank { .. } => Refusal::MembersRefilled { volume, why },
+        Refusal::MembersRefilled { .. } => Refusal::Ambiguous {
             volume,
             device,
             found,
@@ -293,7 +294,14 @@ fn what_can_lose_data_is_recommended_only_with_proof() {
     // A restore that was begun is finished. It refuses what is another volume's or another key's, and keeps what it writes over.
     assert_eq!(
         recommends("kluis header restore"),
-        ["NotBlank", "BadHeader", "BadToken", "NotBound", "Restoring"]
+        [
+            "NotBlank",
+            "MembersRefilled",
+            "BadHeader",
+            "BadToken",
+            "NotBound",
+            "Restoring"
+        ]
     );
     // A repair keeps what it writes over.
     assert_eq!(recommends("--repair"), ["Ambiguous"]);

@@ -288,9 +288,9 @@ pub(crate) fn rekey(observed: &Observed, target: &Target) -> Result<Plan, Refusa
 fn rewrapped(
     observed: &Observed,
     target: &Target,
-    forgive: impl FnOnce(Result<(), Refusal>) -> Result<(), Refusal>,
+    forgive: impl Fn(Result<(), Refusal>) -> Result<(), Refusal>,
 ) -> Result<Plan, Refusal> {
-    raid0::check(observed, target, false)?;
+    forgive(raid0::check(observed, target, false))?;
     let identity = observed.identity.as_ref().ok_or_else(|| missing(target))?;
     if identity.read_only {
         return Err(Refusal::ReadOnly {
@@ -331,7 +331,7 @@ fn rewrapped(
 /// [`Refusal`]: as for [`rekey`], and where the header is labelled as another volume's.
 pub(crate) fn rebind(observed: &Observed, target: &Target) -> Result<Plan, Refusal> {
     let plan = rewrapped(observed, target, |mode| match mode {
-        Err(Refusal::KeyslotGone { .. }) => Ok(()),
+        Err(Refusal::KeyslotGone { .. } | Refusal::MembersRefilled { .. }) => Ok(()),
         other => other,
     })?;
     if let (Content::Luks(facts), Some(identity)) = (&observed.content, &observed.identity)

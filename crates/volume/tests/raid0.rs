@@ -611,3 +611,39 @@ fn as_many_as_32_disks_are_one_volume_also_after_rekeys() {
         refused_with(&stage, ExitCode::Device, &[names[3], "does not hold"]);
     }
 }
+
+#[test]
+fn a_header_that_was_changed_or_lost_in_part_is_bound_or_restored() {
+    let stage = closed(2);
+    stage
+        .kluis(|kluis| kluis.header_backup("v", "/root/backup".as_ref()))
+        .unwrap();
+    // What cryptsetup's re-encryption leaves where no keyslot is.
+    stage
+        .machine
+        .poke(NAMES[1], 8 * MIB - 4096, &vec![0x3c; 4096]);
+    refused_with(&stage, ExitCode::Device, &["kluis rekey --rebind v"]);
+    let rebind = || {
+        let bound = stage.kluis(|kluis| kluis.rebind("v", None, Mode::Apply, &mut Silent));
+        bound.unwrap().result.unwrap()
+    };
+    assert_eq!(rebind(), Changed::Yes);
+    assert_eq!(rebind(), Changed::No);
+    stage.up().unwrap();
+    assert_eq!(stage.text().as_deref(), Some("precious"));
+    stage.down().unwrap();
+
+    stage.machine.poke(NAMES[1], 0, &vec![0; 8 << 20]);
+    refused_with(&stage, ExitCode::Device, &["kluis header restore v FILE"]);
+    stage
+        .kluis(|kluis| kluis.header_restore("v", "/root/backup".as_ref()))
+        .unwrap();
+    // What the backup has there is of before the re-encryption.
+    let _ = rebind();
+    stage.up().unwrap();
+    assert_eq!(stage.text().as_deref(), Some("precious"));
+    stage.down().unwrap();
+
+    stage.machine.poke(NAMES[1], 0, &vec![0; 8 << 20]);
+    stage.erase().unwrap();
+}

@@ -73,6 +73,22 @@ impl Applier<'_, '_> {
         Ok(fillings)
     }
 
+    /// Writes down what lies on each disk by now where the header was filled: whoever had the header changed has written there.
+    pub(super) fn record_refilled(&self) -> Result<Changed, Error> {
+        let striped = self.observed.striped.as_ref();
+        if !striped.is_some_and(|striped| matches!(striped.known, Known::Refilled(_))) {
+            return Ok(Changed::No);
+        }
+        let identity = self.identity()?;
+        let device = self.host.open(identity, Access::Read)?;
+        let mut fillings = raid0::fillings(identity.members.len())?;
+        for (offset, bytes) in &mut fillings {
+            device.read_at(*offset, bytes)?;
+        }
+        raid0::write_record(self.host, &self.target.name, identity, &fillings)?;
+        Ok(Changed::Yes)
+    }
+
     /// Writes down which disks a volume lies on, before the first byte of it is there: there is no volume without a record.
     pub(super) fn record_members(&self, fillings: &Fillings) -> Result<(), Error> {
         if fillings.is_empty() {

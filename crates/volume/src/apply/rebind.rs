@@ -41,7 +41,7 @@ impl Applier<'_, '_> {
             && token.keyslot.is_some()
             && header.unlock(&*device, &secret, token.keyslot).is_ok();
         if is_bound {
-            return Ok(Changed::No);
+            return self.record_refilled();
         }
         let known: Option<Made> = Place::made(&volume).read(self.host)?;
         let is_moved = known.is_some_and(|known| {
@@ -92,6 +92,7 @@ impl Applier<'_, '_> {
         let uuid = header.uuid();
         self.header = Some(header);
         self.remember(uuid, true)?;
+        let _ = self.record_refilled()?;
         Ok(Changed::Yes)
     }
 }

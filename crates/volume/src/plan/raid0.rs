@@ -33,13 +33,24 @@ pub(crate) fn check(observed: &Observed, target: &Target, wipe: bool) -> Result<
     own(observed, striped, target)
 }
 
-/// The same before an erase, which also destroys a volume whose disks nobody has written down.
+/// The same before an erase, which also destroys a volume whose disks nobody has written down, or of which a part is gone.
 ///
 /// # Errors
 /// [`Refusal`], as [`check`].
 pub(super) fn check_to_erase(observed: &Observed, target: &Target) -> Result<(), Refusal> {
-    match check(observed, target, false) {
+    match check_header(observed, target) {
         Err(Refusal::MembersUnknown { .. }) => Ok(()),
+        other => other,
+    }
+}
+
+/// The same for whoever mends the header, or has it bound anew: that it has changed is why he is here.
+///
+/// # Errors
+/// [`Refusal`], as [`check`].
+pub(crate) fn check_header(observed: &Observed, target: &Target) -> Result<(), Refusal> {
+    match check(observed, target, false) {
+        Err(Refusal::MembersRefilled { .. }) => Ok(()),
         other => other,
     }
 }
@@ -138,6 +149,10 @@ fn own(observed: &Observed, striped: &Striped, target: &Target) -> Result<(), Re
     };
     match (&observed.content, &striped.known) {
         (_, Known::Other(why)) => other(why.clone()),
+        (_, Known::Refilled(why)) => Err(Refusal::MembersRefilled {
+            volume: target.name.clone(),
+            why: why.clone(),
+        }),
         (Content::Luks(_) | Content::Ambiguous(..), Known::AllNew) => {
             other("none of these disks is one that it was made on".to_owned())
         }

@@ -86,6 +86,16 @@ pub enum Refusal {
         /// Whether that is nothing which is known.
         is_unknown: bool,
     },
+    /// The disks by name and order, and not by what is on them.
+    #[error(
+        "volume {volume} is not on these disks as it was: {why}; nothing was written. If it was you who re-encrypted it (cryptsetup reencrypt), run: kluis rekey --rebind {volume}; if a part of its header was lost: kluis header restore {volume} FILE; if the disk was exchanged, bring its own back"
+    )]
+    MembersRefilled {
+        /// The volume.
+        volume: String,
+        /// What shows it.
+        why: String,
+    },
     /// Two things at once.
     #[error(
         "{device} holds two things at once: {found}; which of them is the truth cannot be told from here, and nothing was written. If it is volume {volume}, run: kluis up --repair {volume} (what is overwritten is kept in the state folder first); if it is the other, name another device for {volume}"
@@ -488,6 +498,7 @@ impl Refusal {
             | Self::OtherMembers { .. }
             | Self::MembersUnknown { .. }
             | Self::NotBlank { .. }
+            | Self::MembersRefilled { .. }
             | Self::Ambiguous { .. }
             | Self::FileGone { .. }
             | Self::Erased { .. }

@@ -55,6 +55,9 @@ pub(crate) enum Known {
     Same,
     /// None of them was one of the volume's.
     AllNew,
+    /// They are the ones by name, size and order, and one of them does not hold what was written there with the header: a re-encryption
+    /// has been there, a part of the header was lost, or the disk has been exchanged for one of the same name.
+    Refilled(String),
     /// Some are, and something is wrong with the others or their order.
     Other(String),
 }
@@ -203,8 +206,8 @@ fn known(
     if matches!(content, Content::Luks(_) | Content::Ambiguous(..))
         && let Some(index) = differing(&record, &*host.open(backing, Access::Read)?)?
     {
-        return Ok(Known::Other(format!(
-            "{} (disk {} of {}) does not hold what was written there with the header: it was replaced, exchanged or blanked",
+        return Ok(Known::Refilled(format!(
+            "{} (disk {} of {}) does not hold what was written there with the header",
             there[index].stable_name,
             index + 1,
             are.len()

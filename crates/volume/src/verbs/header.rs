@@ -336,7 +336,7 @@ fn refuse_another(
 fn there(kluis: &Kluis<'_>, target: &Target) -> Result<Identity, Error> {
     if let BackingPath::Striped { .. } = target.backing {
         // A header lies on several of the disks.
-        plan::raid0::check(&observe(kluis.host, target)?, target, false)?;
+        plan::raid0::check_header(&observe(kluis.host, target)?, target)?;
     }
     let missing = || Refusal::Missing {
         volume: target.name.clone(),
