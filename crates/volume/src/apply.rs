@@ -12,24 +12,24 @@ use crate::config::KeySource;
 use crate::engine::{Changed, Engine, EngineKind, Mapping};
 use crate::error::Error;
 use crate::header::{self, Snapshot};
-use crate::host::{
-    Access, Device, FileSystem, FoundFileSystem, Hold, Host, HostError, Identity, RootWanted,
-    SCAN_LEN, Unmount,
-};
-use crate::observe::{Content, Observed, PIECE, each_piece, observe};
+use crate::host::{Access, Device, Hold, Host, HostError, Identity, RootWanted, Unmount};
+use crate::observe::{Content, Observed, observe};
 use crate::plan::{Plan, Refusal, Step};
 use crate::retry::Waiting;
 use crate::secrets::Secrets;
 use crate::state::{Intent, Made, Place};
 use crate::target::Target;
 
+mod content;
 mod enroll;
 mod erase;
 mod guard;
 mod kept;
 mod raid0;
 mod rebind;
+mod reopen;
 mod rewrap;
+mod wipe;
 
 pub(crate) use kept::keep;
 pub(crate) use rewrap::Adopt;
@@ -340,26 +340,6 @@ impl<'r, 'a> Applier<'r, 'a> {
             .ok_or_else(|| HostError::NotFound { what: self.place() }.into())
     }
 
-    fn wipe(&mut self) -> Result<Changed, Error> {
-        let members = self.identity()?.members.clone();
-        if !members.is_empty() {
-            return self.wipe_members(&members);
-        }
-        let host = self.host;
-        wipe_ends(host, self.claim()?)?;
-        Ok(Changed::Yes)
-    }
-
-    fn clear_unfinished(&mut self) -> Result<Changed, Error> {
-        let intent: Option<Intent> = Place::intent(&self.target.name).read(self.host)?;
-        let device = self.claim()?;
-        for range in intent.iter().flat_map(Intent::ranges) {
-            zero(device, range.start..range.end.min(device.size()))?;
-        }
-        device.flush()?;
-        Ok(Changed::Yes)
-    }
-
     /// Writes a header. What is about to be written is said first in root-owned state, so that whatever part of it a kill
     /// leaves behind is known for what it is, and nothing else is ever taken for it.
     fn format(&mut self) -> Result<Changed, Error> {
@@ -409,18 +389,13 @@ impl<'r, 'a> Applier<'r, 'a> {
             None => None,
         };
         let device = self.host.open(self.identity()?, Access::Read)?;
-        let opened = header
-            .unlock(&*device, &secret, keyslot)
-            .map_err(|error| match error {
-                Error::Header {
-                    source: luks::Error::WrongPassphrase { .. },
-                    ..
-                } => Error::WrongSecret {
-                    volume: volume.clone(),
-                    place: place.clone(),
-                },
-                other => other,
-            })?;
+        let opened = header.unlock(&*device, &secret, keyslot).map_err(|error| {
+            if error.is_wrong_passphrase() {
+                Error::WrongSecret { volume, place }
+            } else {
+                error
+            }
+        })?;
         self.key = Some(opened.key);
         if let (KeySource::Token { key }, Some(blob)) = (&self.target.key, &self.blob) {
             self.secrets.pin_machine(key, blob)?;
@@ -527,82 +502,6 @@ impl<'r, 'a> Applier<'r, 'a> {
             .ok_or_else(|| Error::Misuse(format!("volume {} is not open", self.target.name)))
     }
 
-    /// Only while the header in hand says provisioning: written by this run, or verified by it.
-    fn refuse_ready(&self) -> Result<(), Error> {
-        let state = self
-            .header
-            .as_ref()
-            .and_then(Snapshot::token)
-            .map(|(_, token)| token.state);
-        if state == Some(State::Provisioning) {
-            return Ok(());
-        }
-        Err(Error::Misuse(format!(
-            "volume {} is not being provisioned; nothing was made in it",
-            self.target.name
-        )))
-    }
-
-    /// What is in the mapping already, unless it is what this very header's making has begun.
-    fn found_in_it(&self) -> Result<Option<FoundFileSystem>, Error> {
-        let begun = self.header.as_ref().map(Snapshot::file_system_uuid);
-        let found = self.host.file_system_on(self.mapped()?)?;
-        Ok(found.filter(|found| found.uuid.is_none() || found.uuid != begun))
-    }
-
-    /// Whether something is in it that is to be kept, as is said.
-    fn is_kept(&mut self) -> Result<bool, Error> {
-        let found = self.found_in_it()?;
-        if let Some(found) = &found {
-            self.note_kept(found);
-        }
-        Ok(found.is_some())
-    }
-
-    fn expect_content(&mut self) -> Result<Changed, Error> {
-        let Some(found) = self.host.file_system_on(self.mapped()?)? else {
-            return Err(Error::Unfinished {
-                volume: self.target.name.clone(),
-                place: self.place(),
-            });
-        };
-        self.note_kept(&found);
-        Ok(Changed::No)
-    }
-
-    fn note_kept(&mut self, found: &FoundFileSystem) {
-        self.notes.push(format!(
-            "the header of volume {} said that it was never finished, and {} was found in it: that is kept, and the volume marked ready",
-            self.target.name, found.kind
-        ));
-    }
-
-    fn make_swap(&mut self) -> Result<Changed, Error> {
-        self.refuse_ready()?;
-        if self.is_kept()? {
-            return Ok(Changed::No);
-        }
-        self.host.make_swap(self.mapped()?, &self.target.name)?;
-        Ok(Changed::Yes)
-    }
-
-    fn make_file_system(&mut self, kind: FileSystem) -> Result<Changed, Error> {
-        self.refuse_ready()?;
-        if self.is_kept()? {
-            return Ok(Changed::No);
-        }
-        let uuid = self
-            .header
-            .as_ref()
-            .map_or_else(Uuid::nil, Snapshot::file_system_uuid);
-        let device = self.mapped()?;
-        let held = self
-            .host
-            .make_file_system(device, kind, &self.target.name, uuid)?;
-        self.held = Some(held);
-        Ok(Changed::Yes)
-    }
-
     fn mark_ready(&mut self) -> Result<Changed, Error> {
         let place = self.place();
         let device = self.host.open(self.identity()?, Access::Shared)?;
@@ -650,31 +549,4 @@ impl<'r, 'a> Applier<'r, 'a> {
         self.mapped = None;
         Ok(changed)
     }
-}
-
-/// Zeroes what makes a device hold something: both ends, and the signatures in between.
-fn wipe_ends(host: &dyn Host, device: &dyn Device) -> Result<(), HostError> {
-    let report = host.signatures(device)?;
-    let size = device.size();
-    let front = 0..SCAN_LEN.min(size);
-    let back = size.saturating_sub(SCAN_LEN).max(front.end)..size;
-    zero(device, front)?;
-    zero(device, back)?;
-    for signature in report.found {
-        let start = signature.offset / 4096 * 4096;
-        zero(device, start..(start + 4096).min(size))?;
-    }
-    device.flush()
-}
-
-/// Zeroes a range: what is zero already is only read, and holes not even that.
-fn zero(device: &dyn Device, range: std::ops::Range<u64>) -> Result<(), HostError> {
-    let zeros = vec![0; PIECE];
-    let mut written = Ok(());
-    each_piece(device, range, |offset, piece| {
-        if written.is_ok() && piece != &zeros[..piece.len()] {
-            written = device.write_at(offset, &zeros[..piece.len()]);
-        }
-    })?;
-    written
 }

@@ -277,6 +277,17 @@ impl Error {
         }
     }
 
+    /// Whether a passphrase opened no keyslot.
+    pub(crate) fn is_wrong_passphrase(&self) -> bool {
+        matches!(
+            self,
+            Self::Header {
+                source: luks::Error::WrongPassphrase { .. },
+                ..
+            }
+        )
+    }
+
     /// The one map from failures to exit codes.
     pub fn exit_code(&self) -> ExitCode {
         match self {

@@ -10,9 +10,7 @@ use luks::luks2::{FormatOptions, SegmentSize};
 use luks::{AreaWrite, Fault, Header, KdfChoice, Profile, Step, VolumeKey};
 use uuid::Uuid;
 
-use crate::binding::{
-    DigestFields, Fields, SecretError, SegmentFields, State, Token, TokenError, VolumeSecret,
-};
+use crate::binding::{SecretError, State, Token, TokenError, VolumeSecret};
 use crate::config::KeySource;
 use crate::engine::LuksKind;
 use crate::error::Error;
@@ -20,6 +18,8 @@ use crate::host::{Access, Device, Host, HostError, Identity};
 use crate::observe::{HeaderFacts, Unusable};
 use crate::plan::EPHEMERAL_SUBSYSTEM;
 use crate::target::Target;
+
+mod bound;
 
 /// Where the data of a new volume begins.
 pub(crate) const DATA_OFFSET: u64 = FormatOptions::DATA_OFFSET;
@@ -64,6 +64,14 @@ impl Copies {
         } else {
             Self::Whole
         }
+    }
+
+    /// Whether there is no valid header at the start of the device.
+    pub(crate) fn lack_primary(self) -> bool {
+        matches!(
+            self,
+            Self::Torn { primary: true } | Self::Damaged { primary: true }
+        )
     }
 }
 
@@ -409,64 +417,6 @@ impl Snapshot {
         self.tokens().into_iter().next()
     }
 
-    /// Whether a token's mac is the one of this header under this secret and volume name.
-    pub(crate) fn verify(
-        &self,
-        volume: &str,
-        secret: &VolumeSecret,
-        token: &Token,
-    ) -> Result<bool, Error> {
-        let Some(mac) = &token.mac else {
-            return Ok(false);
-        };
-        self.with_fields(volume, token.generation, token.state, |fields| {
-            secret.verify(fields, mac)
-        })
-        .unwrap_or(Ok(false))
-        .map_err(Error::Crypto)
-    }
-
-    /// `None` for a header without the fields: LUKS1, or no segment or digest.
-    fn with_fields<T>(
-        &self,
-        volume: &str,
-        generation: u64,
-        state: State,
-        use_them: impl FnOnce(&Fields<'_>) -> T,
-    ) -> Option<T> {
-        let Header::V2(header) = &self.header else {
-            return None;
-        };
-        let (segment, digest) = (header.segment()?, header.digest()?);
-        let uuid = self.uuid_text();
-        Some(use_them(&Fields {
-            uuid: &uuid,
-            volume,
-            segment: SegmentFields {
-                kind: &segment.kind,
-                offset: segment.offset,
-                size: match segment.size {
-                    SegmentSize::Dynamic => None,
-                    SegmentSize::Bytes(bytes) => Some(bytes),
-                },
-                iv_tweak: segment.iv_tweak,
-                encryption: &segment.encryption,
-                sector_size: segment.sector_size,
-            },
-            digest: DigestFields {
-                kind: &digest.kind,
-                hash: &digest.hash,
-                iterations: digest.iterations,
-                salt: &digest.salt,
-                value: &digest.value,
-            },
-            requirements: header.requirements(),
-            flags: header.flags(),
-            generation,
-            state,
-        }))
-    }
-
     /// Opens a keyslot: the one named, or without a token each in turn.
     pub(crate) fn unlock(
         &self,
@@ -578,94 +528,6 @@ impl Snapshot {
         };
         self.v2(place)?
             .add_keyslot(passphrase.danger_expose(), key, kdf, None)
-            .map_err(fault(place))
-    }
-
-    /// Adds a token that binds the header to a secret.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "they are the token's members, and each is its own type"
-    )]
-    pub(crate) fn bind(
-        &mut self,
-        volume: &str,
-        secret: &VolumeSecret,
-        blob: Option<Vec<u8>>,
-        keyslot: u32,
-        generation: u64,
-        state: State,
-        place: &str,
-    ) -> Result<(), Error> {
-        let mac = self.mac(volume, secret, generation, state, place)?;
-        let token = Token {
-            keyslot: Some(keyslot),
-            blob,
-            generation,
-            state,
-            mac: Some(mac),
-        };
-        self.v2(place)?
-            .add_token(token.to_json())
-            .map_err(fault(place))?;
-        Ok(())
-    }
-
-    fn mac(
-        &self,
-        volume: &str,
-        secret: &VolumeSecret,
-        generation: u64,
-        state: State,
-        place: &str,
-    ) -> Result<Vec<u8>, Error> {
-        self.with_fields(volume, generation, state, |fields| secret.mac(fields))
-            .ok_or_else(|| Error::Misuse(format!("{place} has no LUKS2 header to bind")))?
-            .map(|mac| mac.to_vec())
-            .map_err(Error::Crypto)
-    }
-
-    /// Writes a state into the newest token, with a mac unless the volume is ephemeral.
-    pub(crate) fn set_state(
-        &mut self,
-        volume: &str,
-        secret: Option<&VolumeSecret>,
-        state: State,
-        place: &str,
-    ) -> Result<(), Error> {
-        let (id, mut token) = self
-            .token()
-            .ok_or_else(|| Error::Misuse(format!("{place} has no kluis token")))?;
-        token.mac = match (secret, &token.mac) {
-            (Some(secret), _) => Some(self.mac(volume, secret, token.generation, state, place)?),
-            (None, None) => None,
-            (None, Some(_)) => return Err(Error::Misuse("no secret was fetched".to_owned())),
-        };
-        token.state = state;
-        self.v2(place)?
-            .set_token(id, token.to_json())
-            .map_err(fault(place))
-    }
-
-    /// Binds the header, whose volume key or keyslots another program has replaced, by the newest token anew: to the keyslot that the secret opens.
-    pub(crate) fn rebind(
-        &mut self,
-        volume: &str,
-        secret: &VolumeSecret,
-        keyslot: u32,
-        place: &str,
-    ) -> Result<(), Error> {
-        let (id, mut token) = self
-            .token()
-            .ok_or_else(|| Error::Misuse(format!("{place} has no kluis token")))?;
-        token.generation = token
-            .generation
-            .checked_add(1)
-            .ok_or_else(|| Error::Misuse("the header was bound too often".to_owned()))?;
-        token.keyslot = Some(keyslot);
-        token.state = State::Ready;
-        token.mac = Some(self.mac(volume, secret, token.generation, token.state, place)?);
-        self.v2(place)?
-            .set_token(id, token.to_json())
             .map_err(fault(place))
     }
 

@@ -185,6 +185,7 @@ pub(crate) fn observe(host: &dyn Host, target: &Target) -> Result<Observed, Erro
     };
     let made: Option<Made> = Place::made(&target.name).read(host)?;
     let whose = match &active {
+        _ if raid0::is_open(host, target, active.as_ref())? => Whose::Ours,
         Some(active) => whose(
             host,
             active,
@@ -193,11 +194,6 @@ pub(crate) fn observe(host: &dyn Host, target: &Target) -> Result<Observed, Erro
             made.as_ref(),
         )?,
         None => Whose::Another,
-    };
-    let whose = if raid0::is_open(host, target, active.as_ref())? {
-        Whose::Ours
-    } else {
-        whose
     };
     let is_ours = whose == Whose::Ours;
     let mount = mounts
@@ -362,11 +358,7 @@ fn contents(
     let problem = match header::read(&*device)? {
         Ok(snapshot) => {
             let facts = Box::new(snapshot.facts());
-            let lacks_primary = matches!(
-                facts.copies,
-                Copies::Torn { primary: true } | Copies::Damaged { primary: true }
-            );
-            if lacks_primary && !is_open {
+            if facts.copies.lack_primary() && !is_open {
                 let mut report = host.signatures(&*device)?;
                 report.found.retain(|known| !known.is_luks());
                 if !report.found.is_empty() {

@@ -1,22 +1,27 @@
 //! Desired and observed to a plan. Pure: no I/O, no secrets, no clock. What may be written to a disk, and when, is decided here.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::binding::State;
 use crate::config::{EngineChoice, KeySource};
-use crate::engine::{EngineKind, Health, LuksKind};
+use crate::engine::{Active, EngineKind, Health};
 use crate::header::Copies;
-use crate::host::{BackingKind, Identity, Purpose, RootWanted, Signature, SignatureReport, Use};
+use crate::host::{BackingKind, Identity, Purpose, RootWanted, Use};
 use crate::mount_point::Bare;
-use crate::observe::{Content, HeaderFacts, Observed, Unusable};
+use crate::observe::{Content, HeaderFacts, Observed, Whose};
 use crate::target::{BackingPath, Target};
 
+mod erase;
+pub(crate) mod header;
 pub(crate) mod raid0;
 mod refusal;
+mod rekey;
 pub(crate) mod root;
 mod step;
 
+pub(crate) use erase::erase;
 pub use refusal::Refusal;
+pub(crate) use rekey::{rebind, rekey, token};
 pub use step::Step;
 
 /// The subsystem of a volume whose key is never stored.
@@ -128,18 +133,16 @@ fn up_steps(observed: &Observed, wanted: Wanted<'_>) -> Result<Vec<Step>, Refusa
                 volume: target.name.clone(),
             });
         }
-        if !observed.active_is_ours() && observed.active_is_known() {
-            return Err(Refusal::OpenElsewhere {
-                volume: target.name.clone(),
-                backing: active.backing.clone(),
-                wanted: target.backing.path().to_path_buf(),
-            });
-        }
-        if !observed.active_is_ours() {
-            return Err(Refusal::NameTaken {
-                volume: target.name.clone(),
-                backing: active.backing.clone(),
-            });
+        match observed.whose {
+            Whose::Ours => {}
+            Whose::Known => {
+                return Err(Refusal::OpenElsewhere {
+                    volume: target.name.clone(),
+                    backing: active.backing.clone(),
+                    wanted: target.backing.path().to_path_buf(),
+                });
+            }
+            Whose::Another => return Err(name_taken(target, active)),
         }
         raid0::unlike(observed, target)?;
         match mounted {
@@ -187,10 +190,7 @@ pub(crate) fn down(observed: &Observed, target: &Target) -> Result<Plan, Refusal
         .as_ref()
         .filter(|_| !observed.active_is_known())
     {
-        return Err(Refusal::NameTaken {
-            volume: target.name.clone(),
-            backing: active.backing.clone(),
-        });
+        return Err(name_taken(target, active));
     }
     let dead = observed
         .active
@@ -199,183 +199,6 @@ pub(crate) fn down(observed: &Observed, target: &Target) -> Result<Plan, Refusal
     let mut steps = close_steps(observed, dead);
     steps.extend(raid0::last(observed));
     Ok(plan_of(observed, target, steps))
-}
-
-/// Plans `erase`.
-///
-/// # Errors
-/// [`Refusal`]: it is open, in use, or not a volume of this name.
-pub(crate) fn erase(
-    observed: &Observed,
-    target: &Target,
-    backups: Vec<PathBuf>,
-) -> Result<Plan, Refusal> {
-    if observed.active.is_some() {
-        return Err(Refusal::OpenNotErased {
-            volume: target.name.clone(),
-        });
-    }
-    raid0::check_to_erase(observed, target)?;
-    let identity = observed.identity.as_ref().ok_or_else(|| missing(target))?;
-    refuse_uses(observed, identity)?;
-    if identity.read_only {
-        return Err(Refusal::ReadOnly {
-            device: identity.stable_name.clone(),
-        });
-    }
-    match &observed.content {
-        // Disks that were exchanged, or another machine's: what would be destroyed is not what was named.
-        Content::Luks(facts) if !is_to_be_erased(observed, target, facts) => {
-            return Err(Refusal::OtherVolume {
-                volume: target.name.clone(),
-                device: identity.stable_name.clone(),
-                label: facts.label.clone(),
-            });
-        }
-        Content::Ambiguous(..) => return Err(ambiguous(&observed.content, target, identity)),
-        // A header that cannot be read may still hold keyslots that another program can.
-        Content::Luks(_) | Content::BadHeader(..) | Content::Erasing | Content::Unfinished => {}
-        Content::Missing | Content::Blank | Content::Foreign(_) => {
-            return Err(Refusal::NothingToErase {
-                volume: target.name.clone(),
-                device: identity.stable_name.clone(),
-                found: observed.content.to_string(),
-            });
-        }
-    }
-    let mut steps = Vec::new();
-    if observed.has_loop {
-        steps.push(Step::DetachLoop);
-    }
-    steps.extend([Step::DestroyHeader, Step::Discard, Step::ReadBack]);
-    if !backups.is_empty() {
-        steps.push(Step::DeleteBackups { files: backups });
-    }
-    raid0::around(&mut steps, observed);
-    steps.push(Step::Forget);
-    let bare = observed.bare.iter();
-    steps.extend(bare.flat_map(|bare| {
-        bare.release_step()
-            .into_iter()
-            .chain(bare.release_left_steps())
-    }));
-    Ok(plan_of(observed, target, steps))
-}
-
-/// Whether a header is the one that this machine knows of the volume; where it knows none, one that says that it is.
-fn is_to_be_erased(observed: &Observed, target: &Target, facts: &HeaderFacts) -> bool {
-    match (&observed.made, &observed.header) {
-        (Some(made), Some(header)) => made.uuid == header.uuid(),
-        _ => match &facts.token {
-            Some(_) => facts.label.is_empty() || facts.label == target.name,
-            // The seed's script makes headers without one.
-            None => {
-                facts.subsystem == EPHEMERAL_SUBSYSTEM
-                    || matches!(target.key, KeySource::Seed { .. })
-            }
-        },
-    }
-}
-
-/// Plans `rekey` of one volume.
-///
-/// # Errors
-/// [`Refusal`]: there is no header that could be wrapped anew.
-pub(crate) fn rekey(observed: &Observed, target: &Target) -> Result<Plan, Refusal> {
-    rewrapped(observed, target, |mode| mode)
-}
-
-fn rewrapped(
-    observed: &Observed,
-    target: &Target,
-    forgive: impl Fn(Result<(), Refusal>) -> Result<(), Refusal>,
-) -> Result<Plan, Refusal> {
-    forgive(raid0::check(observed, target, false))?;
-    let identity = observed.identity.as_ref().ok_or_else(|| missing(target))?;
-    if identity.read_only {
-        return Err(Refusal::ReadOnly {
-            device: identity.stable_name.clone(),
-        });
-    }
-    let facts = match &observed.content {
-        Content::Luks(facts) => facts,
-        Content::BadHeader(why, how) => {
-            return Err(bad_header(observed, target, identity, why, *how));
-        }
-        Content::Ambiguous(..) => return Err(ambiguous(&observed.content, target, identity)),
-        other => {
-            return Err(Refusal::NoHeader {
-                volume: target.name.clone(),
-                device: identity.stable_name.clone(),
-                found: other.to_string(),
-            });
-        }
-    };
-    if facts.kind == LuksKind::V1 {
-        return Err(Refusal::Luks1NotRekeyed {
-            volume: target.name.clone(),
-            device: identity.stable_name.clone(),
-        });
-    }
-    forgive(check_mode(facts, target, identity))?;
-    Ok(plan_of(
-        observed,
-        target,
-        vec![Step::FetchSecret, Step::Unlock, Step::Rewrap],
-    ))
-}
-
-/// Plans `rekey --rebind`: of a header that does not verify any more, since another program has given the volume a new key.
-///
-/// # Errors
-/// [`Refusal`]: as for [`rekey`], and where the header is labelled as another volume's.
-pub(crate) fn rebind(observed: &Observed, target: &Target) -> Result<Plan, Refusal> {
-    let plan = rewrapped(observed, target, |mode| match mode {
-        Err(Refusal::KeyslotGone { .. } | Refusal::MembersRefilled { .. }) => Ok(()),
-        other => other,
-    })?;
-    if let (Content::Luks(facts), Some(identity)) = (&observed.content, &observed.identity)
-        && facts.label != target.name
-    {
-        return Err(Refusal::OtherVolume {
-            volume: target.name.clone(),
-            device: identity.stable_name.clone(),
-            label: facts.label.clone(),
-        });
-    }
-    Ok(Plan {
-        steps: vec![Step::FetchSecret, Step::Rebind],
-        ..plan
-    })
-}
-
-/// Plans what a token plugin asks for: as `up` does it, up to the keyslot, and nothing more.
-///
-/// # Errors
-/// [`Refusal`]: there is no header that would be opened.
-pub(crate) fn token(observed: &Observed, target: &Target) -> Result<Plan, Refusal> {
-    raid0::check(observed, target, false)?;
-    let identity = observed.identity.as_ref().ok_or_else(|| missing(target))?;
-    let facts = match &observed.content {
-        Content::Luks(facts) => facts,
-        Content::BadHeader(why, how) => {
-            return Err(bad_header(observed, target, identity, why, *how));
-        }
-        Content::Ambiguous(..) => return Err(ambiguous(&observed.content, target, identity)),
-        other => {
-            return Err(Refusal::NoHeader {
-                volume: target.name.clone(),
-                device: identity.stable_name.clone(),
-                found: other.to_string(),
-            });
-        }
-    };
-    check_mode(facts, target, identity)?;
-    Ok(plan_of(
-        observed,
-        target,
-        vec![Step::FetchSecret, Step::Unlock],
-    ))
 }
 
 fn plan_of(observed: &Observed, target: &Target, steps: Vec<Step>) -> Plan {
@@ -510,20 +333,13 @@ fn steps_of_closed(
                 });
             }
             match (content, wanted.wipe) {
-                (Content::Luks(facts), false) if opens(facts, target, identity)? => {
-                    refuse_cut(target, identity)?;
-                    steps.extend([Step::FetchSecret, Step::Unlock]);
-                    steps.extend(leftover_loop(observed));
-                    steps.extend(repair_step(facts, wanted.repair));
-                    false
-                }
-                (Content::Ambiguous(facts, _), false)
-                    if wanted.repair && opens(facts, target, identity)? =>
+                (Content::Luks(facts) | Content::Ambiguous(facts, _), false)
+                    if is_tried(content, wanted.repair) && opens(facts, target, identity)? =>
                 {
                     refuse_cut(target, identity)?;
                     steps.extend([Step::FetchSecret, Step::Unlock]);
                     steps.extend(leftover_loop(observed));
-                    steps.extend(repair_step(facts, true));
+                    steps.extend(repair_step(content, facts, wanted.repair));
                     false
                 }
                 (content, wipe) => {
@@ -560,11 +376,17 @@ fn steps_of_closed(
     Ok(steps)
 }
 
+/// Whether a header is tried as it is: one beside which there is something else only when its owner has decided.
+fn is_tried(content: &Content, is_decided: bool) -> bool {
+    is_decided || !matches!(content, Content::Ambiguous(..))
+}
+
 /// A copy that an interrupted write left is written again without asking; what may be somebody else's is kept until he says that it may go.
-fn repair_step(facts: &HeaderFacts, asked: bool) -> Option<Step> {
+fn repair_step(content: &Content, facts: &HeaderFacts, asked: bool) -> Option<Step> {
+    let keep = matches!(content, Content::Ambiguous(..));
     match facts.copies {
         Copies::Whole => None,
-        Copies::Torn { .. } => Some(Step::RepairHeader { keep: false }),
+        Copies::Torn { .. } => Some(Step::RepairHeader { keep }),
         Copies::Damaged { .. } => asked.then_some(Step::RepairHeader { keep: true }),
     }
 }
@@ -631,12 +453,11 @@ fn clearance(
         Content::Blank
             if !wipe && target.key != KeySource::Ephemeral && !observed.backups.is_empty() =>
         {
-            Err(bad_header(
+            Err(header::lost(
                 observed,
                 target,
                 identity,
-                "there is none any more where this machine has made one; the disk looks blank",
-                Unusable::Damaged,
+                "the disk looks blank",
             ))
         }
         Content::Missing | Content::Blank => Ok(None),
@@ -649,15 +470,14 @@ fn clearance(
             volume: volume(),
             device: device(),
         }),
-        Content::BadHeader(why, how) => Err(bad_header(observed, target, identity, why, *how)),
-        Content::Foreign(report) if lost_header(observed, report) => Err(bad_header(
-            observed,
-            target,
-            identity,
-            &lost_words(target, report),
-            Unusable::Damaged,
-        )),
-        Content::Ambiguous(..) => Err(ambiguous(content, target, identity)),
+        Content::BadHeader(why, how) => {
+            Err(header::bad_header(observed, target, identity, why, *how))
+        }
+        Content::Foreign(report) if header::is_lost(observed, report) => {
+            let holds = format!("it holds {report}");
+            Err(header::lost(observed, target, identity, &holds))
+        }
+        Content::Ambiguous(..) => Err(header::ambiguous(observed, target, identity)),
         Content::Luks(_) | Content::Foreign(_) => Err(Refusal::NotBlank {
             volume: volume(),
             device: device(),
@@ -668,99 +488,11 @@ fn clearance(
     }
 }
 
-/// Whether the header is one that this volume is opened from; an error when it is, but of another mode.
-fn opens(facts: &HeaderFacts, target: &Target, identity: &Identity) -> Result<bool, Refusal> {
-    if target.key == KeySource::Ephemeral {
-        return Ok(false);
-    }
-    check_mode(facts, target, identity).map(|()| true)
-}
-
-fn check_mode(facts: &HeaderFacts, target: &Target, identity: &Identity) -> Result<(), Refusal> {
-    let volume = || target.name.clone();
-    let device = || identity.stable_name.clone();
-    if let Some(error) = &facts.token_error {
-        return Err(Refusal::BadToken {
-            volume: volume(),
-            device: device(),
-            why: error.clone(),
-        });
-    }
-    if facts.subsystem == EPHEMERAL_SUBSYSTEM {
-        return Err(Refusal::NotBlank {
-            volume: volume(),
-            device: device(),
-            size: identity.size,
-            found: "an ephemeral volume".to_owned(),
-            is_unknown: false,
-        });
-    }
-    match (&target.key, &facts.token) {
-        (KeySource::Ephemeral, _) => Err(Refusal::EphemeralHasNoKey { volume: volume() }),
-        (KeySource::Token { .. }, Some(token))
-            if token.blob.is_some() && token.mac.is_some() && token.keyslot.is_some() =>
-        {
-            Ok(())
-        }
-        (KeySource::Token { .. }, Some(token)) if token.blob.is_none() && token.mac.is_some() => {
-            Err(Refusal::SealedWithSecret {
-                volume: volume(),
-                device: device(),
-            })
-        }
-        (KeySource::Token { .. }, Some(token)) if token.blob.is_some() && token.mac.is_some() => {
-            Err(Refusal::KeyslotGone {
-                volume: volume(),
-                device: device(),
-            })
-        }
-        (KeySource::Token { .. }, _) => Err(Refusal::NotBound {
-            volume: volume(),
-            device: device(),
-        }),
-        (KeySource::Seed { .. }, Some(token)) if token.blob.is_some() => {
-            Err(Refusal::SealedWithToken {
-                volume: volume(),
-                device: device(),
-            })
-        }
-        (KeySource::Seed { .. }, Some(token)) if token.mac.is_some() && token.keyslot.is_none() => {
-            Err(Refusal::KeyslotGone {
-                volume: volume(),
-                device: device(),
-            })
-        }
-        (KeySource::Seed { .. }, Some(token)) if token.mac.is_none() => Err(Refusal::NotBound {
-            volume: volume(),
-            device: device(),
-        }),
-        (KeySource::Seed { .. }, _) => Ok(()),
-    }
-}
-
 fn is_spent_ephemeral(facts: &HeaderFacts, target: &Target) -> bool {
     target.key == KeySource::Ephemeral
         && facts.subsystem == EPHEMERAL_SUBSYSTEM
         && facts.keyslots == 0
         && facts.label == target.name
-}
-
-pub(crate) fn refuse_uses(observed: &Observed, identity: &Identity) -> Result<(), Refusal> {
-    // An idle loop device over the file is taken away before anything is done there; what sits on it is reported by itself.
-    let uses: Vec<Use> = observed
-        .uses
-        .iter()
-        .filter(|used| !matches!(used, Use::Loop(_)))
-        .cloned()
-        .collect();
-    if uses.is_empty() {
-        Ok(())
-    } else {
-        Err(Refusal::InUse {
-            device: identity.stable_name.clone(),
-            uses,
-        })
-    }
 }
 
 fn refuse_small(target: &Target, identity: &Identity) -> Result<(), Refusal> {
@@ -788,64 +520,10 @@ fn refuse_cut(target: &Target, identity: &Identity) -> Result<(), Refusal> {
     }
 }
 
-fn missing(target: &Target) -> Refusal {
-    Refusal::Missing {
+fn name_taken(target: &Target, active: &Active) -> Refusal {
+    Refusal::NameTaken {
         volume: target.name.clone(),
-        device: target.backing.path().to_path_buf(),
-    }
-}
-
-/// A header that is damaged has a backup at best; one that is whole and not opened here is somebody's.
-fn bad_header(
-    observed: &Observed,
-    target: &Target,
-    identity: &Identity,
-    why: &str,
-    how: Unusable,
-) -> Refusal {
-    let (volume, device) = (target.name.clone(), identity.stable_name.clone());
-    let why = why.to_owned();
-    match how {
-        Unusable::Reencrypting => Refusal::Reencrypting { volume, device },
-        Unusable::NotOpenedHere => Refusal::NotOpenedHere {
-            volume,
-            device,
-            why,
-        },
-        Unusable::Damaged => Refusal::BadHeader {
-            volume,
-            device,
-            why,
-            backups: observed.backups.clone(),
-        },
-    }
-}
-
-fn lost_words(target: &Target, report: &SignatureReport) -> String {
-    let why = format!("there is none any more where this machine has made one; it holds {report}");
-    match target.backing.kind() {
-        BackingKind::Device => why,
-        BackingKind::File => format!(
-            "{why} (if what holds the file is not mounted, or something is mounted over it, bring it back)"
-        ),
-    }
-}
-
-/// Whether this machine had a volume there, and what is there now is nothing that another program has made since.
-fn lost_header(observed: &Observed, report: &SignatureReport) -> bool {
-    let path = observed.identity.as_ref().map(|identity| &identity.path);
-    let is_known = observed
-        .made
-        .as_ref()
-        .is_some_and(|made| made.ready && Some(&made.backing) == path);
-    (is_known || !observed.backups.is_empty()) && report.found.iter().all(Signature::is_luks)
-}
-
-fn ambiguous(content: &Content, target: &Target, identity: &Identity) -> Refusal {
-    Refusal::Ambiguous {
-        volume: target.name.clone(),
-        device: identity.stable_name.clone(),
-        found: content.to_string(),
+        backing: active.backing.clone(),
     }
 }
 
@@ -855,6 +533,39 @@ fn mount_taken(target: &Target, other: &Path) -> Refusal {
         at: target.mount.clone().unwrap_or_default(),
         other: other.to_path_buf(),
     }
+}
+
+pub(crate) fn refuse_uses(observed: &Observed, identity: &Identity) -> Result<(), Refusal> {
+    // An idle loop device over the file is taken away before anything is done there; what sits on it is reported by itself.
+    let uses: Vec<Use> = observed
+        .uses
+        .iter()
+        .filter(|used| !matches!(used, Use::Loop(_)))
+        .cloned()
+        .collect();
+    if uses.is_empty() {
+        Ok(())
+    } else {
+        Err(Refusal::InUse {
+            device: identity.stable_name.clone(),
+            uses,
+        })
+    }
+}
+
+fn missing(target: &Target) -> Refusal {
+    Refusal::Missing {
+        volume: target.name.clone(),
+        device: target.backing.path().to_path_buf(),
+    }
+}
+
+/// Whether the header is one that this volume is opened from; an error when it is, but of another mode.
+fn opens(facts: &HeaderFacts, target: &Target, identity: &Identity) -> Result<bool, Refusal> {
+    if target.key == KeySource::Ephemeral {
+        return Ok(false);
+    }
+    header::check_mode(facts, target, identity).map(|()| true)
 }
 
 struct EngineChosen {

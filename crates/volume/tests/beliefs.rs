@@ -168,6 +168,12 @@ fn what_another_program_wrote_over_the_first_header_is_not_repaired_away() {
         (512, &b"LABELONE"[..], "LVM2"),
         (0, b"XFSB", "xfs"),
         (512, b"EFI PART\x00\x00\x01\x00", "GPT"),
+        // Before it zeros, as an interrupted write of ours would have left them.
+        (
+            4120,
+            b"\xc6\x85\x73\xf6\x4e\x1a\x45\xca\x82\x65\xf5\x7f\x48\xba\x6d\x81",
+            "bcache",
+        ),
     ] {
         let stage = Stage::new(TOKEN);
         stage.up().unwrap();

@@ -103,13 +103,8 @@ impl Applier<'_, '_> {
         let mut left = Vec::new();
         for file in files {
             let found = header::backup_uuid(self.host, file);
-            let is_its = match &found {
-                Ok(Some(found)) => Some(*found) == uuid,
-                // Overwritten by a run that was killed before it had removed it, or another file by now: that is for a person to see.
-                Ok(None) | Err(_) => false,
-            };
             let kept = match found {
-                _ if is_its => self
+                Ok(Some(found)) if Some(found) == uuid => self
                     .host
                     .remove_file(file)
                     .err()
@@ -121,6 +116,7 @@ impl Applier<'_, '_> {
                     ));
                     None
                 }
+                // Overwritten by a run that was killed before it had removed it, or another file by now: that is for a person to see.
                 Ok(None) => {
                     Some("it is no header that can be read any more; see what it is".to_owned())
                 }

@@ -7,7 +7,8 @@ use crate::host::{Access, Device, Identity};
 use crate::observe::{Content, observe};
 use crate::raid0::{self, Fillings, Known, Layout, View};
 
-use super::{Applier, wipe_ends};
+use super::Applier;
+use super::wipe::wipe_ends;
 
 impl Applier<'_, '_> {
     pub(super) fn assemble(&mut self) -> Result<Changed, Error> {

@@ -6,36 +6,22 @@
 use crate::engine::Changed;
 use crate::error::Error;
 use crate::header;
-use crate::host::{Access, HostError};
+use crate::host::Access;
 use crate::state::{Made, Place};
 
 use super::Applier;
-
-fn is_wrong_passphrase(error: &Error) -> bool {
-    matches!(
-        error,
-        Error::Header {
-            source: luks::Error::WrongPassphrase { .. },
-            ..
-        }
-    )
-}
+use super::reopen::not_his;
 
 impl Applier<'_, '_> {
     pub(super) fn rebind(&mut self) -> Result<Changed, Error> {
         let place = self.place();
         let volume = self.target.name.clone();
-        let no_header = || {
-            Error::from(HostError::NotFound {
-                what: format!("the header of {place}"),
-            })
-        };
         let secret = self
             .secret
             .clone()
             .ok_or_else(|| Error::Misuse("no secret was fetched".to_owned()))?;
-        let mut header = self.header.take().ok_or_else(no_header)?;
-        let (_, token) = header.token().ok_or_else(no_header)?;
+        let mut header = self.header.take().ok_or_else(|| self.no_header())?;
+        let (_, token) = header.token().ok_or_else(|| self.no_header())?;
         let device = self.host.open(self.identity()?, Access::Shared)?;
         let is_bound = header.verify(&volume, &secret, &token)?
             && token.keyslot.is_some()
@@ -56,19 +42,14 @@ impl Applier<'_, '_> {
         // Opening compares the key with the digest.
         let keyslot = match (header.unlock(&*device, &secret, None), self.opener.take()) {
             (Ok(opened), _) => opened.keyslot,
-            (Err(error), Some(opener)) if is_wrong_passphrase(&error) => {
+            (Err(error), Some(opener)) if error.is_wrong_passphrase() => {
                 let opened = header.unlock_with(&*device, &opener, None);
-                let opened = opened.map_err(|error| match error {
-                    error if is_wrong_passphrase(&error) => Error::WrongPassphrase {
-                        place: place.clone(),
-                    },
-                    other => other,
-                })?;
+                let opened = opened.map_err(|error| not_his(error, &place))?;
                 let (keyslot, area) = header.add_keyslot(&secret, &opened.key, &place)?;
                 header::write(&*device, &[area.into(), luks::Step::Flush])?;
                 keyslot
             }
-            (Err(error), None) if is_wrong_passphrase(&error) => {
+            (Err(error), None) if error.is_wrong_passphrase() => {
                 return Err(Error::NoKeyslotOfOurs { volume, place });
             }
             (Err(error), _) => return Err(error),
@@ -77,18 +58,7 @@ impl Applier<'_, '_> {
         let steps = header.commit(&place)?;
         header::write(&*device, &steps)?;
 
-        // From the device again: what the next boot will find.
-        device.flush()?;
-        device.drop_caches()?;
-        let header = match header::read(&*device)? {
-            Ok(header) => header,
-            Err(problem) => return Err(problem.into_error(place)),
-        };
-        let (_, token) = header.token().ok_or_else(no_header)?;
-        if !header.verify(&volume, &secret, &token)? {
-            return Err(Error::mac(self.target, place));
-        }
-        let _ = header.unlock(&*device, &secret, token.keyslot)?;
+        let (header, _) = self.reopen(&*device, &secret)?;
         let uuid = header.uuid();
         self.header = Some(header);
         self.remember(uuid, true)?;

@@ -8,7 +8,7 @@ use crate::binding::{State, VolumeSecret};
 use crate::engine::Changed;
 use crate::error::Error;
 use crate::header;
-use crate::host::{Access, HostError};
+use crate::host::Access;
 
 use super::Applier;
 
@@ -29,18 +29,13 @@ impl Applier<'_, '_> {
             .take()
             .ok_or_else(|| Error::Misuse("no new secret was made".to_owned()))?;
         let device = self.host.open(self.identity()?, Access::Shared)?;
-        let no_header = || {
-            Error::from(HostError::NotFound {
-                what: format!("the header of {place}"),
-            })
-        };
-        let mut header = self.header.take().ok_or_else(no_header)?;
+        let mut header = self.header.take().ok_or_else(|| self.no_header())?;
         let was_new = match header.token() {
             Some((_, token)) => header.verify(&volume, &adopt.secret, &token)?,
             None => false,
         };
         if !was_new {
-            let old = self.secret.clone().ok_or_else(no_header)?;
+            let old = self.secret.clone().ok_or_else(|| self.no_header())?;
             let key = header.unlock(
                 &*device,
                 &old,
@@ -71,18 +66,7 @@ impl Applier<'_, '_> {
             let steps = header.commit(&place)?;
             header::write(&*device, &steps)?;
         }
-        // From the device again: what the next boot will find, even of what a killed run had left in a cache.
-        device.flush()?;
-        device.drop_caches()?;
-        let mut header = match header::read(&*device)? {
-            Ok(header) => header,
-            Err(problem) => return Err(problem.into_error(place)),
-        };
-        let (newest, token) = header.token().ok_or_else(no_header)?;
-        if !header.verify(&volume, &adopt.secret, &token)? {
-            return Err(Error::Mac { volume, place });
-        }
-        let _ = header.unlock(&*device, &adopt.secret, token.keyslot)?;
+        let (mut header, (newest, token)) = self.reopen(&*device, &adopt.secret)?;
         let old: Vec<(u32, Option<u32>)> = header
             .tokens()
             .into_iter()

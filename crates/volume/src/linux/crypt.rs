@@ -4,8 +4,6 @@
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
@@ -15,14 +13,11 @@ use crate::linux::device::block_size_bytes;
 use crate::linux::dm::{Control, DIRECTORY, Info, Target, TargetVersion};
 use crate::linux::keyring::LogonKey;
 use crate::linux::udev::Cookie;
+use crate::linux::unmap::{Unmapped, abandon, unmap};
 use crate::linux::{node, users};
 
 /// The first version of the crypt target whose keyring keys and sector sizes can be relied on (Linux 4.15).
 const TARGET_NEEDED: TargetVersion = (1, 18, 1);
-/// How long a mapping that nobody is known to use may stay busy: udev and others probe new devices for a moment.
-const PROBE_PATIENCE: Duration = Duration::from_secs(3);
-/// Between two tries to remove it.
-const PROBE_PAUSE: Duration = Duration::from_millis(50);
 /// The table's option that passes discards on; before the sector size, as cryptsetup writes them.
 const ALLOW_DISCARDS: &str = "allow_discards";
 /// How the UUID of a mapping begins that cryptsetup or Kluis made of a LUKS volume.
@@ -99,10 +94,7 @@ impl Engine for DmCrypt {
         // From here on a failure takes the half-made mapping away again.
         let made = load_and_resume(&control, mapping, &target);
         if made.is_err() {
-            let cookie = Cookie::new();
-            if control.remove(mapping.name, cookie.event()).is_ok() {
-                cookie.wait();
-            }
+            abandon(&control, mapping.name);
         }
         made
     }
@@ -111,31 +103,15 @@ impl Engine for DmCrypt {
         let Some(control) = control_if_any()? else {
             return Ok(Changed::No);
         };
-        let deadline = Instant::now() + PROBE_PATIENCE;
-        loop {
-            let Some(info) = ours(&control, name)? else {
-                return Ok(Changed::No);
-            };
-            let cookie = Cookie::new();
-            match control.remove(name, cookie.event()) {
-                Ok(()) => {
-                    cookie.wait();
-                    remove_node(name);
-                    return Ok(Changed::Yes);
-                }
-                Err(error) if error.raw_os_error() == Some(libc::ENXIO) => return Ok(Changed::No),
-                Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {
-                    let by = users::of_device(info.device);
-                    if by.is_some() || Instant::now() >= deadline {
-                        return Err(EngineError::Busy {
-                            what: format!("{DIRECTORY}/{name}"),
-                            by: by.unwrap_or_else(|| "another program".into()),
-                        });
-                    }
-                    thread::sleep(PROBE_PAUSE);
-                }
-                Err(error) => return Err(failed(format!("removing the mapping {name}"), error)),
-            }
+        let removed = unmap(&control, name, is_luks)
+            .map_err(|error| failed(format!("removing the mapping {name}"), error))?;
+        match removed {
+            Unmapped::Yes => Ok(Changed::Yes),
+            Unmapped::NotThere => Ok(Changed::No),
+            Unmapped::Busy(by) => Err(EngineError::Busy {
+                what: format!("{DIRECTORY}/{name}"),
+                by,
+            }),
         }
     }
 
@@ -174,16 +150,7 @@ fn control() -> Result<Control, EngineError> {
 
 /// The control device; `None` where the kernel has no device-mapper, and so nothing is mapped either.
 fn control_if_any() -> Result<Option<Control>, EngineError> {
-    match Control::open() {
-        Ok(control) => Ok(Some(control)),
-        Err(error)
-            if matches!(error.raw_os_error(), Some(libc::ENODEV | libc::ENXIO))
-                || error.kind() == io::ErrorKind::NotFound =>
-        {
-            Ok(None)
-        }
-        Err(error) => Err(failed(format!("opening {DIRECTORY}/control"), error)),
-    }
+    Control::open_if_any().map_err(|error| failed(format!("opening {DIRECTORY}/control"), error))
 }
 
 /// What is mapped under a name, if it is a LUKS volume. Other mappings are none of this engine's.
@@ -191,7 +158,11 @@ fn ours(control: &Control, name: &str) -> Result<Option<Info>, EngineError> {
     let info = control
         .status(name)
         .map_err(|error| failed(format!("asking for the mapping {name}"), error))?;
-    Ok(info.filter(|info| info.uuid.starts_with(UUID_PREFIX)))
+    Ok(info.filter(is_luks))
+}
+
+fn is_luks(info: &Info) -> bool {
+    info.uuid.starts_with(UUID_PREFIX)
 }
 
 /// As cryptsetup spells it: `CRYPT-LUKS2-<uuid without dashes>-<name>`.
@@ -324,16 +295,6 @@ fn refused(mapping: &Mapping<'_>, error: io::Error) -> EngineError {
             why: "dm-crypt refused it; the kernel's log (dmesg) says why".into(),
         },
         _ => failed(format!("mapping {} on {backing}", mapping.name), error),
-    }
-}
-
-/// Takes away the node where no udev has; what it names is gone.
-fn remove_node(name: &str) {
-    let path = Path::new(DIRECTORY).join(name);
-    if let Err(error) = std::fs::remove_file(&path)
-        && error.kind() != io::ErrorKind::NotFound
-    {
-        tracing::warn!(%error, path = %path.display(), "the node of a mapping that is gone could not be removed");
     }
 }
 

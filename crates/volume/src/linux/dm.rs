@@ -215,6 +215,23 @@ pub(super) type TargetVersion = (u32, u32, u32);
 pub(super) struct Control(File);
 
 impl Control {
+    /// The same where the kernel has device-mapper; `None` where it has not, and so nothing is mapped either.
+    ///
+    /// # Errors
+    /// `PermissionDenied`, or the system's.
+    pub(super) fn open_if_any() -> io::Result<Option<Self>> {
+        match Self::open() {
+            Ok(control) => Ok(Some(control)),
+            Err(error)
+                if matches!(error.raw_os_error(), Some(libc::ENODEV | libc::ENXIO))
+                    || error.kind() == io::ErrorKind::NotFound =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Opens the control device, making its node where no udev has.
     ///
     /// # Errors

@@ -38,6 +38,7 @@ mod root;
 mod stripe;
 mod swap;
 mod udev;
+mod unmap;
 mod users;
 mod uses;
 

@@ -4,14 +4,13 @@
 use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use crate::engine::Changed;
 use crate::host::{HostError, Identity};
 use crate::linux::dm::{Control, DIRECTORY, Info, Target};
 use crate::linux::failure::host_error;
 use crate::linux::udev::Cookie;
+use crate::linux::unmap::{Unmapped, abandon, unmap};
 use crate::linux::{identity, node, users};
 use crate::raid0::{CHUNK, Stripe};
 
@@ -21,10 +20,6 @@ const UUID_PREFIX: &str = "KLUIS-RAID0-";
 const STRIPED: &str = "striped";
 /// Bytes of a sector of device-mapper.
 const SECTOR: u64 = 512;
-/// How long a program that probes the device may keep it from being removed.
-const PATIENCE: Duration = Duration::from_secs(3);
-/// How long until that is tried again.
-const PAUSE: Duration = Duration::from_millis(50);
 
 /// What there is of that name.
 pub(super) fn find(path: &Path) -> Result<Option<Stripe>, HostError> {
@@ -78,11 +73,7 @@ pub(super) fn assemble(backing: &Identity) -> Result<Changed, HostError> {
         .map_err(failed)?;
     let made = load_and_resume(&control, path, name, &target);
     if made.is_err() {
-        // What was begun is taken away again; what fails here is found by the next run.
-        let cookie = Cookie::new();
-        if control.remove(name, cookie.event()).is_ok() {
-            cookie.wait();
-        }
+        abandon(&control, name);
     }
     made.map_err(|error| match error.raw_os_error() {
         Some(libc::EBUSY) => busy_member(backing),
@@ -108,33 +99,15 @@ pub(super) fn take_apart(path: &Path) -> Result<Changed, HostError> {
     let Some(control) = control_if_any()? else {
         return Ok(Changed::No);
     };
-    let failed = |error| host_error(format!("removing the mapping {name}"), error);
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let info = control.status(name).map_err(failed)?;
-        let Some(info) = info.filter(is_own) else {
-            return Ok(Changed::No);
-        };
-        let cookie = Cookie::new();
-        match control.remove(name, cookie.event()) {
-            Ok(()) => {
-                cookie.wait();
-                remove_node(path);
-                return Ok(Changed::Yes);
-            }
-            Err(error) if error.raw_os_error() == Some(libc::ENXIO) => return Ok(Changed::No),
-            Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {
-                let by = users::of_device(info.device);
-                if by.is_some() || Instant::now() >= deadline {
-                    return Err(HostError::Busy {
-                        what: path.display().to_string(),
-                        by: by.unwrap_or_else(|| "another program".into()),
-                    });
-                }
-                thread::sleep(PAUSE);
-            }
-            Err(error) => return Err(failed(error)),
-        }
+    let removed = unmap(&control, name, is_own)
+        .map_err(|error| host_error(format!("removing the mapping {name}"), error))?;
+    match removed {
+        Unmapped::Yes => Ok(Changed::Yes),
+        Unmapped::NotThere => Ok(Changed::No),
+        Unmapped::Busy(by) => Err(HostError::Busy {
+            what: path.display().to_string(),
+            by,
+        }),
     }
 }
 
@@ -253,25 +226,8 @@ fn volume_of(name: &str) -> &str {
 
 /// The control device; `None` where the kernel has no device-mapper, and so nothing is mapped either.
 fn control_if_any() -> Result<Option<Control>, HostError> {
-    match Control::open() {
-        Ok(control) => Ok(Some(control)),
-        Err(error)
-            if matches!(error.raw_os_error(), Some(libc::ENODEV | libc::ENXIO))
-                || error.kind() == io::ErrorKind::NotFound =>
-        {
-            Ok(None)
-        }
-        Err(error) => Err(host_error(format!("opening {DIRECTORY}/control"), error)),
-    }
-}
-
-/// Takes away the node where no udev has; what it names is gone.
-fn remove_node(path: &Path) {
-    if let Err(error) = std::fs::remove_file(path)
-        && error.kind() != io::ErrorKind::NotFound
-    {
-        tracing::warn!(%error, path = %path.display(), "the node of a stripe that is gone could not be removed");
-    }
+    Control::open_if_any()
+        .map_err(|error| host_error(format!("opening {DIRECTORY}/control"), error))
 }
 
 #[cfg(test)]

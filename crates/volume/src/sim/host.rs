@@ -16,16 +16,9 @@ use crate::raid0::{self, Stripe};
 use crate::signatures;
 
 use super::disk::Disk;
+use super::files;
 use super::stripe::holder;
 use super::world::{Backing, Machine, Turn, World, WriteFault, killed};
-
-/// The size of the simulated file system's superblock, and of each of its files.
-const BLOCK: usize = 4096;
-/// Where tests' files lie in the decrypted view.
-const FILE_AT: u64 = 1 << 20;
-/// Where the root's owner, group and mode lie there.
-const ROOT_AT: u64 = 2 << 20;
-const MAGIC: &str = "SIMFS:";
 
 pub(super) fn not_found(path: &Path) -> HostError {
     HostError::NotFound {
@@ -38,110 +31,6 @@ fn io_error(what: &str) -> HostError {
         what: what.to_owned(),
         source: std::io::Error::from_raw_os_error(5),
     }
-}
-
-impl Machine {
-    /// Writes a "file" of at most 4096 bytes on a mounted volume and syncs it. False when nothing is mounted there, or it died.
-    pub fn write_file(&self, mount: &str, text: &str) -> bool {
-        let mut block = text.as_bytes().to_vec();
-        block.resize(BLOCK, 0);
-        let mut world = self.lock_world();
-        let Some(device) = device_at(&world, mount) else {
-            return false;
-        };
-        let done = world.write_view(&device, FILE_AT, &block).is_ok();
-        world.flush_view(&device);
-        done
-    }
-
-    /// Reads that file; `None` when nothing is mounted there, or what is there was not written through this key.
-    pub fn read_file_text(&self, mount: &str) -> Option<String> {
-        let mut block = vec![0; BLOCK];
-        let mut world = self.lock_world();
-        let device = device_at(&world, mount)?;
-        world.read_view(&device, FILE_AT, &mut block).ok()?;
-        let len = block.iter().position(|&byte| byte == 0)?;
-        String::from_utf8(block[..len].to_vec()).ok()
-    }
-
-    /// Unmounts without closing, as a person would.
-    pub fn umount(&self, mount: &str) {
-        self.lock_world()
-            .mounts
-            .retain(|known| known.target != Path::new(mount));
-    }
-
-    /// Makes a file system of any type on an open mapping, as another program would.
-    pub fn mkfs_as(&self, device: &str, file_system: &str) {
-        let mut world = self.lock_world();
-        if world
-            .write_view(Path::new(device), 0, &superblock(file_system, Uuid::max()))
-            .is_ok()
-        {
-            world.flush_view(Path::new(device));
-        }
-    }
-}
-
-fn device_at(world: &World, mount: &str) -> Option<PathBuf> {
-    world
-        .mounts
-        .iter()
-        .find(|known| known.target == Path::new(mount))
-        .map(|known| known.source.clone())
-}
-
-fn mounted_at(world: &World, at: &Path) -> Result<PathBuf, HostError> {
-    device_at(world, &at.to_string_lossy()).ok_or_else(|| not_found(at))
-}
-
-/// Makes the root of what is mounted there as wanted, where it is not.
-fn set_root_at(world: &mut World, at: &Path, wanted: RootWanted) -> Result<Changed, HostError> {
-    let now = root_at(world, at)?;
-    if wanted.is_met_by(now) {
-        return Ok(Changed::No);
-    }
-    let (uid, gid) = (wanted.uid.unwrap_or(now.uid), wanted.gid.unwrap_or(now.gid));
-    let mode = wanted.mode.unwrap_or(now.mode);
-    let mut block = vec![0; BLOCK];
-    for (place, number) in block.chunks_mut(4).zip([1, uid, gid, mode]) {
-        place.copy_from_slice(&number.to_le_bytes());
-    }
-    let device = mounted_at(world, at)?;
-    world.write_view(&device, ROOT_AT, &block)?;
-    world.flush_view(&device);
-    Ok(Changed::Yes)
-}
-
-/// A fresh file system has zeros there: its root is root's.
-fn root_at(world: &mut World, at: &Path) -> Result<RootFolder, HostError> {
-    let device = mounted_at(world, at)?;
-    let mut block = vec![0; BLOCK];
-    world.read_view(&device, ROOT_AT, &mut block)?;
-    let number = |n: usize| {
-        block[n * 4..]
-            .first_chunk()
-            .map_or(0, |bytes| u32::from_le_bytes(*bytes))
-    };
-    Ok(if number(0) == 1 {
-        RootFolder {
-            uid: number(1),
-            gid: number(2),
-            mode: number(3),
-        }
-    } else {
-        RootFolder {
-            uid: 0,
-            gid: 0,
-            mode: 0o755,
-        }
-    })
-}
-
-fn superblock(file_system: &str, uuid: Uuid) -> Vec<u8> {
-    let mut block = format!("{MAGIC}{uuid} {file_system}").into_bytes();
-    block.resize(BLOCK, 0);
-    block
 }
 
 pub(super) fn identity_of(path: &Path, backing: &Backing) -> Identity {
@@ -545,13 +434,11 @@ impl Host for Machine {
     ) -> Result<Box<dyn Hold>, HostError> {
         let mut world = self.lock_world();
         let turn = world.turn("mkfs")?;
-        // A real mkfs clears what was there, file by file, and writes the superblock last.
-        world.write_view(device, FILE_AT, &[0; BLOCK])?;
-        world.write_view(device, ROOT_AT, &[0; BLOCK])?;
+        files::clear(&mut world, device)?;
         if turn == Turn::Half {
             return Err(killed());
         }
-        world.write_view(device, 0, &superblock(kind.name(), uuid))?;
+        world.write_view(device, 0, &files::superblock(kind.name(), uuid))?;
         world.flush_view(device);
         if turn == Turn::Whole {
             Ok(Box::new(HeldOpen))
@@ -562,7 +449,7 @@ impl Host for Machine {
 
     fn make_swap(&self, device: &Path, _label: &str) -> Result<(), HostError> {
         self.lock_world().change("mkswap", |world| {
-            world.write_view(device, 0, &superblock("swap", Uuid::nil()))?;
+            world.write_view(device, 0, &files::superblock("swap", Uuid::nil()))?;
             world.flush_view(device);
             Ok(())
         })
@@ -598,18 +485,9 @@ impl Host for Machine {
     }
 
     fn file_system_on(&self, device: &Path) -> Result<Option<FoundFileSystem>, HostError> {
-        let mut block = vec![0; BLOCK];
         let mut world = self.lock_world();
         world.alive()?;
-        world.read_view(device, 0, &mut block)?;
-        let text = String::from_utf8_lossy(&block);
-        let said = text
-            .strip_prefix(MAGIC)
-            .and_then(|rest| rest.trim_end_matches('\0').split_once(' '));
-        Ok(said.map(|(uuid, kind)| FoundFileSystem {
-            kind: kind.to_owned(),
-            uuid: uuid.parse().ok(),
-        }))
+        files::found(&mut world, device)
     }
 
     fn mount(
@@ -636,7 +514,7 @@ impl Host for Machine {
                 options: options.data.join(","),
             };
             world.mounts.push(mount);
-            set_root_at(world, target, root).map(drop)
+            files::set_root_at(world, target, root).map(drop)
         })
     }
 
@@ -651,12 +529,12 @@ impl Host for Machine {
     fn root(&self, at: &Path) -> Result<RootFolder, HostError> {
         let mut world = self.lock_world();
         world.alive()?;
-        root_at(&mut world, at)
+        files::root_at(&mut world, at)
     }
 
     fn set_root(&self, at: &Path, wanted: RootWanted) -> Result<Changed, HostError> {
         self.lock_world()
-            .change("set root", |world| set_root_at(world, at, wanted))
+            .change("set root", |world| files::set_root_at(world, at, wanted))
     }
 
     fn unmount(&self, target: &Path, how: Unmount) -> Result<Changed, HostError> {

@@ -8,6 +8,7 @@
 
 mod disk;
 mod engine;
+mod files;
 mod host;
 mod mount_point;
 mod services;

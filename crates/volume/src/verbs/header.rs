@@ -317,11 +317,7 @@ fn refuse_another(
     identity: &Identity,
 ) -> Result<(), Refusal> {
     match &observed.content {
-        Content::Ambiguous(..) => Err(Refusal::Ambiguous {
-            volume: target.name.clone(),
-            device: identity.stable_name.clone(),
-            found: observed.content.to_string(),
-        }),
+        Content::Ambiguous(..) => Err(plan::header::ambiguous(observed, target, identity)),
         Content::Foreign(report) if report.found.iter().any(|known| !known.is_luks()) => {
             Err(Refusal::HoldsAnother {
                 volume: target.name.clone(),
