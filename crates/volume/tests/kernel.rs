@@ -7,8 +7,9 @@
     reason = "a helper that cannot go on fails the test"
 )]
 
+mod guest;
+
 use std::fs::{self, File};
-use std::io::Write;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -16,6 +17,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use crypto::SecretBytes;
+use guest::{run, run_with};
 use luks::VolumeKey;
 use uuid::Uuid;
 use volume::engine::{Changed, Cipher, Engine, EngineError, Health, LuksKind, Mapping};
@@ -25,80 +27,12 @@ use volume::linux::{DmCrypt, LinuxHost};
 /// The UUID of the file systems that are made here.
 const FS: uuid::Uuid = uuid::uuid!("6d0c8f2e-54a1-4b7e-9a55-0a4b1d6f7c11");
 
-const INSIDE: &str = "KLUIS_KERNEL_TEST_INSIDE";
 const PASSPHRASE: &str = "correct horse";
 const MIB: u64 = 1 << 20;
 
 #[test]
 fn the_guest() {
-    let me = std::env::current_exe().unwrap();
-    let listed = Command::new(&me)
-        .args(["--ignored", "--list"])
-        .output()
-        .unwrap();
-    let wanted = String::from_utf8(listed.stdout)
-        .unwrap()
-        .lines()
-        .filter(|line| line.ends_with(": test"))
-        .count();
-    assert!(wanted > 10, "the tests for the guest were not found");
-
-    let mut script = tempfile::NamedTempFile::new().unwrap();
-    writeln!(
-        script,
-        "#!/bin/sh\nexport {INSIDE}=1\nexec '{}' --ignored --test-threads=1 --color=never",
-        me.display()
-    )
-    .unwrap();
-    let run = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/kernel/run");
-    let output = Command::new(run)
-        .arg(script.path())
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    let said = format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    println!("{said}");
-    assert!(output.status.success(), "the guest said {}", output.status);
-    assert!(
-        said.contains(&format!("test result: ok. {wanted} passed; 0 failed")),
-        "not all {wanted} tests ran in the guest"
-    );
-}
-
-/// Runs a program that must succeed, and gives its standard output.
-fn run(program: &str, arguments: &[&str]) -> String {
-    run_with(program, arguments, "")
-}
-
-fn run_with(program: &str, arguments: &[&str], input: &str) -> String {
-    assert!(
-        std::env::var_os(INSIDE).is_some(),
-        "this test changes mappings and mounts: it only runs inside the guest, from `the_guest`"
-    );
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap_or_else(|error| panic!("{program}: {error}"));
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(input.as_bytes())
-        .unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(
-        output.status.success(),
-        "{program} {arguments:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout).unwrap()
+    guest::passes(10, &[]);
 }
 
 /// What cryptsetup formats, made once for each kind: starting a program takes a tenth of a second in the guest.

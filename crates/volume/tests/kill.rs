@@ -9,64 +9,34 @@
 
 mod stage;
 
-use stage::{FILE, SEED, Stage, TOKEN};
+use stage::{FILE, SEED, Stage, TOKEN, Then};
 use volume::engine::EngineKind;
 use volume::sim::Kill;
 
 /// Before the next change is after this one, so two ways are all.
 const WAYS: [Kill; 2] = [Kill::Torn, Kill::After];
-/// No verb makes this many changes: a bound on the loops below.
-const CHANGES_MAX: u64 = 400;
+/// What comes after each.
+const THEN: [Then; 2] = [Then::Restart, Then::PowerCut(1)];
 
-/// What happens between the kill and the second run.
-#[derive(Clone, Copy, Debug)]
-enum Then {
-    Restart,
-    PowerCut(u64),
-}
-
-impl Then {
-    const ALL: [Self; 2] = [Self::Restart, Self::PowerCut(1)];
-
-    fn happens(self, stage: &Stage) {
-        match self {
-            Self::Restart => stage.machine.restart(),
-            Self::PowerCut(seed) => stage.machine.power_cut(seed),
-        }
-    }
-}
-
-/// Kills `work` at its n-th change for every n, on a stage that `prepare` makes, and hands the stage to `check`. Each change
-/// meets one of the four combinations in turn, and all of them when `KLUIS_KILL_ALL` is set.
+/// Each change meets one of the four combinations in turn, and all of them when `KLUIS_KILL_ALL` is set.
 fn at_every_change(
     prepare: impl Fn() -> Stage,
     work: impl Fn(&Stage) -> bool,
     check: impl Fn(&Stage, &str),
 ) {
     let all = std::env::var_os("KLUIS_KILL_ALL").is_some();
-    let combinations = WAYS
-        .into_iter()
-        .flat_map(|how| Then::ALL.map(|then| (how, then)));
-    for n in 1..CHANGES_MAX {
-        for (number, (how, then)) in (0..).zip(combinations.clone()) {
-            if !all && n % 4 != number {
-                continue;
-            }
-            let stage = prepare();
-            stage.machine.kill_at(n, how);
-            work(&stage);
-            if !stage.machine.is_killed() {
-                return;
-            }
-            then.happens(&stage);
-            let last = stage.machine.log().pop();
-            check(
-                &stage,
-                &format!("killed {how:?} change {n} ({last:?}), then {then:?}"),
-            );
-        }
-    }
-    panic!("the work never ends");
+    let ways = |n: u64| {
+        let combinations = WAYS
+            .into_iter()
+            .flat_map(|how| THEN.map(|then| (how, then)));
+        let meets = |number: u64| all || n % 4 == number;
+        combinations
+            .zip(0..)
+            .filter(|(_, number)| meets(*number))
+            .map(|(way, _)| way)
+            .collect()
+    };
+    let _ = stage::at_every_change(ways, prepare, work, check);
 }
 
 fn comes_up(stage: &Stage, when: &str) {
@@ -216,7 +186,7 @@ fn an_erase_is_completed() {
         // A mount point that could not be given back is no failure of the erase.
         let was_killed = stage.machine.is_killed();
         assert!(first.is_ok() || was_killed, "change {n}");
-        Then::ALL[usize::from(n % 2 == 0)].happens(&stage);
+        THEN[usize::from(n % 2 == 0)].happens(&stage);
         if was_killed {
             stage
                 .erase()

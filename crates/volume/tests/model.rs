@@ -14,7 +14,7 @@ mod stage;
 
 use std::collections::BTreeMap;
 
-use stage::Stage;
+use stage::{Dice, Stage};
 use volume::Silent;
 use volume::sim::{Disk, Fault, Kill};
 use volume::verbs::{Mode, UpOptions};
@@ -36,22 +36,6 @@ const HEADER: usize = 16 << 20;
 const ACTS: usize = 14;
 /// What once failed.
 const SEEDS: &str = include_str!("model/seeds");
-
-/// Repeatable, which is all that is asked of it.
-struct Dice(u64);
-
-impl Dice {
-    fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
-    }
-
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        usize::try_from(self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33).unwrap() % sides
-    }
-}
 
 #[derive(Clone, Copy, Debug)]
 enum Act {
@@ -81,7 +65,7 @@ enum Act {
 }
 
 fn act(dice: &mut Dice) -> Act {
-    let name = NAMES[dice.roll(2)];
+    let name = dice.pick(&NAMES);
     match dice.roll(33) {
         0..=6 => Act::Up(name),
         7..=10 => Act::Down(name),
@@ -237,7 +221,7 @@ impl Person {
                     && (!self.exchanged
                         || Self::uuid(&machine.peek(path(name), 0, 4096)).is_some()) =>
             {
-                let (_, file) = self.backups[self.dice.roll(self.backups.len())].clone();
+                let (_, file) = self.dice.pick(&self.backups);
                 let _ = self.restore(name, &file);
             }
             Act::Copy(name) if !self.exchanged => {
@@ -265,7 +249,7 @@ impl Person {
                     (0, b"XFSB"),
                     (512, b"EFI PART\0\0\x01\0"),
                 ];
-                let (at, label) = labels[self.dice.roll(3)];
+                let (at, label) = self.dice.pick(&labels);
                 let mut bytes = vec![0; 4096];
                 bytes[at..at + label.len()].copy_from_slice(label);
                 machine.poke(path(name), 0, &bytes);
@@ -352,8 +336,8 @@ impl Person {
             let act = act(&mut self.dice);
             let killed = self.dice.roll(3) == 0;
             if killed {
-                let how = [Kill::Before, Kill::Torn, Kill::After][self.dice.roll(3)];
-                let at = 1 + self.dice.roll(24) as u64;
+                let how = self.dice.pick(&[Kill::Before, Kill::Torn, Kill::After]);
+                let at = 1 + self.dice.roll(24);
                 self.stage.machine.kill_at(at, how);
             }
             self.log.push(format!(

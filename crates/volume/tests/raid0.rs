@@ -10,7 +10,7 @@ mod stage;
 
 use std::path::PathBuf;
 
-use stage::{Stage, TOKEN};
+use stage::{Stage, TOKEN, Then};
 use volume::engine::{Changed, EngineKind};
 use volume::host::Use;
 use volume::sim::{Disk, Fault, Kill};
@@ -477,26 +477,16 @@ fn at_every_change(
     work: impl Fn(&Stage) -> bool,
     check: impl Fn(&Stage, &str),
 ) {
-    for n in 1..400 {
-        let how = [Kill::Torn, Kill::After][usize::from(n % 2 == 0)];
-        for cut in [false, true] {
-            let stage = prepare();
-            stage.machine.kill_at(n, how);
-            work(&stage);
-            if !stage.machine.is_killed() {
-                assert!(n > 5, "the work was never done");
-                return;
-            }
-            if cut {
-                stage.machine.power_cut(n);
-            } else {
-                stage.machine.restart();
-            }
-            let last = stage.machine.log().pop();
-            check(&stage, &format!("{how:?} at {n} ({last:?}), cut {cut}"));
-        }
-    }
-    panic!("the work never ends");
+    let ways = |n: u64| {
+        let how = if n.is_multiple_of(2) {
+            Kill::After
+        } else {
+            Kill::Torn
+        };
+        vec![(how, Then::Restart), (how, Then::PowerCut(n))]
+    };
+    let n = stage::at_every_change(ways, prepare, work, check);
+    assert!(n > 5, "the work was never done");
 }
 
 #[test]

@@ -7,12 +7,12 @@
     reason = "a test fails by panicking"
 )]
 
+mod guest;
+
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::Write;
 use std::os::unix::fs::{FileExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use volume::config::Config;
 use volume::engine::Changed;
@@ -22,7 +22,6 @@ use volume::sim::{Keys, Objects};
 use volume::verbs::{Asked, Kluis, Mode, Stage, UpOptions};
 use volume::{Error, ExitCode, Silent};
 
-const INSIDE: &str = "KLUIS_KERNEL_TEST_INSIDE";
 const MIB: u64 = 1 << 20;
 /// The guest's disks, by the names that a udev would give them.
 const DISKS: [(&str, &str); 3] = [
@@ -34,28 +33,7 @@ const STRIPE: &str = "/dev/mapper/v:raid0";
 
 #[test]
 fn the_guest() {
-    let me = std::env::current_exe().unwrap();
-    let listed = Command::new(&me)
-        .args(["--ignored", "--list"])
-        .output()
-        .unwrap();
-    let wanted = String::from_utf8(listed.stdout)
-        .unwrap()
-        .lines()
-        .filter(|line| line.ends_with(": test"))
-        .count();
-    assert!(wanted > 5, "the tests for the guest were not found");
-
     let folder = tempfile::tempdir().unwrap();
-    let script = folder.path().join("script");
-    fs::write(
-        &script,
-        format!(
-            "#!/bin/sh\nexport {INSIDE}=1\nexec '{}' --ignored --test-threads=1 --color=never\n",
-            me.display()
-        ),
-    )
-    .unwrap();
     let disks = ["a", "b", "c"].map(|name| {
         let disk = folder.path().join(name);
         // The first is a little smaller.
@@ -66,51 +44,12 @@ fn the_guest() {
             .unwrap();
         disk
     });
-    let run = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/kernel/run");
-    let output = Command::new(run)
-        .arg(&script)
-        .args(&disks)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    let said = format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    println!("{said}");
-    assert!(output.status.success(), "the guest said {}", output.status);
-    assert!(
-        said.contains(&format!("test result: ok. {wanted} passed; 0 failed")),
-        "not all {wanted} tests ran in the guest"
-    );
+    guest::passes(5, &disks);
 }
 
-/// Runs a program that must succeed, and gives its standard output.
+/// What it says, without the line's end.
 fn run(program: &str, arguments: &[&str]) -> String {
-    run_with(program, arguments, b"")
-}
-
-fn run_with(program: &str, arguments: &[&str], input: &[u8]) -> String {
-    assert!(
-        std::env::var_os(INSIDE).is_some(),
-        "this test changes disks: it only runs inside the guest, from `the_guest`"
-    );
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap_or_else(|error| panic!("{program}: {error}"));
-    child.stdin.take().unwrap().write_all(input).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(
-        output.status.success(),
-        "{program} {arguments:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    guest::run(program, arguments).trim().to_owned()
 }
 
 /// Blanks a disk, as an instance store is after a stop.
@@ -329,7 +268,7 @@ fn cryptsetup_and_dmsetup_open_what_kluis_made() {
         header: None,
     };
     let passphrase = guest.kluis(|kluis| kluis.token_open(asked)).unwrap();
-    run_with(
+    guest::run_with(
         "cryptsetup",
         &["open", "--key-file", "-", STRIPE, "theirs"],
         passphrase.danger_expose(),

@@ -9,7 +9,7 @@
 
 mod stage;
 
-use stage::Stage;
+use stage::{Dice, Stage};
 use volume::Silent;
 use volume::engine::{Changed, EngineKind};
 use volume::host::Host;
@@ -36,18 +36,6 @@ key = "alias/k"
 const SCHEDULES: u64 = 60;
 const ACTS: usize = 12;
 
-/// Repeatable, which is all that is asked of it.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % sides
-    }
-}
-
 #[derive(Clone, Copy, Debug)]
 enum Act {
     Up(&'static str),
@@ -60,7 +48,7 @@ enum Act {
 }
 
 fn act(dice: &mut Dice) -> Act {
-    let name = ["v", "v", "s", "r"][usize::try_from(dice.roll(4)).unwrap()];
+    let name = dice.pick(&["v", "v", "s", "r"]);
     match dice.roll(11) {
         0..=3 => Act::Up(name),
         4..=5 => Act::Down(name),
@@ -122,7 +110,7 @@ fn all_on_record(stage: &Stage, when: &str) {
 #[test]
 fn whatever_happens_nothing_lies_in_clear_and_nothing_is_lost() {
     for seed in 1..=SCHEDULES {
-        let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        let mut dice = Dice::new(seed);
         let mut stage = Stage::new(CONFIG);
         stage
             .machine
@@ -139,8 +127,7 @@ fn whatever_happens_nothing_lies_in_clear_and_nothing_is_lost() {
             let when = format!("seed {seed}, act {number}: {act:?}");
             let kill = dice.roll(3) == 0;
             if kill {
-                let how = [Kill::Before, Kill::Torn, Kill::After];
-                let how = how[usize::try_from(dice.roll(3)).unwrap()];
+                let how = dice.pick(&[Kill::Before, Kill::Torn, Kill::After]);
                 stage.machine.kill_at(1 + dice.roll(24), how);
             }
             match act {

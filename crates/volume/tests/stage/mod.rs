@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use volume::config::Config;
 use volume::engine::Changed;
 use volume::host::Host;
-use volume::sim::{Keys, Machine, Objects};
+use volume::sim::{Keys, Kill, Machine, Objects};
 use volume::verbs::{Kluis, Mode, Outcome, Status, UpOptions};
 use volume::{Error, Silent};
 
@@ -163,4 +163,71 @@ impl Stage {
     pub(crate) fn text(&self) -> Option<String> {
         self.machine.read_file_text("/mnt/v")
     }
+}
+
+/// Repeatable, which is all that is asked of it.
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    pub(crate) fn roll(&mut self, sides: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % sides
+    }
+
+    pub(crate) fn pick<T: Clone>(&mut self, of: &[T]) -> T {
+        let index = self.roll(of.len() as u64);
+        of[usize::try_from(index).unwrap()].clone()
+    }
+}
+
+/// What happens between a kill and the run that comes after it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Then {
+    Restart,
+    PowerCut(u64),
+}
+
+impl Then {
+    pub(crate) fn happens(self, stage: &Stage) {
+        match self {
+            Self::Restart => stage.machine.restart(),
+            Self::PowerCut(seed) => stage.machine.power_cut(seed),
+        }
+    }
+}
+
+/// No verb makes this many changes: a bound on the loop below.
+const CHANGES_MAX: u64 = 400;
+
+/// Kills `work` at its n-th change for every n, on a stage that `prepare` makes, in each of the `ways` that there are for n, and hands the stage
+/// to `check`. Returns the n at which the work was done before it could be killed.
+pub(crate) fn at_every_change(
+    ways: impl Fn(u64) -> Vec<(Kill, Then)>,
+    prepare: impl Fn() -> Stage,
+    work: impl Fn(&Stage) -> bool,
+    check: impl Fn(&Stage, &str),
+) -> u64 {
+    for n in 1..CHANGES_MAX {
+        for (how, then) in ways(n) {
+            let stage = prepare();
+            stage.machine.kill_at(n, how);
+            work(&stage);
+            if !stage.machine.is_killed() {
+                return n;
+            }
+            then.happens(&stage);
+            let last = stage.machine.log().pop();
+            check(
+                &stage,
+                &format!("killed {how:?} change {n} ({last:?}), then {then:?}"),
+            );
+        }
+    }
+    panic!("the work never ends");
 }
