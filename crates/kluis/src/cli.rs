@@ -212,6 +212,9 @@ pub(crate) enum HeaderVerb {
         name: String,
         /// The file
         file: PathBuf,
+        /// Also where no header is left to compare it with, and under its key the data has no file system that could be recognised
+        #[arg(long)]
+        unproven: bool,
         #[command(flatten)]
         yes: Yes,
     },

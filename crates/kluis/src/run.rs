@@ -9,7 +9,7 @@ use volume::config::{Agent, Config, Credentials};
 use volume::fuse::Fuse;
 use volume::linux::LinuxHost;
 use volume::ports::{KeyService, ObjectSource};
-use volume::verbs::{Mode, Outcome, UpOptions};
+use volume::verbs::{Mode, Outcome, Proof, UpOptions};
 use volume::{Error, Kluis, Occasion, Waiting};
 
 use crate::boot::Status;
@@ -371,7 +371,12 @@ fn header(kluis: &Kluis<'_>, verb: &HeaderVerb, quiet: bool) -> Result<u8, Error
             }
             Ok(0)
         }
-        HeaderVerb::Restore { name, file, yes } => {
+        HeaderVerb::Restore {
+            name,
+            file,
+            unproven,
+            yes,
+        } => {
             let file = absolute(file)?;
             ask::consent(
                 yes.yes,
@@ -380,7 +385,12 @@ fn header(kluis: &Kluis<'_>, verb: &HeaderVerb, quiet: bool) -> Result<u8, Error
                     file.display()
                 ),
             )?;
-            let kept = kluis.header_restore(name, &file)?;
+            let proof = if *unproven {
+                Proof::Waived
+            } else {
+                Proof::Needed
+            };
+            let kept = kluis.header_restore(name, &file, proof)?;
             if !quiet {
                 say!(
                     "{name}: header restored from {}; what was there is kept in {}",

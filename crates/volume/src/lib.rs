@@ -32,6 +32,7 @@ mod advice;
 mod apply;
 pub mod binding;
 pub mod config;
+mod decrypted;
 pub mod engine;
 mod error;
 pub mod fuse;

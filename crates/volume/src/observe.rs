@@ -66,6 +66,14 @@ impl Observed {
     pub(crate) fn active_is_known(&self) -> bool {
         self.whose != Whose::Another
     }
+
+    /// What a header that can be read calls its volume, also one beside which there is something else.
+    pub(crate) fn label(&self) -> Option<&str> {
+        match &self.content {
+            Content::Luks(facts) | Content::Ambiguous(facts, _) => Some(&facts.label),
+            _ => None,
+        }
+    }
 }
 
 /// Whose the mapping of a volume's name is.

@@ -51,6 +51,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) target: &'a Target,
     /// Whether whatever is on it may go.
     pub(crate) wipe: bool,
+    /// The other volume of the configuration whose header lies there: that one is not given up by this one's name.
+    pub(crate) another: Option<&'a str>,
     /// Whether what lies at the place of a damaged copy of its header may go.
     pub(crate) repair: bool,
     /// Whose its root is, once it is mounted.
@@ -342,11 +344,11 @@ fn steps_of_closed(
                     steps.extend(repair_step(content, facts, wanted.repair));
                     false
                 }
-                (content, wipe) => {
+                (content, _) => {
                     if *content == Content::Blank {
                         refuse_gone(observed, wanted)?;
                     }
-                    let clear = clearance(observed, wipe, target, identity)?;
+                    let clear = clearance(observed, wanted, identity)?;
                     let complete = complete_file(content, target, identity);
                     if complete.is_none() {
                         refuse_small(target, identity)?;
@@ -441,10 +443,10 @@ fn fetch(target: &Target) -> Option<Step> {
 /// Kluis's own and worthless, or the operator said so.
 fn clearance(
     observed: &Observed,
-    wipe: bool,
-    target: &Target,
+    wanted: Wanted<'_>,
     identity: &Identity,
 ) -> Result<Option<Step>, Refusal> {
+    let Wanted { target, wipe, .. } = wanted;
     let device = || identity.stable_name.clone();
     let volume = || target.name.clone();
     let content = &observed.content;
@@ -463,9 +465,17 @@ fn clearance(
         Content::Missing | Content::Blank => Ok(None),
         Content::Unfinished => Ok(Some(Step::ClearUnfinished)),
         Content::Luks(facts) if !wipe && is_spent_ephemeral(facts, target) => Ok(None),
-        other if wipe => Ok(Some(Step::Wipe {
-            found: other.to_string(),
-        })),
+        other if wipe => match wanted.another {
+            // Disks that were exchanged: what would be wiped is not what was named.
+            Some(another) => Err(Refusal::OtherVolume {
+                volume: volume(),
+                device: device(),
+                label: another.to_owned(),
+            }),
+            None => Ok(Some(Step::Wipe {
+                found: other.to_string(),
+            })),
+        },
         Content::Erasing => Err(Refusal::Erased {
             volume: volume(),
             device: device(),

@@ -9,11 +9,15 @@
 
 mod stage;
 
+use std::collections::BTreeSet;
+
 use stage::{FILE, SEED, Stage, TOKEN};
 use volume::ExitCode;
+use volume::Silent;
 use volume::engine::EngineKind;
 use volume::host::Host;
 use volume::sim::{Disk, Fault, Kill};
+use volume::verbs::{Proof, UpOptions};
 
 const HEADER: usize = 16 << 20;
 
@@ -117,7 +121,7 @@ fn a_backup_is_neither_made_nor_taken_of_a_volume_that_is_not_finished() {
     stage.machine.set_file("/root/early", header);
     let before = stage.machine.disk(FILE);
     let error = stage
-        .kluis(|kluis| kluis.header_restore("v", "/root/early".as_ref()))
+        .kluis(|kluis| kluis.header_restore("v", "/root/early".as_ref(), Proof::Needed))
         .unwrap_err();
     assert!(error.to_string().contains("not finished"), "{error}");
     assert_eq!(stage.machine.disk(FILE), before);
@@ -253,7 +257,8 @@ fn a_backup_of_an_earlier_volume_key_is_not_restored_over_the_newer_one() {
     assert!(error.contains("kluis rekey --rebind v"), "{error}");
     assert!(!error.contains("restore"), "{error}");
     let before = stage.machine.disk(FILE);
-    let restore = |file: &str| stage.kluis(|kluis| kluis.header_restore("v", file.as_ref()));
+    let restore =
+        |file: &str| stage.kluis(|kluis| kluis.header_restore("v", file.as_ref(), Proof::Needed));
     let error = restore("/root/backup").unwrap_err().to_string();
     assert!(error.contains("another volume key"), "{error}");
     assert_eq!(stage.machine.disk(FILE), before);
@@ -284,6 +289,77 @@ fn with_another_digest(header: &[u8]) -> Vec<u8> {
         copy[448..480].copy_from_slice(&sum);
     }
     out
+}
+
+/// Two volumes on disks that were exchanged, and what lay on each before.
+fn exchanged() -> (Stage, [Disk; 2]) {
+    let two = [("v", "/img"), ("w", "/img2")].map(|(name, file)| {
+        TOKEN
+            .replace("volume.v", &format!("volume.{name}"))
+            .replace("/img", file)
+            .replace("/mnt/v", &format!("/mnt/{name}"))
+    });
+    let stage = Stage::new(&two.concat());
+    stage.up_all();
+    for name in ["v", "w"] {
+        let file = format!("/root/{name}");
+        stage
+            .kluis(|kluis| kluis.header_backup(name, file.as_ref()))
+            .unwrap();
+    }
+    stage.machine.power_cut(0);
+    let disks = ["/img", "/img2"].map(|file| stage.machine.disk(file).unwrap());
+    stage.machine.set_disk("/img", disks[1].clone());
+    stage.machine.set_disk("/img2", disks[0].clone());
+    (stage, disks)
+}
+
+#[test]
+fn a_volume_is_not_wiped_by_anothers_name() {
+    let (stage, disks) = exchanged();
+    let wiped = |stage: &Stage| {
+        let options = UpOptions {
+            wipe: BTreeSet::from(["v".to_owned()]),
+            ..UpOptions::default()
+        };
+        let names = ["v".to_owned()];
+        stage
+            .kluis(|kluis| kluis.up(&names, &options, &mut Silent))
+            .unwrap()
+            .remove(0)
+            .result
+    };
+    let error = wiped(&stage).unwrap_err().to_string();
+    assert!(error.contains("labelled \"w\""), "{error}");
+    assert_eq!(stage.machine.disk("/img"), Some(disks[1].clone()));
+    // Nor where this machine has lost what it knew.
+    let records: Vec<_> = stage.machine.state_names();
+    stage.machine.lose_state();
+    wiped(&stage).unwrap_err();
+    assert!(!records.is_empty());
+    // A volume that the configuration has no more is in nobody's way.
+    let alone = stage.with_config(TOKEN);
+    wiped(&alone).unwrap();
+}
+
+#[test]
+fn a_header_is_put_back_only_where_the_data_is_its_own() {
+    let (stage, disks) = exchanged();
+    stage.machine.poke("/img", 0, &vec![0; 1 << 20]);
+    let before = stage.machine.disk("/img");
+    let restore = |proof| stage.kluis(|kluis| kluis.header_restore("v", "/root/v".as_ref(), proof));
+    let error = restore(Proof::Needed).unwrap_err().to_string();
+    assert!(error.contains("no file system"), "{error}");
+    assert_eq!(stage.machine.disk("/img"), before);
+    // Where it is, and its header as lost.
+    stage.machine.set_disk("/img", disks[0].clone());
+    stage.machine.poke("/img", 0, &vec![0; 1 << 20]);
+    restore(Proof::Needed).unwrap();
+    // Where the beginning of its data is lost too, a person says so.
+    stage.machine.poke("/img", 0, &vec![0; 1 << 20]);
+    stage.machine.poke("/img", 16 << 20, &[0x55; 4096]);
+    restore(Proof::Needed).unwrap_err();
+    restore(Proof::Waived).unwrap();
 }
 
 #[test]

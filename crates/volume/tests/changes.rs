@@ -17,6 +17,7 @@ use volume::ExitCode;
 use volume::engine::Changed;
 use volume::host::Use;
 use volume::sim::Fault;
+use volume::verbs::Proof;
 
 const BACKUP: &str = "/root/backup";
 
@@ -194,7 +195,7 @@ fn a_backup_brings_a_broken_header_back() {
         stage.machine.poke(FILE, 0, &vec![0xAA; 1 << 20]);
         stage.up().unwrap_err();
         stage
-            .kluis(|kluis| kluis.header_restore("v", BACKUP.as_ref()))
+            .kluis(|kluis| kluis.header_restore("v", BACKUP.as_ref(), Proof::Needed))
             .unwrap();
         stage.up().unwrap();
         assert_eq!(stage.text().as_deref(), Some("precious"));
@@ -211,7 +212,7 @@ fn a_backup_is_not_written_over_what_somebody_has_put_there_since() {
     let restore = |stage: &Stage| {
         let before = stage.machine.disk(FILE);
         let error = stage
-            .kluis(|kluis| kluis.header_restore("v", BACKUP.as_ref()))
+            .kluis(|kluis| kluis.header_restore("v", BACKUP.as_ref(), Proof::Needed))
             .unwrap_err();
         assert_eq!(stage.machine.disk(FILE), before, "{error}");
         error.to_string()
@@ -241,7 +242,7 @@ fn another_volumes_backup_is_refused() {
     stage.machine.power_cut(0);
     let restore = |stage: &Stage| {
         stage
-            .kluis(|kluis| kluis.header_restore("w", BACKUP.as_ref()))
+            .kluis(|kluis| kluis.header_restore("w", BACKUP.as_ref(), Proof::Needed))
             .unwrap_err()
             .to_string()
     };

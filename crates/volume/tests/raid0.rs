@@ -14,7 +14,7 @@ use stage::{Stage, TOKEN, Then};
 use volume::engine::{Changed, EngineKind};
 use volume::host::Use;
 use volume::sim::{Disk, Fault, Kill};
-use volume::verbs::{Level, Mode, Stage as At};
+use volume::verbs::{Level, Mode, Proof, Stage as At};
 use volume::{Error, ExitCode, Silent};
 
 const MIB: u64 = 1 << 20;
@@ -408,7 +408,7 @@ fn a_header_is_backed_up_and_restored_over_the_disks() {
     }
     let _ = refused(&stage);
     stage
-        .kluis(|kluis| kluis.header_restore("v", file))
+        .kluis(|kluis| kluis.header_restore("v", file, Proof::Needed))
         .unwrap();
     stage.up().unwrap();
     assert_eq!(stage.text().as_deref(), Some("precious"));
@@ -626,7 +626,7 @@ fn a_header_that_was_changed_or_lost_in_part_is_bound_or_restored() {
     stage.machine.poke(NAMES[1], 0, &vec![0; 8 << 20]);
     refused_with(&stage, ExitCode::Device, &["kluis header restore v FILE"]);
     stage
-        .kluis(|kluis| kluis.header_restore("v", "/root/backup".as_ref()))
+        .kluis(|kluis| kluis.header_restore("v", "/root/backup".as_ref(), Proof::Needed))
         .unwrap();
     // What the backup has there is of before the re-encryption.
     let _ = rebind();

@@ -20,7 +20,7 @@ use volume::engine::Changed;
 use volume::fuse::Fuse;
 use volume::linux::LinuxHost;
 use volume::sim::{Fault, Keys, Objects};
-use volume::verbs::{Kluis, Mode, Outcome, Stage, UpOptions};
+use volume::verbs::{Kluis, Mode, Outcome, Proof, Stage, UpOptions};
 use volume::{Error, Silent};
 
 const TEXT: &str = "a sentence that must not be found in the backing file";
@@ -255,7 +255,9 @@ fn life(file_system: &str, size: &str, more: &str) {
             .to_string()
             .contains("kluis header restore")
     );
-    real.kluis().header_restore("kluis-real", &backup).unwrap();
+    real.kluis()
+        .header_restore("kluis-real", &backup, Proof::Needed)
+        .unwrap();
     real.up().unwrap();
     assert_eq!(real.text(), TEXT);
     real.down().unwrap();

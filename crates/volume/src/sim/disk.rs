@@ -1,6 +1,7 @@
 //! A disk in memory: what is durable, and what is still in a cache.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 /// Bytes that a disk writes as one.
 const SECTOR: usize = 512;
@@ -69,15 +70,16 @@ impl Disk {
         {
             return false;
         }
-        let mut at = offset;
-        let mut rest = out;
-        while !rest.is_empty() {
-            let within = within(at);
-            let len = (SECTOR - within).min(rest.len());
-            let (now, later) = rest.split_at_mut(len);
-            now.copy_from_slice(&self.sector(at / SECTOR as u64)[within..within + len]);
-            rest = later;
-            at += len as u64;
+        out.fill(0);
+        // What is cached hides what is durable; sectors that are in neither cost nothing.
+        let end = offset + out.len() as u64;
+        for sectors in [&self.durable, &self.cached] {
+            for (number, sector) in sectors.range(touched(offset, end)) {
+                let start = number * SECTOR as u64;
+                let (from, to) = (offset.max(start), end.min(start + SECTOR as u64));
+                out[distance(offset, from)..distance(offset, to)]
+                    .copy_from_slice(&sector[distance(start, from)..distance(start, to)]);
+            }
         }
         true
     }
@@ -103,35 +105,57 @@ impl Disk {
         {
             return false;
         }
-        let mut at = offset;
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let within = within(at);
-            let len = (SECTOR - within).min(rest.len());
-            let (now, later) = rest.split_at(len);
-            let number = at / SECTOR as u64;
-            let before = self.sector(number);
-            let mut sector = before;
-            sector[within..within + len].copy_from_slice(now);
-            if sector != before {
-                self.cached.insert(number, sector);
+        let end = offset + bytes.len() as u64;
+        let there: BTreeSet<u64> = [&self.durable, &self.cached]
+            .into_iter()
+            .flat_map(|sectors| {
+                sectors
+                    .range(touched(offset, end))
+                    .map(|(number, _)| *number)
+            })
+            .collect();
+        for number in touched(offset, end) {
+            let start = number * SECTOR as u64;
+            let (from, to) = (offset.max(start), end.min(start + SECTOR as u64));
+            let new = &bytes[distance(offset, from)..distance(offset, to)];
+            // Zeros change only what is there.
+            if *new != [0; SECTOR][..new.len()] || there.contains(&number) {
+                self.overwrite(number, distance(start, from), new);
             }
-            rest = later;
-            at += len as u64;
         }
         true
     }
 
+    /// Writes into one sector.
+    fn overwrite(&mut self, number: u64, at: usize, bytes: &[u8]) {
+        let before = self.sector(number);
+        let mut sector = before;
+        sector[at..at + bytes.len()].copy_from_slice(bytes);
+        if sector != before {
+            self.cached.insert(number, sector);
+        }
+    }
+
     /// Makes everything durable.
     pub fn flush(&mut self) {
-        self.durable.append(&mut self.cached);
-        self.durable.retain(|_, sector| *sector != [0; SECTOR]);
+        let cached = std::mem::take(&mut self.cached);
+        self.keep(cached);
     }
 
     /// Makes everything from `offset` on durable: what the flush of a view over the payload does, and no more.
     pub(super) fn flush_from(&mut self, offset: u64) {
-        let mut payload = self.cached.split_off(&(offset / SECTOR as u64));
-        self.durable.append(&mut payload);
+        let payload = self.cached.split_off(&(offset / SECTOR as u64));
+        self.keep(payload);
+    }
+
+    fn keep(&mut self, sectors: BTreeMap<u64, [u8; SECTOR]>) {
+        for (number, sector) in sectors {
+            if sector == [0; SECTOR] {
+                self.durable.remove(&number);
+            } else {
+                self.durable.insert(number, sector);
+            }
+        }
     }
 
     /// Makes a range zero, durably.
@@ -159,9 +183,14 @@ impl Disk {
     }
 }
 
-/// Where in its sector a byte lies.
-fn within(at: u64) -> usize {
-    usize::try_from(at % SECTOR as u64).unwrap_or_default()
+/// The sectors that a range of bytes touches.
+fn touched(start: u64, end: u64) -> Range<u64> {
+    start / SECTOR as u64..end.div_ceil(SECTOR as u64)
+}
+
+/// How far it is from one byte to a later one, of a range that is in memory.
+fn distance(from: u64, to: u64) -> usize {
+    usize::try_from(to - from).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]

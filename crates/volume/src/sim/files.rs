@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
 use crate::engine::Changed;
-use crate::host::{FoundFileSystem, HostError, RootFolder, RootWanted};
+use crate::host::{Device, FoundFileSystem, HostError, RootFolder, RootWanted, Signature};
 
 use super::host::not_found;
 use super::world::{Machine, World};
@@ -124,6 +124,19 @@ pub(super) fn superblock(file_system: &str, uuid: Uuid) -> Vec<u8> {
     let mut block = format!("{MAGIC}{uuid} {file_system}").into_bytes();
     block.resize(BLOCK, 0);
     block
+}
+
+/// The simulated file system's mark on what is not open: in a decrypted payload.
+pub(super) fn signature(device: &dyn Device) -> Result<Option<Signature>, HostError> {
+    let mut start = vec![0; MAGIC.len()];
+    if device.size() < BLOCK as u64 {
+        return Ok(None);
+    }
+    device.read_at(0, &mut start)?;
+    Ok((start == MAGIC.as_bytes()).then(|| Signature {
+        name: "simfs".to_owned(),
+        offset: 0,
+    }))
 }
 
 /// Clears what was there, file by file: a real mkfs does, and writes the superblock last.

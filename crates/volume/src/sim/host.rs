@@ -18,7 +18,7 @@ use crate::signatures;
 use super::disk::Disk;
 use super::files;
 use super::stripe::holder;
-use super::world::{Backing, Machine, Turn, World, WriteFault, killed};
+use super::world::{Backing, Machine, World, WriteFault};
 
 pub(super) fn not_found(path: &Path) -> HostError {
     HostError::NotFound {
@@ -114,7 +114,7 @@ impl Device for SimDevice {
             });
         }
         let backing = world.backing(&self.path)?;
-        let written = if turn == Turn::Half {
+        let written = if turn.is_half() {
             &bytes[..bytes.len() / 2 / 512 * 512]
         } else {
             bytes
@@ -125,11 +125,7 @@ impl Device for SimDevice {
         if !backing.disk.write(offset, written) {
             return Err(io_error("write past the end"));
         }
-        if turn == Turn::Whole {
-            Ok(())
-        } else {
-            Err(killed())
-        }
+        turn.ends(())
     }
 
     fn flush(&self) -> Result<(), HostError> {
@@ -321,13 +317,15 @@ impl Host for Machine {
     }
 
     fn signatures(&self, device: &dyn Device) -> Result<SignatureReport, HostError> {
-        signatures::inspect(&mut Reading(device))
+        let mut report = signatures::inspect(&mut Reading(device))?;
+        report.found.extend(files::signature(device)?);
+        Ok(report)
     }
 
     fn create_file(&self, path: &Path, size: u64) -> Result<Changed, HostError> {
         let mut world = self.lock_world();
         let turn = world.turn("create file")?;
-        let half = if turn == Turn::Half { size / 2 } else { size };
+        let half = if turn.is_half() { size / 2 } else { size };
         let token = world.next_token;
         world.next_token += 1;
         let changed = match world.disks.get_mut(path) {
@@ -359,11 +357,7 @@ impl Host for Machine {
                 Changed::Yes
             }
         };
-        if turn == Turn::Whole {
-            Ok(changed)
-        } else {
-            Err(killed())
-        }
+        turn.ends(changed)
     }
 
     fn attach_loop(
@@ -435,16 +429,11 @@ impl Host for Machine {
         let mut world = self.lock_world();
         let turn = world.turn("mkfs")?;
         files::clear(&mut world, device)?;
-        if turn == Turn::Half {
-            return Err(killed());
+        if !turn.is_half() {
+            world.write_view(device, 0, &files::superblock(kind.name(), uuid))?;
+            world.flush_view(device);
         }
-        world.write_view(device, 0, &files::superblock(kind.name(), uuid))?;
-        world.flush_view(device);
-        if turn == Turn::Whole {
-            Ok(Box::new(HeldOpen))
-        } else {
-            Err(killed())
-        }
+        turn.ends(Box::new(HeldOpen))
     }
 
     fn make_swap(&self, device: &Path, _label: &str) -> Result<(), HostError> {

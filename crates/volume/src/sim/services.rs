@@ -7,7 +7,7 @@ use crypto::{Secret, SecretBytes};
 
 use crate::ports::{
     Context, DataKey, KeyService, KeyServiceError, ObjectError, ObjectSource, ObjectUri, Put,
-    Unwrapped, Wrapped,
+    ReachError, Unwrapped, Wrapped,
 };
 
 /// How a service misbehaves.
@@ -18,6 +18,8 @@ pub enum Fault {
     None,
     /// Nobody answers.
     Unreachable,
+    /// Its clock and this machine's differ too much for a signature to hold.
+    ClockOff,
     /// "Slow down", this many times.
     Throttled(u32),
     /// "You may not."
@@ -110,6 +112,10 @@ impl Keys {
     }
 }
 
+fn clock_off() -> ReachError {
+    ReachError::Clock("this machine's clock is 26 minutes behind the service's".to_owned())
+}
+
 /// The ARN of the key of that number.
 fn arn(number: u32) -> String {
     format!("arn:aws:kms:eu-west-1:111122223333:key/00000000-0000-4000-8000-{number:012}")
@@ -119,6 +125,7 @@ impl KeysState {
     fn begin(&mut self, call: Call) -> Result<(), KeyServiceError> {
         self.calls.push(call);
         match &mut self.fault {
+            Fault::ClockOff => Err(clock_off().into()),
             Fault::Unreachable => Err(KeyServiceError::Unreachable("connection refused (os error 111)".to_owned())),
             Fault::Throttled(0) | Fault::None | Fault::Rubbish | Fault::WrongLength => Ok(()),
             Fault::Throttled(left) => {
@@ -285,6 +292,7 @@ impl ObjectsState {
     fn begin(&mut self, call: Call) -> Result<(), ObjectError> {
         self.calls.push(call);
         match &mut self.fault {
+            Fault::ClockOff => Err(clock_off().into()),
             Fault::Unreachable => Err(ObjectError::Unreachable("dns error".to_owned())),
             Fault::Throttled(0) | Fault::None | Fault::Rubbish => Ok(()),
             Fault::Throttled(left) => {

@@ -8,7 +8,7 @@ use crate::host::{Access, BackingKind, Device, HostError, Identity};
 use crate::raid0::{CHUNK, Layout, Stripe, View};
 
 use super::host::{SimDevice, identity_of, not_found};
-use super::world::{Machine, Turn, World, killed};
+use super::world::{Machine, World};
 
 /// A stripe that is there.
 #[derive(Clone, Debug)]
@@ -268,16 +268,12 @@ impl Machine {
                 .iter()
                 .map(|member| member.path.clone())
                 .collect(),
-            is_whole: turn != Turn::Half,
+            is_whole: !turn.is_half(),
             is_ours: true,
             token,
         };
         world.stripes.insert(backing.path.clone(), stripe);
-        if turn == Turn::Whole {
-            Ok(Changed::Yes)
-        } else {
-            Err(killed())
-        }
+        turn.ends(Changed::Yes)
     }
 
     pub(super) fn take_stripe_apart(&self, path: &Path) -> Result<Changed, HostError> {

@@ -59,6 +59,7 @@ pub(super) struct World {
     pub(super) random: u64,
     pub(super) changes: u64,
     pub(super) kill: Option<(u64, Kill)>,
+    pub(super) no_room: Option<u64>,
     pub(super) killed: bool,
     pub(super) next_token: u64,
     pub(super) disk_writes: u64,
@@ -89,7 +90,34 @@ pub(super) enum Turn {
     Whole,
     Half,
     WholeThenDie,
+    /// As much as there is room for.
+    HalfForNoRoom,
 }
+
+impl Turn {
+    pub(super) fn is_half(self) -> bool {
+        matches!(self, Self::Half | Self::HalfForNoRoom)
+    }
+
+    /// How the call ends once what it had to do is done.
+    pub(super) fn ends<T>(self, done: T) -> Result<T, HostError> {
+        match self {
+            Self::Whole => Ok(done),
+            Self::Half | Self::WholeThenDie => Err(killed()),
+            Self::HalfForNoRoom => Err(no_room()),
+        }
+    }
+}
+
+/// The changes that take room on a disk.
+const TAKE_ROOM: [&str; 6] = [
+    "write",
+    "create file",
+    "mkfs",
+    "write state",
+    "write file",
+    "make mount point",
+];
 
 impl World {
     /// Counts a change, and dies at the one it is told to.
@@ -99,6 +127,9 @@ impl World {
         }
         self.log.push(what.to_owned());
         self.changes += 1;
+        if self.no_room.is_some_and(|from| from <= self.changes) && TAKE_ROOM.contains(&what) {
+            return Ok(Turn::HalfForNoRoom);
+        }
         match self.kill {
             Some((at, how)) if at == self.changes => {
                 self.killed = true;
@@ -118,14 +149,12 @@ impl World {
         what: &str,
         work: impl FnOnce(&mut Self) -> Result<T, HostError>,
     ) -> Result<T, HostError> {
-        match self.turn(what)? {
-            Turn::Half => Err(killed()),
-            Turn::Whole => work(self),
-            Turn::WholeThenDie => {
-                work(self)?;
-                Err(killed())
-            }
+        let turn = self.turn(what)?;
+        if turn.is_half() {
+            return turn.ends(()).and_then(|()| work(self));
         }
+        let done = work(self)?;
+        turn.ends(done)
     }
 
     pub(super) fn alive(&self) -> Result<(), HostError> {
@@ -153,6 +182,12 @@ pub(super) fn killed() -> HostError {
     HostError::Io {
         what: "the simulated process was killed".to_owned(),
         source: io::Error::from(io::ErrorKind::Interrupted),
+    }
+}
+
+fn no_room() -> HostError {
+    HostError::Full {
+        what: "the simulated disk".to_owned(),
     }
 }
 
@@ -272,9 +307,9 @@ impl Machine {
     /// Reads bytes of a disk.
     pub fn peek(&self, path: &str, offset: u64, len: usize) -> Vec<u8> {
         let mut out = vec![0; len];
-        let _ = self
-            .disk(path)
-            .is_some_and(|disk| disk.read(offset, &mut out));
+        if let Some(backing) = self.lock_world().disks.get(Path::new(path)) {
+            backing.disk.read(offset, &mut out);
+        }
         out
     }
 
@@ -348,6 +383,12 @@ impl Machine {
         world.kill = Some((world.changes + n, how));
     }
 
+    /// From its n-th change from now on (the first is 1) there is no room, until it is started anew.
+    pub fn no_room_at(&self, n: u64) {
+        let mut world = self.lock_world();
+        world.no_room = Some(world.changes + n);
+    }
+
     /// Whether the kill has happened.
     pub fn is_killed(&self) -> bool {
         self.lock_world().killed
@@ -387,6 +428,7 @@ impl Machine {
         let mut world = self.lock_world();
         world.killed = false;
         world.kill = None;
+        world.no_room = None;
         world.fail_write = None;
         world.locked.clear();
         world.claimed.clear();

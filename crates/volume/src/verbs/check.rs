@@ -208,6 +208,7 @@ impl Kluis<'_> {
             let wanted = Wanted {
                 target,
                 wipe: false,
+                another: None,
                 repair: false,
                 root: self.root_of(target)?,
             };

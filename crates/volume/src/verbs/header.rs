@@ -5,16 +5,18 @@
 
 use std::path::{Path, PathBuf};
 
+use luks::VolumeKey;
 use serde_json::{Value, json};
 
 use super::{Kluis, LOCK_WAIT};
 use crate::apply::keep;
 use crate::binding::State;
 use crate::config::KeySource;
+use crate::decrypted::Decrypted;
 use crate::engine::LuksKind;
 use crate::error::Error;
 use crate::header::{self, BACKUP_MAX, Snapshot};
-use crate::host::{Access, HostError, Identity};
+use crate::host::{Access, HostError, Identity, Purpose};
 use crate::observe::{Content, Observed, observe};
 use crate::plan::{self, Refusal, refuse_uses};
 use crate::state::{Backups, Place};
@@ -31,6 +33,15 @@ pub struct Shown {
     pub json: Value,
     /// Why it would not be opened, if it would not.
     pub refused: Option<String>,
+}
+
+/// Whether a header is restored only where the data shows that it is its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// Only there.
+    Needed,
+    /// A person says that it is.
+    Waived,
 }
 
 impl Kluis<'_> {
@@ -151,12 +162,13 @@ impl Kluis<'_> {
     }
 
     /// Writes a header backup back. It must be this volume's: bound to its name by the mac, or, when it is not bound, of the UUID that is on the
-    /// device; and of the volume key that the data is under, as far as that can be told. Returns where what was there is kept.
+    /// device; and of the volume key that the data is under. Where no header is left to compare with, the data has to show it: a file system under
+    /// the backup's key ([`Proof`]). Returns where what was there is kept.
     ///
     /// # Errors
     /// [`Error::ForeignBackup`] for another volume's, or an earlier key's; [`Error::Refused`] while the volume is open or its device in use,
     /// where that holds something else, and where a re-encryption is pending; the services' errors.
-    pub fn header_restore(&self, name: &str, file: &Path) -> Result<PathBuf, Error> {
+    pub fn header_restore(&self, name: &str, file: &Path, proof: Proof) -> Result<PathBuf, Error> {
         let target = self.one(name)?;
         let _lock = self.host.lock(&target.name, LOCK_WAIT)?;
         let observed = observe(self.host, &target)?;
@@ -191,7 +203,9 @@ impl Kluis<'_> {
             ));
         }
         let device = self.host.open(&identity, Access::Read)?;
+        let mut is_proven = proof == Proof::Waived || target.purpose == Purpose::Raw;
         if let Ok(current) = header::read_to_show(&*device)? {
+            is_proven |= current.uuid() == backup.uuid();
             if current.has_requirements() {
                 return Err(Refusal::Reencrypting {
                     volume: target.name,
@@ -207,11 +221,23 @@ impl Kluis<'_> {
             }
         }
         drop(device);
-        self.belongs(&target, &observed, &backup, &bytes)
+        let key = self
+            .belongs(&target, &observed, &backup, &bytes)
             .map_err(|why| match why {
                 Why::Foreign(why) => foreign(why),
                 Why::Failed(error) => *error,
             })?;
+        if !is_proven {
+            let device = self.host.open(&identity, Access::Read)?;
+            let payload = backup.payload(identity.size, &identity.stable_name)?;
+            let data = Decrypted::new(device, payload, &key)?;
+            if self.host.signatures(&data)?.found.is_empty() {
+                return Err(foreign(format!(
+                    "under its key there is no file system on {}: that is another volume's disk, or the beginning of the data is damaged too. If disks were exchanged, set `device` right; how a header is restored without that proof: kluis help header restore",
+                    identity.stable_name
+                )));
+            }
+        }
         let device = self.host.open(&identity, Access::Exclusive)?;
         let kept = keep(self.host, &target.name, &*device, backup.header_len())?;
         let restoring = Place::restoring(&target.name);
@@ -230,7 +256,7 @@ impl Kluis<'_> {
         observed: &Observed,
         backup: &Snapshot,
         bytes: &[u8],
-    ) -> Result<(), Why> {
+    ) -> Result<VolumeKey, Why> {
         if let Some(current) = &observed.header
             && current.uuid() != backup.uuid()
         {
@@ -269,7 +295,7 @@ impl Kluis<'_> {
         match token {
             Some(token) if backup.verify(&target.name, &secret, &token)? => backup
                 .unlock(&Memory(bytes), &secret, token.keyslot)
-                .map(drop)
+                .map(|unlocked| unlocked.key)
                 .map_err(|_| Why::Foreign("its keyslot does not open: it is damaged".to_owned())),
             Some(_) => Err(Why::Foreign("its mac is not the one of this volume's name and secret".to_owned())),
             None if observed.header.is_none() => {
@@ -277,7 +303,7 @@ impl Kluis<'_> {
             }
             None => {
                 let memory = Memory(bytes);
-                backup.unlock(&memory, &secret, None).map(|_| ()).map_err(|_| Why::Foreign("the secret opens none of its keyslots".to_owned()))
+                backup.unlock(&memory, &secret, None).map(|unlocked| unlocked.key).map_err(|_| Why::Foreign("the secret opens none of its keyslots".to_owned()))
             }
         }
     }

@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 pub use check::{Finding, Level};
-pub use header::Shown;
+pub use header::{Proof, Shown};
 pub use release::Released;
 pub use root_config::RootConfig;
 pub use seal::Sealed;

@@ -8,8 +8,9 @@ use crate::apply::Progress;
 use crate::config::Backing;
 use crate::error::Error;
 use crate::mount_point;
+use crate::observe::Observed;
 use crate::plan::{self, Step, Wanted};
-use crate::state::Place;
+use crate::state::{Made, Place};
 use crate::target::Target;
 
 /// What `up` may do.
@@ -42,9 +43,11 @@ impl Kluis<'_> {
                 &mut secrets,
                 progress,
                 |observed| {
+                    let another = self.another(target, observed)?;
                     let wanted = Wanted {
                         target,
                         wipe: options.wipe.contains(&target.name),
+                        another: another.as_deref(),
                         repair: options.repair.contains(&target.name),
                         root: self.root_of(target)?,
                     };
@@ -79,6 +82,19 @@ impl Kluis<'_> {
             last.notes.extend(notes);
         }
         Ok(outcomes)
+    }
+
+    /// The other volume of the configuration whose header lies on this one's device: by this machine's record of it, else by its label.
+    fn another(&self, target: &Target, observed: &Observed) -> Result<Option<String>, Error> {
+        let (Some(header), Some(label)) = (&observed.header, observed.label()) else {
+            return Ok(None);
+        };
+        if label == target.name || self.config.named(label).is_none() {
+            return Ok(None);
+        }
+        let made: Option<Made> = Place::made(label).read(self.host)?;
+        let is_it = made.is_none_or(|made| made.uuid == header.uuid());
+        Ok(is_it.then(|| label.to_owned()))
     }
 
     /// What lay in files on a volume that is made anew is gone with what it lay on: those files are not waited for.
