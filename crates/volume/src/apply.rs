@@ -164,7 +164,7 @@ impl<'r, 'a> Applier<'r, 'a> {
             Step::ReleaseMountPoint { at } => Ok(self.release_mount_point(at)),
             Step::FetchSecret => self.fetch_secret(plan),
             Step::CreateFile { path, size } => self.create_file(path, *size),
-            Step::Wipe { .. } => self.wipe(),
+            Step::Wipe { keep, .. } => self.wipe(*keep),
             Step::ClearUnfinished => self.clear_unfinished(),
             Step::Format => self.format(),
             Step::Unlock => self.unlock(),
@@ -424,16 +424,21 @@ impl<'r, 'a> Applier<'r, 'a> {
         Ok(())
     }
 
+    /// Keeps the first `len` bytes of the device, and says where.
+    fn keep(&mut self, what: &str, len: u64) -> Result<(), Error> {
+        let name = kept::keep(self.host, &self.target.name, self.claim()?, len)?;
+        let folder = self.state_folder.display();
+        self.notes
+            .push(format!("{what} is kept in {folder}/{name}"));
+        Ok(())
+    }
+
     fn repair_header(&mut self, keep: bool) -> Result<Changed, Error> {
         let _ = self.claim()?;
         let place = self.place();
         if keep {
             let len = self.header.as_ref().map_or(0, Snapshot::copies_len);
-            let name = kept::keep(self.host, &self.target.name, self.claim()?, len)?;
-            let folder = self.state_folder.display();
-            self.notes.push(format!(
-                "what lay in the place of the header's damaged copy is kept in {folder}/{name}"
-            ));
+            self.keep("what lay in the place of the header's damaged copy", len)?;
         }
         let header = self.header.as_mut().ok_or_else(|| HostError::NotFound {
             what: format!("the header of {place}"),

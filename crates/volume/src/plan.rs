@@ -474,6 +474,7 @@ fn clearance(
             }),
             None => Ok(Some(Step::Wipe {
                 found: other.to_string(),
+                keep: observed.striped.is_none() && has_key(other),
             })),
         },
         Content::Erasing => Err(Refusal::Erased {
@@ -495,6 +496,15 @@ fn clearance(
             found: content.to_string(),
             is_unknown: matches!(content, Content::Foreign(report) if report.found.is_empty()),
         }),
+    }
+}
+
+/// Whether there is a header with which what lies behind it could be opened.
+fn has_key(content: &Content) -> bool {
+    match content {
+        Content::Luks(facts) | Content::Ambiguous(facts, _) => facts.keyslots > 0,
+        Content::BadHeader(..) => true,
+        _ => false,
     }
 }
 

@@ -291,6 +291,26 @@ fn with_another_digest(header: &[u8]) -> Vec<u8> {
     out
 }
 
+#[test]
+fn the_header_of_what_is_wiped_is_kept() {
+    let stage = Stage::new(TOKEN);
+    stage.up().unwrap();
+    stage.machine.write_file("/mnt/v", "precious");
+    stage.down().unwrap();
+    let header = stage.machine.peek(FILE, 0, HEADER);
+    stage.up_wiping().unwrap();
+    assert_eq!(kept(&stage), header);
+    // An erase leaves no header anywhere, and what it destroyed is not kept.
+    stage.down().unwrap();
+    stage.erase().unwrap();
+    stage.up_wiping().unwrap();
+    let names = stage.machine.state_names();
+    assert!(
+        !names.iter().any(|name| name.starts_with("kept/")),
+        "{names:?}"
+    );
+}
+
 /// Two volumes on disks that were exchanged, and what lay on each before.
 fn exchanged() -> (Stage, [Disk; 2]) {
     let two = [("v", "/img"), ("w", "/img2")].map(|(name, file)| {

@@ -2,6 +2,7 @@
 
 use crate::engine::Changed;
 use crate::error::Error;
+use crate::header::{BACKUP_MAX, DATA_OFFSET, Snapshot};
 use crate::host::{Device, Host, HostError, SCAN_LEN};
 use crate::observe::{PIECE, each_piece};
 use crate::state::{Intent, Place};
@@ -9,10 +10,15 @@ use crate::state::{Intent, Place};
 use super::Applier;
 
 impl Applier<'_, '_> {
-    pub(super) fn wipe(&mut self) -> Result<Changed, Error> {
+    pub(super) fn wipe(&mut self, keep: bool) -> Result<Changed, Error> {
         let members = self.identity()?.members.clone();
         if !members.is_empty() {
             return self.wipe_members(&members);
+        }
+        if keep {
+            let header = self.observed.header.as_ref();
+            let len = header.map_or(DATA_OFFSET, Snapshot::header_len);
+            self.keep("the header of what was wiped", len.min(BACKUP_MAX))?;
         }
         let host = self.host;
         wipe_ends(host, self.claim()?)?;

@@ -34,6 +34,8 @@ pub enum Step {
     Wipe {
         /// What is there.
         found: String,
+        /// Whether it has a header, which is kept in the state folder first.
+        keep: bool,
     },
     /// Zero what a killed run had begun to write.
     ClearUnfinished,
@@ -140,7 +142,10 @@ impl fmt::Display for Step {
             Self::CreateFile { path, size } => {
                 write!(f, "make the file {} of {size} bytes", path.display())
             }
-            Self::Wipe { found } => write!(f, "wipe what is there: {found}"),
+            Self::Wipe { found, keep: false } => write!(f, "wipe what is there: {found}"),
+            Self::Wipe { found, keep: true } => {
+                write!(f, "keep the header of what is there, and wipe it: {found}")
+            }
             Self::ClearUnfinished => f.write_str("clear what an interrupted run had begun"),
             Self::Format => f.write_str("write a LUKS2 header"),
             Self::Unlock => f.write_str("verify the header and unlock it"),

@@ -9,7 +9,7 @@ use crate::config::Backing;
 use crate::error::Error;
 use crate::mount_point;
 use crate::observe::Observed;
-use crate::plan::{self, Step, Wanted};
+use crate::plan::{self, Plan, Step, Wanted};
 use crate::state::{Made, Place};
 use crate::target::Target;
 
@@ -51,14 +51,18 @@ impl Kluis<'_> {
                         repair: options.repair.contains(&target.name),
                         root: self.root_of(target)?,
                     };
-                    let plan = plan::up(observed, wanted)?;
-                    if options.mode == Mode::Apply && plan.steps.contains(&Step::Format) {
-                        self.forget_within(target)?;
-                    }
-                    Ok(plan)
+                    Ok(plan::up(observed, wanted)?)
                 },
                 |_| {},
             );
+            let is_made = |plan: &Plan| plan.steps.contains(&Step::MarkReady);
+            if options.mode == Mode::Apply
+                && outcome.result.is_ok()
+                && outcome.plan.as_ref().is_some_and(is_made)
+                && let Err(error) = self.forget_within(target)
+            {
+                outcome.result = Err(error);
+            }
             if outcome.plan.is_none() && options.mode == Mode::Apply {
                 let mount = target.mount.as_ref();
                 let note = mount.and_then(|mount| self.guard_at_least(&target.name, mount));
