@@ -253,6 +253,9 @@ fn a_backup_of_an_earlier_volume_key_is_not_restored_over_the_newer_one() {
     let whole = stage.machine.file("/root/backup").unwrap();
     let other = with_another_digest(&whole);
     stage.machine.poke(FILE, 0, &other);
+    // To the old key, what is under the new one is noise.
+    let data = stage.machine.peek(FILE, HEADER as u64, 4096);
+    stage.machine.poke(FILE, HEADER as u64, &[0x5A; 4096]);
     let error = stage.up().unwrap_err().to_string();
     assert!(error.contains("kluis rekey --rebind v"), "{error}");
     assert!(!error.contains("restore"), "{error}");
@@ -264,6 +267,7 @@ fn a_backup_of_an_earlier_volume_key_is_not_restored_over_the_newer_one() {
     assert_eq!(stage.machine.disk(FILE), before);
 
     // Where there is nothing to compare it with, what it is written over is kept.
+    stage.machine.poke(FILE, HEADER as u64, &data);
     stage.machine.poke(FILE, 0, &vec![0x77; 1 << 20]);
     let at = restore("/root/backup").unwrap();
     assert!(at.ends_with("kept/v.1"), "{}", at.display());
@@ -375,6 +379,13 @@ fn a_header_is_put_back_only_where_the_data_is_its_own() {
     stage.machine.set_disk("/img", disks[0].clone());
     stage.machine.poke("/img", 0, &vec![0; 1 << 20]);
     restore(Proof::Needed).unwrap();
+    // Nor is another volume's header in the way, or one of another key, where the data says whose it is.
+    for header in [disks[1].clone(), disks[0].clone()] {
+        let mut bytes = vec![0; HEADER];
+        assert!(header.read(0, &mut bytes));
+        stage.machine.poke("/img", 0, &with_another_digest(&bytes));
+        restore(Proof::Needed).unwrap();
+    }
     // Where the beginning of its data is lost too, a person says so.
     stage.machine.poke("/img", 0, &vec![0; 1 << 20]);
     stage.machine.poke("/img", 16 << 20, &[0x55; 4096]);

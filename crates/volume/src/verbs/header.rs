@@ -162,8 +162,8 @@ impl Kluis<'_> {
     }
 
     /// Writes a header backup back. It must be this volume's: bound to its name by the mac, or, when it is not bound, of the UUID that is on the
-    /// device; and of the volume key that the data is under. Where no header is left to compare with, the data has to show it: a file system under
-    /// the backup's key ([`Proof`]). Returns where what was there is kept.
+    /// device; and of the volume key that the data is under. Where the header that is there says otherwise, or none is left to compare with, the data
+    /// has to show it: a file system under the backup's key ([`Proof`]). Returns where what was there is kept.
     ///
     /// # Errors
     /// [`Error::ForeignBackup`] for another volume's, or an earlier key's; [`Error::Refused`] while the volume is open or its device in use,
@@ -203,39 +203,25 @@ impl Kluis<'_> {
             ));
         }
         let device = self.host.open(&identity, Access::Read)?;
-        let mut is_proven = proof == Proof::Waived || target.purpose == Purpose::Raw;
-        if let Ok(current) = header::read_to_show(&*device)? {
-            is_proven |= current.uuid() == backup.uuid();
-            if current.has_requirements() {
-                return Err(Refusal::Reencrypting {
-                    volume: target.name,
-                    device: identity.stable_name,
-                }
-                .into());
+        let current = header::read_to_show(&*device)?.ok();
+        if current.as_ref().is_some_and(Snapshot::has_requirements) {
+            return Err(Refusal::Reencrypting {
+                volume: target.name,
+                device: identity.stable_name,
             }
-            if current.uuid() == backup.uuid() && current.key_digest() != backup.key_digest() {
-                return Err(foreign(format!(
-                    "it is of another volume key than the header that is on the device, which is the only copy of the newer one if the volume was re-encrypted since. If you ran cryptsetup reencrypt: kluis rekey --rebind {}",
-                    target.name
-                )));
-            }
+            .into());
         }
-        drop(device);
         let key = self
-            .belongs(&target, &observed, &backup, &bytes)
+            .belongs(&target, &backup, current.as_ref(), &bytes)
             .map_err(|why| match why {
                 Why::Foreign(why) => foreign(why),
                 Why::Failed(error) => *error,
             })?;
-        if !is_proven {
-            let device = self.host.open(&identity, Access::Read)?;
+        if let Some(why) = doubt(&target, &identity, &backup, current.as_ref(), proof) {
             let payload = backup.payload(identity.size, &identity.stable_name)?;
             let data = Decrypted::new(device, payload, &key)?;
             if self.host.signatures(&data)?.found.is_empty() {
-                return Err(foreign(format!(
-                    "under its key there is no file system on {}: that is another volume's disk, or the beginning of the data is damaged too. If disks were exchanged, set `device` right; how a header is restored without that proof: kluis help header restore",
-                    identity.stable_name
-                )));
+                return Err(foreign(why));
             }
         }
         let device = self.host.open(&identity, Access::Exclusive)?;
@@ -253,19 +239,10 @@ impl Kluis<'_> {
     fn belongs(
         &self,
         target: &Target,
-        observed: &Observed,
         backup: &Snapshot,
+        current: Option<&Snapshot>,
         bytes: &[u8],
     ) -> Result<VolumeKey, Why> {
-        if let Some(current) = &observed.header
-            && current.uuid() != backup.uuid()
-        {
-            return Err(Why::Foreign(format!(
-                "its UUID is {}, and the one on the device is {}",
-                backup.uuid(),
-                current.uuid()
-            )));
-        }
         let mut secrets = self.secrets();
         let token = backup.token().map(|(_, token)| token);
         let secret = match (
@@ -298,14 +275,40 @@ impl Kluis<'_> {
                 .map(|unlocked| unlocked.key)
                 .map_err(|_| Why::Foreign("its keyslot does not open: it is damaged".to_owned())),
             Some(_) => Err(Why::Foreign("its mac is not the one of this volume's name and secret".to_owned())),
-            None if observed.header.is_none() => {
-                Err(Why::Foreign("it is not bound to this volume, and there is no header on the device to compare it with".to_owned()))
+            None if current.is_none_or(|current| current.uuid() != backup.uuid()) => {
+                Err(Why::Foreign("it is not bound to this volume, and on the device there is no header of its UUID to compare it with".to_owned()))
             }
             None => {
                 let memory = Memory(bytes);
                 backup.unlock(&memory, &secret, None).map(|unlocked| unlocked.key).map_err(|_| Why::Foreign("the secret opens none of its keyslots".to_owned()))
             }
         }
+    }
+}
+
+/// Why a header may not be the one of the data on the device: what only that data can disprove.
+fn doubt(
+    target: &Target,
+    identity: &Identity,
+    backup: &Snapshot,
+    current: Option<&Snapshot>,
+    proof: Proof,
+) -> Option<String> {
+    match current {
+        Some(current) if current.uuid() != backup.uuid() => Some(format!(
+            "its UUID is {}, and the one on the device is {}",
+            backup.uuid(),
+            current.uuid()
+        )),
+        Some(current) if current.key_digest() != backup.key_digest() => Some(format!(
+            "it is of another volume key than the header that is on the device, which is the only copy of the newer one if the volume was re-encrypted since. If you ran cryptsetup reencrypt: kluis rekey --rebind {}",
+            target.name
+        )),
+        None if proof == Proof::Needed && target.purpose != Purpose::Raw => Some(format!(
+            "under its key there is no file system on {}: that is another volume's disk, or the beginning of the data is damaged too. If disks were exchanged, set `device` right; how a header is restored without that proof: kluis help header restore",
+            identity.stable_name
+        )),
+        Some(_) | None => None,
     }
 }
 
