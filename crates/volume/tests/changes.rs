@@ -246,7 +246,7 @@ fn another_volumes_backup_is_refused() {
             .unwrap_err()
             .to_string()
     };
-    assert!(restore(&stage).contains("UUID"), "{}", restore(&stage));
+    assert!(restore(&stage).contains("mac"), "{}", restore(&stage));
     stage.machine.poke("/img2", 0, &vec![0xAA; 1 << 20]);
     let before = stage.machine.disk("/img2");
     assert!(restore(&stage).contains("mac"), "{}", restore(&stage));
