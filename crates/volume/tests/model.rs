@@ -27,7 +27,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use person::Person;
-use schedule::{Act, Event, VOLUMES, Volume};
+use schedule::{Act, Event, LASTING, Volume};
 
 /// So many failures are told before the rest is left.
 const TOLD: usize = 5;
@@ -39,8 +39,9 @@ type Ways = BTreeMap<&'static str, u64>;
 fn runs(events: &[Event]) -> Result<Ways, String> {
     let mut person = Person::new();
     person.lives(events)?;
+    person.keeps(Volume::E)?;
     person.ends();
-    for volume in VOLUMES {
+    for volume in LASTING {
         if person.owns.contains_key(&volume) {
             person.recovers(volume)?;
         }

@@ -314,7 +314,7 @@ pub enum Refusal {
         wanted: PathBuf,
     },
     /// `--wipe` of what is open.
-    #[error("volume {volume} is open; nothing was wiped. Close it first: kluis down {volume}")]
+    #[error("volume {volume} is open; nothing was written. Close it first: kluis down {volume}")]
     OpenNotWiped {
         /// The volume.
         volume: String,

@@ -170,6 +170,12 @@ impl Kluis<'_> {
     /// where that holds something else, and where a re-encryption is pending; the services' errors.
     pub fn header_restore(&self, name: &str, file: &Path, proof: Proof) -> Result<PathBuf, Error> {
         let target = self.one(name)?;
+        if target.key == KeySource::Ephemeral {
+            return Err(Refusal::EphemeralHasNoKey {
+                volume: target.name,
+            }
+            .into());
+        }
         let _lock = self.host.lock(&target.name, LOCK_WAIT)?;
         let observed = observe(self.host, &target)?;
         let identity = there(self, &target)?;
@@ -250,9 +256,7 @@ impl Kluis<'_> {
             token.as_ref().and_then(|token| token.blob.as_ref()),
         ) {
             (KeySource::Ephemeral, _) => {
-                return Err(Why::Foreign(
-                    "the volume is ephemeral; its key is gone".to_owned(),
-                ));
+                return Err(Why::Foreign("the volume is ephemeral".to_owned()));
             }
             (KeySource::Token { key }, Some(blob)) => {
                 secrets.machine_secret(&target.name, key, blob)?.secret

@@ -73,7 +73,9 @@ fn of_kluis(words: &[&str]) -> Result<Option<Command>, String> {
             wipe: false,
             repair: true,
         },
-        ["up", "repairs" | "takes" | "mends", ..] => return Ok(None),
+        ["up", "repairs" | "takes" | "mends" | "give", ..] | ["down", "and", ..] => {
+            return Ok(None);
+        }
         ["up", name, ..] if !name.starts_with('-') => Command::Up {
             volume: volume(name)?,
             wipe: false,

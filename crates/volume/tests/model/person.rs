@@ -7,7 +7,7 @@ use volume::sim::{Disk, Fault};
 use volume::verbs::{Mode, Outcome, Proof, UpOptions};
 
 use crate::advice::{Command, commands};
-use crate::schedule::{Act, Cut, Event, VOLUMES, Volume};
+use crate::schedule::{Act, Cut, Event, LASTING, Volume};
 use crate::stage::Stage;
 
 const CONFIG: &str = r#"
@@ -20,6 +20,10 @@ key = "alias/k"
 device = "/dev/disk/by-id/w"
 mount = "/mnt/w"
 key = "alias/k"
+[volume.e]
+device = "/dev/disk/by-id/e"
+mount = "/mnt/e"
+key = "ephemeral"
 "#;
 const LEN: u64 = 64 << 20;
 const HEADER: usize = 16 << 20;
@@ -62,7 +66,9 @@ fn ended(done: Result<Outcome, volume::Error>) -> Failed {
 impl Person {
     pub(crate) fn new() -> Self {
         let stage = Stage::new(CONFIG);
-        stage.machine.add_device(Volume::W.path(), Disk::blank(LEN));
+        for volume in [Volume::W, Volume::E] {
+            stage.machine.add_device(volume.path(), Disk::blank(LEN));
+        }
         Self {
             stage,
             owns: BTreeMap::new(),
@@ -93,25 +99,40 @@ impl Person {
             match event.cut() {
                 Some(Cut::Killed {
                     at, power: true, ..
-                }) if machine.is_killed() => {
-                    machine.power_cut(at);
-                }
+                }) if machine.is_killed() => self.power_cut(at),
                 _ => machine.restart(),
             }
         }
         Ok(())
     }
 
+    fn power_cut(&mut self, seed: u64) {
+        self.stage.machine.power_cut(seed);
+        self.owns.remove(&Volume::E);
+    }
+
     /// What befell him is over: the service answers, the disks are where they were.
     pub(crate) fn ends(&mut self) {
         self.stage.keys.set_fault(Fault::None);
-        self.stage.machine.power_cut(1);
+        self.power_cut(1);
         if let Some(disk) = self.away.take() {
             self.comes_back(disk);
         }
         if self.exchanged {
             self.exchange();
         }
+    }
+
+    /// What is open is there, without anything having to be done but `up`.
+    ///
+    /// # Errors
+    /// It is not.
+    pub(crate) fn keeps(&mut self, volume: Volume) -> Failed {
+        if !self.owns.contains_key(&volume) {
+            return Ok(());
+        }
+        self.stage.keys.set_fault(Fault::None);
+        self.recovers(volume)
     }
 
     /// Does what the program says until the volume is there again.
@@ -175,12 +196,13 @@ impl Person {
         self.said.push(message.to_owned());
         let commands = commands(message)?;
         for command in &commands {
-            if let Command::Erase(volume)
-            | Command::Up {
-                volume, wipe: true, ..
-            } = command
-                && self.owns.contains_key(volume)
-            {
+            let loses = match command {
+                Command::Erase(volume) => Some(volume),
+                Command::Up { volume, wipe, .. } => wipe.then_some(volume),
+                Command::Down(volume) => (*volume == Volume::E).then_some(volume),
+                _ => None,
+            };
+            if loses.is_some_and(|volume| self.owns.contains_key(volume)) {
                 return Err(format!("it would lose what is owned: {message}"));
             }
         }
@@ -215,7 +237,12 @@ impl Person {
                     options.repair.extend(repair.then(name));
                 })
             }
-            Command::Down(volume) => self.down(*volume),
+            Command::Down(volume) => {
+                if *volume == Volume::E {
+                    self.owns.remove(volume);
+                }
+                self.down(*volume)
+            }
             Command::Restore(volume, Some(file)) => self.restore(*volume, file),
             Command::Restore(volume, None) => {
                 let mine = self.backups.iter().rev().filter(|(of, _)| of == volume);
@@ -283,7 +310,8 @@ impl Person {
     }
 
     fn is_open(&self) -> bool {
-        !self.stage.machine.mapped_names().is_empty()
+        let open = self.stage.machine.mapped_names();
+        open.iter().any(|name| name != Volume::E.name())
     }
 
     fn head(&self, volume: Volume) -> Vec<u8> {
@@ -369,7 +397,7 @@ impl Person {
                     self.asks(command)?;
                 }
             }
-            Act::Copy(volume) if !self.exchanged => {
+            Act::Copy(volume) if !self.exchanged && volume != Volume::E => {
                 let bytes = machine.peek(volume.path(), 0, HEADER);
                 if uuid(&bytes).is_some() {
                     self.copies.push((volume, bytes));
@@ -386,7 +414,9 @@ impl Person {
                 }
             }
             // Where both copies are gone, what he makes there is the truth from then on.
-            Act::Label(volume, nth) if !self.is_open() && uuid(&self.head(volume)).is_some() => {
+            Act::Label(volume, nth)
+                if !self.is_open() && volume != Volume::E && uuid(&self.head(volume)).is_some() =>
+            {
                 let labels: [(usize, &[u8]); 3] = [
                     (512, b"LABELONE"),
                     (0, b"XFSB"),
@@ -417,7 +447,11 @@ impl Person {
                 }
                 None => {}
             },
-            Act::Exchange if !self.is_open() && self.away.is_none() && self.owns.len() == 2 => {
+            Act::Exchange
+                if !self.is_open()
+                    && self.away.is_none()
+                    && LASTING.iter().all(|volume| self.owns.contains_key(volume)) =>
+            {
                 self.exchange();
             }
             // Of what was made beneath a mount nobody would know then.
@@ -426,8 +460,13 @@ impl Person {
             }
             Act::Service(service) => self.stage.keys.set_fault(service.fault()),
             Act::Unmount(volume) => machine.umount(volume.mount()),
-            Act::ServerDies(volume) => machine.kill_mapping(volume.name()),
-            Act::PowerCut => machine.power_cut(number as u64),
+            Act::ServerDies(volume) => {
+                machine.kill_mapping(volume.name());
+                if volume == Volume::E {
+                    self.owns.remove(&volume);
+                }
+            }
+            Act::PowerCut => self.power_cut(number as u64),
             Act::Wipe(_)
             | Act::Restore(..)
             | Act::Obey(_)
@@ -457,7 +496,7 @@ impl Person {
 
     fn exchange(&mut self) {
         let machine = &self.stage.machine;
-        let [one, other] = VOLUMES.map(|volume| machine.disk(volume.path()).unwrap_or_default());
+        let [one, other] = LASTING.map(|volume| machine.disk(volume.path()).unwrap_or_default());
         machine.set_disk(Volume::V.path(), other);
         machine.set_disk(Volume::W.path(), one);
         self.exchanged = !self.exchanged;

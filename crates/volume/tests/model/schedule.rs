@@ -13,15 +13,21 @@ pub(crate) enum Volume {
     V,
     /// On a disk.
     W,
+    /// On another, ephemeral: what is in it is owned as long as it is open.
+    E,
 }
 
-pub(crate) const VOLUMES: [Volume; 2] = [Volume::V, Volume::W];
+/// All of them.
+pub(crate) const VOLUMES: [Volume; 3] = [Volume::V, Volume::W, Volume::E];
+/// Those that outlast a reboot.
+pub(crate) const LASTING: [Volume; 2] = [Volume::V, Volume::W];
 
 impl Volume {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::V => "v",
             Self::W => "w",
+            Self::E => "e",
         }
     }
 
@@ -33,6 +39,7 @@ impl Volume {
         match self {
             Self::V => "/img",
             Self::W => "/dev/disk/by-id/w",
+            Self::E => "/dev/disk/by-id/e",
         }
     }
 
@@ -40,6 +47,7 @@ impl Volume {
         match self {
             Self::V => "/mnt/v",
             Self::W => "/mnt/w",
+            Self::E => "/mnt/e",
         }
     }
 }
@@ -206,12 +214,12 @@ fn draw_cut(dice: &mut Dice) -> Option<Cut> {
     }
 }
 
-/// The schedule of a seed. Three in four begin with both volumes made, written to and backed up.
+/// The schedule of a seed. Three in four begin with what lasts made, written to and backed up, and with what does not open and written to.
 pub(crate) fn drawn(seed: u64) -> Vec<Event> {
     let mut dice = Dice::new(seed);
     let mut events = Vec::new();
     if dice.roll(4) > 0 {
-        let begin = VOLUMES.into_iter().flat_map(|volume| {
+        let begin = LASTING.into_iter().flat_map(|volume| {
             [
                 Act::Up(volume),
                 Act::Write(volume),
@@ -219,6 +227,7 @@ pub(crate) fn drawn(seed: u64) -> Vec<Event> {
                 Act::Down(volume),
             ]
         });
+        let begin = begin.chain([Act::Up(Volume::E), Act::Write(Volume::E)]);
         events.extend(begin.map(|act| Event { act, cut: None }));
     }
     for _ in 0..ACTS {
