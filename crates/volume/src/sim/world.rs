@@ -484,6 +484,13 @@ impl Machine {
         self.lock_world().files.get(Path::new(path)).cloned()
     }
 
+    /// Its first `len` bytes, or as many as there are.
+    pub fn file_head(&self, path: &str, len: usize) -> Vec<u8> {
+        let world = self.lock_world();
+        let file = world.files.get(Path::new(path));
+        file.map_or_else(Vec::new, |bytes| bytes[..len.min(bytes.len())].to_vec())
+    }
+
     /// Puts a file there.
     pub fn set_file(&self, path: &str, bytes: Vec<u8>) {
         self.lock_world().files.insert(path.into(), bytes);

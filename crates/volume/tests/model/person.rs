@@ -430,7 +430,7 @@ impl Person {
             Act::Wreck(volume) if !self.is_open() && !self.exchanged => {
                 let now = self.head(volume);
                 let is_backed_up = self.backups.iter().any(|(_, file)| {
-                    let bytes = machine.file(file).unwrap_or_default();
+                    let bytes = machine.file_head(file, now.len());
                     uuid(&bytes).is_some_and(|id| Some(id) == uuid(&now))
                 });
                 if is_backed_up {
