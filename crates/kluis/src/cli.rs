@@ -63,7 +63,8 @@ pub(crate) enum Verb {
     Up {
         /// The volumes; all of them if none is named
         names: Vec<String>,
-        /// Format the one volume named, whatever is on its device
+        /// Format the one volume named, whatever is on its device but another volume of the configuration; a header that is there is kept in the
+        /// state folder first
         #[arg(long)]
         wipe: bool,
         /// Write the damaged copy of the one volume's header anew, whatever lies there; that is kept in the state folder first
