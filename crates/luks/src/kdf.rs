@@ -60,6 +60,11 @@ pub enum Kdf {
         /// Salt.
         salt: Vec<u8>,
     },
+    /// One that is not known here: it is shown, and opens nothing.
+    Unknown {
+        /// Its type as the header has it.
+        kind: String,
+    },
 }
 
 impl Kdf {
@@ -88,8 +93,9 @@ impl Kdf {
     }
 
     /// Its type as the header has it.
-    pub fn type_name(&self) -> &'static str {
+    pub fn type_name(&self) -> &str {
         match self {
+            Self::Unknown { kind } => kind,
             Self::Pbkdf2 { .. } => "pbkdf2",
             Self::Argon2 {
                 variant: Argon2Variant::I,
@@ -102,21 +108,17 @@ impl Kdf {
         }
     }
 
-    fn salt(&self) -> &[u8] {
-        match self {
-            Self::Pbkdf2 { salt, .. } | Self::Argon2 { salt, .. } => salt,
-        }
-    }
-
     /// Refuses what costs too little or too much, before any of it is paid. `at` is the path of the `kdf` member.
     pub(crate) fn check_cost(&self, at: &str) -> Result<(), Error> {
-        if !SALT_LEN.contains(&self.salt().len()) {
-            return Err(Error::weak(
-                format!("{at}.salt"),
-                "a salt has 16 to 64 bytes",
-            ));
-        }
         match self {
+            Self::Pbkdf2 { salt, .. } | Self::Argon2 { salt, .. }
+                if !SALT_LEN.contains(&salt.len()) =>
+            {
+                Err(Error::weak(
+                    format!("{at}.salt"),
+                    "a salt has 16 to 64 bytes",
+                ))
+            }
             Self::Pbkdf2 {
                 hash, iterations, ..
             } => {
@@ -128,6 +130,10 @@ impl Kdf {
                 )
             }
             Self::Argon2 { cost, .. } => check_argon2(*cost, at),
+            Self::Unknown { .. } => Err(Error::unsupported(
+                format!("{at}.type"),
+                "not pbkdf2, argon2i or argon2id",
+            )),
         }
     }
 
@@ -155,6 +161,10 @@ impl Kdf {
                 cost,
                 salt,
             } => Ok(crypto::argon2(*variant, *cost, passphrase, salt, out)?),
+            Self::Unknown { .. } => Err(Error::unsupported(
+                "kdf.type",
+                "not pbkdf2, argon2i or argon2id",
+            )),
         })?;
         Ok(XtsKey::new(key.danger_expose())?)
     }

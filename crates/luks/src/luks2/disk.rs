@@ -66,12 +66,18 @@ fn invalid(input: &mut Input<'_, '_>, good: &Header, which: Which, damage: Error
 }
 
 fn newer(primary: Header, secondary: Header) -> (Header, Copy) {
+    // No write of one volume leaves another's header: whose that is, is not for a repair to decide.
+    let other = if primary.uuid() == secondary.uuid() {
+        OtherCopy::Stale
+    } else {
+        OtherCopy::Damaged(Error::corrupt("uuid", "another volume's"))
+    };
     if secondary.sequence_id() > primary.sequence_id() {
-        used(secondary, Which::Secondary, OtherCopy::Stale)
+        used(secondary, Which::Secondary, other)
     } else if primary.same_content(&secondary) {
         used(primary, Which::Primary, OtherCopy::Same)
     } else {
-        used(primary, Which::Primary, OtherCopy::Stale)
+        used(primary, Which::Primary, other)
     }
 }
 

@@ -281,6 +281,8 @@ fn to_json(kind: &Luks2Keyslot, key_len: usize, area: &Range<u64>) -> Value {
             "cpus": cost.lanes,
             "salt": BASE64_STANDARD.encode(salt),
         }),
+        // Made here is only what is known here.
+        Kdf::Unknown { kind } => json!({"type": kind}),
     };
     json!({
         "type": "luks2",

@@ -19,16 +19,31 @@ const SEGMENT_MEMBERS: [&str; 6] = [
 
 pub(crate) fn check(metadata: &Metadata, device_len: u64) -> Result<(), Error> {
     if let Some(requirement) = metadata.config.requirements.first() {
-        return Err(Error::unsupported(
-            "config.requirements",
-            format!("{requirement:?} is pending; finish it with cryptsetup"),
-        ));
+        return Err(if is_reencryption(requirement) {
+            Error::unsupported(
+                "config.requirements",
+                format!("{requirement:?} is pending; finish it with cryptsetup"),
+            )
+        } else {
+            Error::unsupported(
+                "config.requirements.mandatory",
+                format!("{requirement:?} is not known here"),
+            )
+        });
     }
     segment(metadata, device_len)?;
     for (id, keyslot) in &metadata.keyslots {
         check_keyslot(*id, keyslot)?;
     }
     digest(metadata)
+}
+
+/// Whether a requirement is one of cryptsetup's for a re-encryption that has not ended: `online-reencrypt`, with or without a version, and
+/// `offline-reencrypt`.
+fn is_reencryption(requirement: &str) -> bool {
+    ["online-reencrypt", "offline-reencrypt"]
+        .iter()
+        .any(|known| requirement.starts_with(known))
 }
 
 fn segment(metadata: &Metadata, device_len: u64) -> Result<(), Error> {

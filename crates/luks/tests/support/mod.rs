@@ -9,6 +9,12 @@
     reason = "tests"
 )]
 
+pub mod evil;
+pub mod evil_luks1;
+pub mod recipes;
+pub mod squeeze;
+pub mod vectors;
+
 use std::io::Write as _;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -113,6 +119,13 @@ pub fn unlock_any(header: &Header, device: &Device, passphrase: &[u8]) -> Result
         }
     }
     last
+}
+
+/// The volume key that [`PASSPHRASE`] opens, in hexadecimal.
+pub fn key_in_hex(device: &Device) -> Option<String> {
+    let header = device.read(Profile::Strict).ok()?.header;
+    let key = unlock_any(&header, device, PASSPHRASE).ok()?;
+    Some(hex::encode(key.danger_expose()))
 }
 
 /// A volume key that is the same in every run.
