@@ -87,6 +87,7 @@ impl Device for SimDevice {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), HostError> {
         let mut world = self.lock();
         world.alive()?;
+        world.count_read();
         if world.backing(&self.path)?.disk.read(offset, buf) {
             Ok(())
         } else {

@@ -8,6 +8,7 @@
 
 mod disk;
 mod engine;
+mod exchange;
 mod files;
 mod host;
 mod mount_point;

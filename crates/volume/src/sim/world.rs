@@ -11,6 +11,7 @@ use crate::host::{BackingKind, HostError, Mount, Use};
 
 use super::disk::Disk;
 use super::engine::{Mapped, SimEngine};
+use super::exchange::Exchange;
 use super::mount_point::SimFolder;
 use super::stripe::SimStripe;
 
@@ -64,6 +65,8 @@ pub(super) struct World {
     pub(super) next_token: u64,
     pub(super) disk_writes: u64,
     pub(super) fail_write: Option<(u64, WriteFault)>,
+    pub(super) reads: u64,
+    pub(super) exchanges: Vec<Exchange>,
     pub(super) log: Vec<String>,
 }
 
@@ -430,6 +433,7 @@ impl Machine {
         world.kill = None;
         world.no_room = None;
         world.fail_write = None;
+        world.exchanges.clear();
         world.locked.clear();
         world.claimed.clear();
     }

@@ -1,6 +1,8 @@
 //! A machine, its services and a configuration, for tests that read as sentences.
 #![allow(dead_code, reason = "each test program uses its part")]
 
+pub(crate) mod forge;
+
 use std::collections::BTreeSet;
 
 use volume::config::Config;
