@@ -195,7 +195,7 @@ fn perform(cli: &Cli, kluis: &Kluis<'_>, mut steps: &Steps) -> Result<u8, Error>
             plan,
             output,
         } => {
-            let options = up_options(names, *wipe, *repair, yes.yes, mode(plan))?;
+            let options = up_options(kluis, names, *wipe, *repair, yes.yes, mode(plan))?;
             let outcomes = kluis.up(names, &options, &mut steps)?;
             shown(&outcomes, show::Verb::Up, plan, output)
         }
@@ -263,6 +263,7 @@ fn perform(cli: &Cli, kluis: &Kluis<'_>, mut steps: &Steps) -> Result<u8, Error>
 }
 
 fn up_options(
+    kluis: &Kluis<'_>,
     names: &[String],
     wipe: bool,
     repair: bool,
@@ -279,6 +280,7 @@ fn up_options(
     }
     if wipe {
         let name = one_name(names, "kluis up", "--wipe")?;
+        kluis.expect_known(name)?;
         if mode == Mode::Apply {
             ask::consent(
                 yes,
@@ -326,6 +328,7 @@ fn rekey(kluis: &Kluis<'_>, asked: &Rekey, steps: &mut &Steps) -> Result<Vec<Out
         return kluis.rekey(&asked.names, asked.from.as_ref(), mode, steps);
     }
     let name = one_name(&asked.names, "kluis rekey", "--rebind")?;
+    kluis.expect_known(name)?;
     let file = asked.key_file.as_deref();
     let opener = file.map(|file| passphrase::existing(Some(file)));
     if mode == Mode::Apply {
@@ -347,6 +350,7 @@ fn erase(
     mode: Mode,
     steps: &mut &Steps,
 ) -> Result<Outcome, Error> {
+    kluis.expect_known(name)?;
     if mode == Mode::Apply {
         ask::consent(
             yes,
@@ -378,6 +382,7 @@ fn header(kluis: &Kluis<'_>, verb: &HeaderVerb, quiet: bool) -> Result<u8, Error
             yes,
         } => {
             let file = absolute(file)?;
+            kluis.expect_known(name)?;
             ask::consent(
                 yes.yes,
                 &format!(

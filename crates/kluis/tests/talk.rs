@@ -147,6 +147,24 @@ fn a_wrong_flag_is_a_wrong_parameter() {
     assert_eq!(stage.kluis(["--version"]).code, 0);
 }
 
+#[test]
+fn an_unknown_volume_is_named_before_anybody_is_asked() {
+    let mut stage = Stage::without_service();
+    stage.volume("64MiB", "key = \"alias/machines\"");
+    let backup = stage.path("backup");
+    let backup = backup.to_str().unwrap();
+    for arguments in [
+        &["erase", "nope"][..],
+        &["up", "--wipe", "nope"],
+        &["rekey", "--rebind", "nope"],
+        &["header", "restore", "nope", backup],
+    ] {
+        stage
+            .kluis(arguments)
+            .refused(1, &["there is no volume nope", "it has e2e-"]);
+    }
+}
+
 /// Runs a command whose output nobody reads, as `kluis … | head -0` does.
 fn unread(mut command: std::process::Command) -> (Option<i32>, String) {
     let (reader, writer) = std::io::pipe().unwrap();

@@ -383,7 +383,7 @@ fn crypto_code(error: &crypto::Error) -> ExitCode {
 
 fn host_code(error: &HostError) -> ExitCode {
     match error {
-        HostError::Busy { .. } => ExitCode::Busy,
+        HostError::Busy { .. } | HostError::SameUuid { .. } => ExitCode::Busy,
         HostError::Denied { .. } | HostError::Insecure { .. } => ExitCode::Key,
         HostError::Memory { .. } => ExitCode::Memory,
         HostError::Unsupported { .. }

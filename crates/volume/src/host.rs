@@ -19,12 +19,14 @@ mod found;
 mod mount_options;
 mod mount_point;
 mod purpose;
+mod room;
 mod root;
 
 pub use found::{FoundFileSystem, SCAN_LEN, Signature, SignatureReport};
 pub use mount_options::{MountFlag, MountOptions};
 pub use mount_point::{Beneath, ENTRIES_MAX, Folder, MountPoint};
 pub use purpose::Purpose;
+pub use room::{ROOM_LEAST, Room};
 pub use root::{RootFolder, RootWanted};
 
 /// A file system that Kluis makes.
@@ -287,6 +289,12 @@ pub trait Host: Send + Sync {
     /// [`HostError::WrongKind`] when there is something else.
     fn create_file(&self, path: &Path, size: u64) -> Result<Changed, HostError>;
 
+    /// How much of a file of `size` bytes lies nowhere yet, and how much room there is for it. The file need not be there.
+    ///
+    /// # Errors
+    /// [`HostError::Io`].
+    fn room(&self, file: &Path, size: u64) -> Result<Room, HostError>;
+
     /// Puts a loop device over a file, direct I/O where possible, with blocks of `block_size`; gives the one that is there if there is one.
     ///
     /// # Errors
@@ -539,6 +547,20 @@ pub enum HostError {
         what: String,
         /// By whom.
         by: String,
+    },
+    /// A file system that the kernel takes for one that is mounted already.
+    #[error(
+        "the {file_system} on {what} has the UUID of the one on {other}, mounted at {at}, and the kernel mounts only one of them; it is whole, and nothing was changed. Unmount that one; or, where one is meant to be a copy of the other, let both be mounted: options = [\"nouuid\"] in the configuration"
+    )]
+    SameUuid {
+        /// The device that was to be mounted.
+        what: String,
+        /// The type of both.
+        file_system: &'static str,
+        /// The device that is mounted.
+        other: String,
+        /// Where.
+        at: String,
     },
     /// Not permitted.
     #[error("{what}: permission denied; {}", crate::error::denied_advice())]

@@ -270,6 +270,31 @@ fn a_backup_is_never_written_over_a_file() {
 }
 
 #[test]
+fn a_file_that_cannot_grow_to_its_size_is_told_before_writes_fail_and_then() {
+    let stage = made(TOKEN);
+    let findings = |stage: &Stage| -> Vec<volume::verbs::Finding> {
+        let all = stage.kluis(|kluis| kluis.check()).into_iter();
+        all.filter(|finding| finding.message.contains("may still take"))
+            .collect()
+    };
+    assert_eq!(findings(&stage), []);
+    assert_eq!(stage.status().note, None);
+
+    stage.machine.set_room(32 << 20);
+    assert_eq!(findings(&stage)[0].level, volume::verbs::Level::Note);
+    assert_eq!(stage.status().note, None, "there is room for now");
+
+    stage.machine.set_room(4096);
+    let finding = &findings(&stage)[0];
+    assert_eq!(finding.level, volume::verbs::Level::Bad);
+    assert_eq!(finding.code, Some(volume::ExitCode::Device));
+    let note = stage.status().note.unwrap();
+    for words in ["no room", "/img", "4096", "writes to the volume fail"] {
+        assert!(note.contains(words), "{words:?} is not in: {note}");
+    }
+}
+
+#[test]
 fn check_says_what_is_wrong_and_what_mends_it() {
     let stage = made(TOKEN);
     stage.down().unwrap();

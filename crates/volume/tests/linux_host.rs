@@ -542,6 +542,76 @@ fn xfs_is_made_in_blocks_of_4096() {
 }
 
 #[test]
+fn two_xfs_of_one_uuid_are_told_as_that_and_mounted_when_asked() {
+    let machine = Machine::new();
+    let image = machine.image(400 * MIB);
+    let device = machine.host.attach_loop(&image, 4096, false).unwrap();
+    let held = machine
+        .host
+        .make_file_system(&device, FileSystem::Xfs, "xfs", FS)
+        .unwrap();
+    drop(held);
+    let copy = machine.path("copy");
+    let copied = Command::new("cp")
+        .arg("--sparse=always")
+        .args([&image, &copy])
+        .status();
+    assert!(copied.unwrap().success());
+    let other = machine.host.attach_loop(&copy, 4096, false).unwrap();
+    let mount = |device: &Path, at: &Path, options: &MountOptions| {
+        machine
+            .host
+            .mount(device, at, "xfs", options, RootWanted::default())
+    };
+    let (first, second) = (machine.path("first"), machine.path("second"));
+    mount(&device, &first, &MountOptions::default()).unwrap();
+    let _first = Mounted(first.clone());
+
+    let error = mount(&other, &second, &MountOptions::default()).unwrap_err();
+
+    assert!(matches!(error, HostError::SameUuid { .. }), "{error}");
+    let said = error.to_string();
+    for words in [
+        other.to_str(),
+        device.to_str(),
+        first.to_str(),
+        Some("nouuid"),
+    ] {
+        assert!(said.contains(words.unwrap()), "{words:?} is not in: {said}");
+    }
+    assert!(
+        !said.contains("wipe") && !said.contains("damaged"),
+        "{said}"
+    );
+    let beside = MountOptions {
+        data: vec!["nouuid".to_owned()],
+        ..MountOptions::default()
+    };
+    mount(&other, &second, &beside).unwrap();
+    let _second = Mounted(second);
+}
+
+#[test]
+fn the_room_that_a_file_may_still_take_is_told() {
+    let machine = Machine::new();
+    let image = machine.image(8 * MIB);
+    let sparse = machine.host.room(&image, 8 * MIB).unwrap();
+    assert_eq!(sparse.untaken, 8 * MIB);
+    assert!(sparse.free > 0 && !sparse.is_short(), "{sparse:?}");
+    let file = File::options().write(true).open(&image).unwrap();
+    file.write_all_at(&vec![1; usize::try_from(8 * MIB).unwrap()], 0)
+        .unwrap();
+    file.sync_all().unwrap();
+    assert_eq!(machine.host.room(&image, 8 * MIB).unwrap().untaken, 0);
+    // One that is not there yet would lie on what holds the nearest folder there is.
+    let later = machine
+        .host
+        .room(&machine.path("no/such/file"), u64::MAX)
+        .unwrap();
+    assert!(later.is_short() && later.untaken == u64::MAX, "{later:?}");
+}
+
+#[test]
 fn making_a_file_system_writes_little_however_large_the_disk() {
     let machine = Machine::new();
     for (kind, most) in [

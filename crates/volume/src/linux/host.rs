@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::engine::{Changed, Engine};
 use crate::host::{
     Access, Device, FileSystem, FoundFileSystem, Hold, Host, HostError, Identity, Lock, Mount,
-    MountOptions, MountPoint, RootFolder, RootWanted, SignatureReport, Unmount,
+    MountOptions, MountPoint, Room, RootFolder, RootWanted, SignatureReport, Unmount,
 };
 use crate::linux::crypt::DmCrypt;
 use crate::linux::device::{self, OpenDevice};
@@ -20,8 +20,8 @@ use crate::linux::failure::about;
 use crate::linux::files::{self, State};
 use crate::linux::loopdev::{self, LoopDevice, LoopOptions};
 use crate::linux::{
-    accounts, identity, keyring, lock, machine_id, mkfs, mount_point, mounts, node, root, stripe,
-    swap, uses,
+    accounts, identity, keyring, lock, machine_id, mkfs, mount_point, mounts, node, room, root,
+    stripe, swap, uses,
 };
 use crate::raid0::{self, Stripe};
 use crate::signatures;
@@ -260,6 +260,10 @@ impl Host for LinuxHost {
 
     fn unmount(&self, target: &Path, how: Unmount) -> Result<Changed, HostError> {
         mounts::unmount(target, how)
+    }
+
+    fn room(&self, file: &Path, size: u64) -> Result<Room, HostError> {
+        room::of(file, size)
     }
 
     fn mounts(&self) -> Result<Vec<Mount>, HostError> {

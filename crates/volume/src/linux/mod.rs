@@ -34,6 +34,7 @@ mod mount_point;
 mod mounts;
 mod node;
 pub mod property;
+mod room;
 mod root;
 mod stripe;
 mod swap;
@@ -41,6 +42,7 @@ mod udev;
 mod unmap;
 mod users;
 mod uses;
+mod xfs;
 
 pub use crypt::DmCrypt;
 pub use host::LinuxHost;

@@ -13,7 +13,7 @@ use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, U
 use crate::engine::Changed;
 use crate::host::{HostError, Mount, MountFlag, MountOptions, RootWanted, Unmount};
 use crate::linux::failure::{about, host_error};
-use crate::linux::{mount_point, node, root, users};
+use crate::linux::{mount_point, node, root, users, xfs};
 
 /// How much of a file system's words about an option is kept.
 const WORDS_MAX: usize = 512;
@@ -94,7 +94,7 @@ impl MountLine {
 
     /// The mounted device as engines name it. By its number, since what `mount` was told may be a link that now leads
     /// elsewhere; as it was named where the number is no block device's (btrfs, tmpfs).
-    fn source_node(&self) -> PathBuf {
+    pub(super) fn source_node(&self) -> PathBuf {
         self.device.path().unwrap_or_else(|| self.source.clone())
     }
 }
@@ -236,6 +236,14 @@ fn detached(
     rustix::mount::fsconfig_create(&context).map_err(|error| match error {
         // The superblock is not what it should be, or an option is not.
         rustix::io::Errno::INVAL | rustix::io::Errno::UCLEAN => {
+            if let Some(twin) = xfs::twin(device).filter(|_| file_system == "xfs") {
+                return HostError::SameUuid {
+                    what: device.display().to_string(),
+                    file_system: "xfs",
+                    other: twin.source_node().display().to_string(),
+                    at: twin.target.display().to_string(),
+                };
+            }
             let why = words(&context).map_or_else(String::new, |words| format!(" ({words})"));
             let options = if options.data.is_empty() {
                 String::new()

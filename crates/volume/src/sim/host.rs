@@ -10,7 +10,8 @@ use uuid::Uuid;
 use crate::engine::{Changed, Engine};
 use crate::host::{
     Access, BackingKind, Device, FileSystem, FoundFileSystem, Hold, Host, HostError, Identity,
-    Lock, Mount, MountOptions, MountPoint, RootFolder, RootWanted, SignatureReport, Unmount, Use,
+    Lock, Mount, MountOptions, MountPoint, Room, RootFolder, RootWanted, SignatureReport, Unmount,
+    Use,
 };
 use crate::raid0::{self, Stripe};
 use crate::signatures;
@@ -505,6 +506,17 @@ impl Host for Machine {
             };
             world.mounts.push(mount);
             files::set_root_at(world, target, root).map(drop)
+        })
+    }
+
+    fn room(&self, file: &Path, size: u64) -> Result<Room, HostError> {
+        let world = self.lock_world();
+        world.alive()?;
+        let there = world.disks.get(file);
+        let taken = there.map_or(0, |backing| backing.disk.written() as u64 * 512);
+        Ok(Room {
+            free: world.room.unwrap_or(u64::MAX),
+            untaken: size.saturating_sub(taken),
         })
     }
 

@@ -46,6 +46,7 @@ pub(super) struct World {
     pub(super) state: BTreeMap<String, Vec<u8>>,
     pub(super) files: BTreeMap<PathBuf, Vec<u8>>,
     pub(super) folders: BTreeMap<PathBuf, SimFolder>,
+    pub(super) room: Option<u64>,
     pub(super) without_flags: bool,
     pub(super) unmounted_parent: Option<PathBuf>,
     pub(super) swaps: BTreeSet<PathBuf>,
@@ -366,6 +367,11 @@ impl Machine {
     /// Makes a file refuse to be deleted.
     pub fn keep_file(&self, path: &str) {
         self.lock_world().undeletable.insert(path.into());
+    }
+
+    /// The file system that files lie on has so many bytes left, as [`Host::room`](crate::host::Host::room) tells; writes go on all the same.
+    pub fn set_room(&self, free: u64) {
+        self.lock_world().room = Some(free);
     }
 
     /// The n-th disk write from now fails: there is no room.

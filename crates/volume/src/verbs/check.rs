@@ -12,6 +12,7 @@ use crate::secrets::Secrets;
 use crate::target::{self, BackingPath, Target};
 
 mod mount_point;
+mod room;
 
 /// How many seconds the clocks may differ before it is said.
 const CLOCK_TOLERATED: u64 = 30;
@@ -77,6 +78,7 @@ impl Kluis<'_> {
                 Ok(targets) => {
                     for target in &targets {
                         of_volumes.extend(self.check_volume(target, &mut secrets));
+                        of_volumes.extend(self.check_room(target));
                     }
                 }
                 Err(error) => {

@@ -182,6 +182,14 @@ impl<'a> Kluis<'a> {
     }
 
     /// The one configured volume of that name, with one backing.
+    /// That there is such a volume, before anybody is asked whether it may be destroyed.
+    ///
+    /// # Errors
+    /// [`Error::UnknownVolume`]
+    pub fn expect_known(&self, name: &str) -> Result<(), Error> {
+        self.chosen(&[name.to_owned()]).map(drop)
+    }
+
     fn one(&self, name: &str) -> Result<Target, Error> {
         let chosen = self.chosen(&[name.to_owned()])?.into_iter().next();
         let (volume, disk) =

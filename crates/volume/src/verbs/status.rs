@@ -15,7 +15,7 @@ use crate::observe::{Content, HeaderFacts, Observed, observe};
 use crate::plan;
 use crate::raid0::Striped;
 use crate::state::{KeyRecord, Place};
-use crate::target::Target;
+use crate::target::{BackingPath, Target};
 
 /// Where a volume is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -189,6 +189,21 @@ impl Kluis<'_> {
         Ok(found)
     }
 
+    /// What writes to the volume come to, where its file cannot grow any more.
+    fn note_of_room(&self, target: &Target) -> Option<String> {
+        let BackingPath::File { path, size } = &target.backing else {
+            return None;
+        };
+        // What cannot be told is no reason to tell nothing of the volume.
+        let room = self.host.room(path, *size).ok()?;
+        room.is_none().then(|| {
+            format!(
+                "no room: {} may still take {} bytes, and the file system that it lies on has {} left; writes to the volume fail. Free some there",
+                path.display(), room.untaken, room.free
+            )
+        })
+    }
+
     fn key_record(&self, target: &Target) -> Result<Option<KeyRecord>, Error> {
         match target.key.key() {
             Some(key) => Place::key(key).read(self.host),
@@ -294,7 +309,9 @@ impl Kluis<'_> {
             generation: facts
                 .and_then(|facts| facts.token.as_ref())
                 .map(|token| token.generation),
-            note: note(&observed, active).or_else(|| note_of_disks(&observed, target)),
+            note: note(&observed, active)
+                .or_else(|| note_of_disks(&observed, target))
+                .or_else(|| self.note_of_room(target)),
         })
     }
 }
