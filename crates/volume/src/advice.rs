@@ -6,14 +6,15 @@ use std::path::{Path, PathBuf};
 
 use reference::Section;
 
+use crate::engine::{EngineError, EngineKind};
 use crate::error::{Error, ExitCode};
-use crate::host::Use;
+use crate::host::{HostError, Use};
 use crate::plan::Refusal;
 
-/// A refusal of each kind, one after the other.
-fn refusals() -> Vec<Refusal> {
-    let mut all = vec![first()];
-    while let Some(next) = all.last().and_then(after) {
+/// One of each kind, one after the other.
+fn each<T>(first: T, after: impl Fn(&T) -> Option<T>) -> Vec<T> {
+    let mut all = vec![first];
+    while let Some(next) = all.last().and_then(&after) {
         all.push(next);
     }
     all
@@ -188,6 +189,104 @@ fn after(refusal: &Refusal) -> Option<Refusal> {
     })
 }
 
+fn system() -> std::io::Error {
+    std::io::Error::from_raw_os_error(5)
+}
+
+/// What the machine does not do; `WHAT` stands for what was tried, or on what.
+fn after_host(error: &HostError) -> Option<HostError> {
+    let (what, by, why) = ("WHAT".to_owned(), "(by whom)".to_owned(), why());
+    Some(match error {
+        HostError::NotFound { .. } => HostError::Exists { what },
+        HostError::Exists { .. } => HostError::WrongKind {
+            what,
+            wanted: "(what it should be)",
+        },
+        HostError::WrongKind { .. } => HostError::Replaced { what },
+        HostError::Replaced { .. } => HostError::Busy { what, by },
+        HostError::Busy { .. } => HostError::SameUuid {
+            what: device(),
+            file_system: "xfs",
+            other: "OTHER".to_owned(),
+            at: "MOUNT".to_owned(),
+        },
+        HostError::SameUuid { .. } => HostError::Denied { what },
+        HostError::Denied { .. } => HostError::Insecure { what },
+        HostError::Insecure { .. } => HostError::ReadOnly { what },
+        HostError::ReadOnly { .. } => HostError::Full { what },
+        HostError::Full { .. } => HostError::TooLarge { what, max: 1 << 20 },
+        HostError::TooLarge { .. } => HostError::Memory { what },
+        HostError::Memory { .. } => HostError::Unsupported { what, why },
+        HostError::Unsupported { .. } => HostError::MissingProgram {
+            program: "mkfs.xfs",
+            package: "xfsprogs",
+        },
+        HostError::MissingProgram { .. } => HostError::Program {
+            program: "mkfs.xfs",
+            words: why,
+        },
+        HostError::Program { .. } => HostError::Io {
+            what,
+            source: system(),
+        },
+        HostError::Io { .. } => return None,
+    })
+}
+
+/// What an engine does not do.
+fn after_engine(error: &EngineError) -> Option<EngineError> {
+    let what = "WHAT".to_owned();
+    Some(match error {
+        EngineError::Unavailable { .. } => EngineError::Busy {
+            what,
+            by: "(by whom)".to_owned(),
+        },
+        EngineError::Busy { .. } => EngineError::Denied { what },
+        EngineError::Denied { .. } => EngineError::Unsupported { what, why: why() },
+        EngineError::Unsupported { .. } => EngineError::Memory { what },
+        EngineError::Memory { .. } => EngineError::Failed {
+            what,
+            source: system(),
+        },
+        EngineError::Failed { .. } => return None,
+    })
+}
+
+/// The machine's and the engines', with the name of their kind before their own.
+fn of_the_machine() -> Vec<(String, Error)> {
+    let host = each(
+        HostError::NotFound {
+            what: "WHAT".to_owned(),
+        },
+        after_host,
+    );
+    let engine = each(
+        EngineError::Unavailable {
+            engine: EngineKind::DmCrypt,
+            missing: "(what is missing)".to_owned(),
+        },
+        after_engine,
+    );
+    let host = host
+        .into_iter()
+        .map(|error| (named("Host", &error), Error::from(error)));
+    let engine = engine
+        .into_iter()
+        .map(|error| (named("Engine", &error), Error::from(error)));
+    host.chain(engine).collect()
+}
+
+/// The name that it has in the code.
+fn named(kind: &str, error: &impl std::fmt::Debug) -> String {
+    let shown = format!("{error:?}");
+    let name = shown.split([' ', '{']).next().unwrap_or_default();
+    if kind.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{kind}::{name}")
+    }
+}
+
 /// The errors of a volume's header and content that come only once something was read or asked.
 fn later() -> Vec<(&'static str, Error)> {
     let place = "DEVICE".to_owned();
@@ -248,14 +347,13 @@ fn later() -> Vec<(&'static str, Error)> {
 
 /// Each by the name that it has in the code.
 fn all() -> Vec<(String, Error)> {
-    let named = refusals().into_iter().map(|refusal| {
-        let shown = format!("{refusal:?}");
-        let name = shown.split([' ', '{']).next().unwrap_or_default();
-        (name.to_owned(), Error::from(refusal))
-    });
+    let refusals = each(first(), after)
+        .into_iter()
+        .map(|refusal| (named("", &refusal), Error::from(refusal)));
     let later = later().into_iter();
-    named
+    refusals
         .chain(later.map(|(name, error)| (name.to_owned(), error)))
+        .chain(of_the_machine())
         .collect()
 }
 
@@ -268,7 +366,12 @@ fn table() -> String {
         } else {
             "left alone"
         };
-        let said = error.to_string().replace('|', "\\|");
+        // What is said to root is another thing than what is said to anybody else.
+        let denied = "(to root: what root is kept from here; to others: run this as root)";
+        let said = error
+            .to_string()
+            .replace(crate::error::denied_advice(), denied)
+            .replace('|', "\\|");
         let _ = writeln!(out, "| `{name}` | {} | {again} | {said} |", code as u8);
     }
     out
@@ -305,7 +408,20 @@ fn what_can_lose_data_is_recommended_only_with_proof() {
     );
     // A repair keeps what it writes over.
     assert_eq!(recommends("--repair"), ["Ambiguous"]);
-    for words in ["wipefs", "luksHeaderRestore", "luksFormat", "dd if", "mkfs"] {
+    for words in [
+        "wipefs",
+        "luksHeaderRestore",
+        "luksFormat",
+        "dd if",
+        "run: mkfs",
+    ] {
         assert_eq!(recommends(words), [""; 0], "{words}");
+    }
+    // Of the machine nobody knows what lies there: nothing is recommended that is not undone as easily.
+    for (name, error) in of_the_machine() {
+        let said = error.to_string();
+        for words in ["wipe", "erase", "restore", "repair", "remove", "format"] {
+            assert!(!said.contains(words), "{name}: {said}");
+        }
     }
 }
