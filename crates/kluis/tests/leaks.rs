@@ -1,7 +1,7 @@
 //! Promise 9, the agent's half: after many unlocks no 16 bytes of a secret or of a volume key lie anywhere but where they belong. Looked at are what the
 //! programs printed and logged, the state and run folders, the key service's data and trail, every process's arguments and environment, the
 //! kernel's log and list of keys; that a process which is killed with a core dump asked for leaves none, and that what holds a key is locked
-//! against swap. `KLUIS_UNLOCKS` says how many (3); `make promise-9` makes 1,000.
+//! against swap. `KLUIS_UNLOCKS` says how many (4); `make promise-9` makes 1,000.
 
 #![expect(
     clippy::unwrap_used,
@@ -131,21 +131,28 @@ fn volume_key(stage: &Stage, volume: &Volume, passphrase: &[u8]) -> Vec<u8> {
     fs::read(key).unwrap()
 }
 
-/// A stage with a volume of a shared secret and one of the machine's own, both up once, and what must not be found of the first.
-fn marked() -> (Stage, Vec<Volume>, Marks, Vec<u8>) {
+/// A stage with as many volumes of a shared secret and of the machine's own, all up once, and what must not be found of the first.
+fn marked(pairs: u32) -> (Stage, Vec<Volume>, Marks) {
     let mut stage = Stage::new();
-    let volumes = vec![stage.seed_volume(), stage.token_volume()];
+    let shared: Vec<Volume> = (0..pairs).map(|_| stage.seed_volume()).collect();
+    let own: Vec<Volume> = (0..pairs).map(|_| stage.token_volume()).collect();
     stage.kluis(["up"]).ok();
     stage.kluis(["down"]).ok();
     let secret = stage.secret("s3://vault/secret");
-    let secret = secret.trim_ascii_end().to_vec();
-    let key = volume_key(&stage, &volumes[0], &secret);
-    let marks = Marks::new(&[&secret, &key]);
-    (stage, volumes, marks, secret)
+    let mut secrets = vec![secret.trim_ascii_end().to_vec()];
+    for volume in &shared {
+        secrets.push(volume_key(&stage, volume, &secrets[0]));
+    }
+    let secrets: Vec<&[u8]> = secrets.iter().map(Vec::as_slice).collect();
+    let marks = Marks::new(&secrets);
+    (stage, [shared, own].concat(), marks)
 }
 
-fn unlocks() -> u32 {
-    std::env::var("KLUIS_UNLOCKS").map_or(3, |count| count.parse().unwrap())
+/// How often a volume is to be unlocked; few at once or many.
+fn unlocks() -> (u32, u32) {
+    let count = std::env::var("KLUIS_UNLOCKS").map_or(4, |count| count.parse().unwrap());
+    let pairs = if count < 100 { 1 } else { 5 };
+    (pairs, u32::div_ceil(count, 2 * pairs))
 }
 
 #[test]
@@ -169,7 +176,8 @@ fn the_scan_finds_what_is_there() {
 
 #[test]
 fn no_part_of_a_secret_lies_anywhere_after_many_unlocks() {
-    let (stage, volumes, marks, _) = marked();
+    let (pairs, times) = unlocks();
+    let (stage, volumes, marks) = marked(pairs);
     let stop = AtomicBool::new(false);
     let looked = std::thread::scope(|scope| {
         // Whoever looks at the list of processes while volumes are brought up.
@@ -181,7 +189,7 @@ fn no_part_of_a_secret_lies_anywhere_after_many_unlocks() {
             }
             looked
         });
-        for _ in 0..unlocks() {
+        for _ in 0..times {
             for verb in ["up", "status", "down"] {
                 let ran = stage.kluis([verb]);
                 assert_eq!(ran.code, 0, "{}", ran.err);
@@ -212,9 +220,10 @@ fn no_part_of_a_secret_lies_anywhere_after_many_unlocks() {
     for volume in &volumes {
         is_locked_against_swap(volume);
     }
+    let count = times * 2 * pairs;
     println!(
-        "{} unlocks of 2 volumes: {files} files and {looked} arguments and environments of processes, nothing found",
-        2 * (unlocks() + 2)
+        "{count} unlocks of {} volumes: {files} files and {looked} arguments and environments of processes, nothing found",
+        volumes.len()
     );
 }
 
@@ -237,7 +246,7 @@ fn is_locked_against_swap(volume: &Volume) {
 
 #[test]
 fn children_are_given_no_secret() {
-    let (stage, _, marks, _) = marked();
+    let (stage, _, marks) = marked(1);
     let traced = stage.path("execve");
     let up = stage.command(["up"]);
     let mut strace = Command::new("strace");
@@ -287,7 +296,7 @@ fn children_are_given_no_secret() {
 
 #[test]
 fn a_process_that_dies_by_a_signal_leaves_no_core() {
-    let (stage, volumes, marks, _) = marked();
+    let (stage, volumes, marks) = marked(1);
     let folder = stage.path("cores");
     fs::create_dir(&folder).unwrap();
     let unlimited = |command: &mut Command| {

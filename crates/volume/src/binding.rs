@@ -14,6 +14,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crypto::{Secret, SecretBytes};
 
+pub mod property;
 mod token;
 
 pub use token::{State, TOKEN_TYPE, TOKEN_VERSION, Token, TokenError};

@@ -215,12 +215,18 @@ pub(crate) fn at_every_change(
     work: impl Fn(&Stage) -> bool,
     check: impl Fn(&Stage, &str),
 ) -> u64 {
+    let mut kills = 0;
     for n in 1..CHANGES_MAX {
         for (how, then) in ways(n) {
+            kills += 1;
             let stage = prepare();
             stage.machine.kill_at(n, how);
             work(&stage);
             if !stage.machine.is_killed() {
+                println!(
+                    "{} kills at changes of the machine, nothing lost",
+                    kills - 1
+                );
                 return n;
             }
             then.happens(&stage);
