@@ -277,7 +277,7 @@ fn a_file_that_cannot_grow_to_its_size_is_told_before_writes_fail_and_then() {
         all.filter(|finding| finding.message.contains("may still take"))
             .collect()
     };
-    assert_eq!(findings(&stage), []);
+    assert!(findings(&stage).is_empty());
     assert_eq!(stage.status().note, None);
 
     stage.machine.set_room(32 << 20);
