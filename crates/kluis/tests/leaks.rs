@@ -41,7 +41,8 @@ impl Marks {
         };
         for secret in secrets {
             assert!(secret.len() >= PART);
-            let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+            let hex: Vec<String> = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+            let hex = hex.concat();
             let base64 = run_with_input("base64", ["-w0"], secret).ok();
             let base64 = base64.trim_end_matches('=');
             for form in [secret, hex.as_bytes(), base64.as_bytes()] {
@@ -126,7 +127,7 @@ fn volume_key(stage: &Stage, volume: &Volume, passphrase: &[u8]) -> Vec<u8> {
         .arg(&file)
         .arg(&volume.image);
     let output = command.output().unwrap();
-    assert!(output.status.success(), "{:?}", output);
+    assert!(output.status.success(), "{output:?}");
     assert!(!stage.path("key").exists());
     fs::read(key).unwrap()
 }

@@ -182,11 +182,11 @@ impl Track {
 #[test]
 fn no_race_for_a_header_is_won() {
     let count: u64 = std::env::var("KLUIS_RACES").map_or(300, |count| count.parse().unwrap());
-    let lanes = std::thread::available_parallelism().map_or(1, |lanes| lanes.get() as u64);
+    let lanes = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let opened: u64 = std::thread::scope(|scope| {
-        let lane = |lane: u64| {
+        let lane = |lane: usize| {
             let track = Track::new();
-            let seeds = (lane..count).step_by(lanes as usize);
+            let seeds = (0..count).skip(lane).step_by(lanes);
             seeds.filter(|seed| track.run(*seed)).count() as u64
         };
         let lanes: Vec<_> = (0..lanes).map(|n| scope.spawn(move || lane(n))).collect();

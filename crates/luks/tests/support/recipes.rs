@@ -84,6 +84,7 @@ fn and_then(mut source: Source, command: &str) -> Source {
     source
 }
 
+#[allow(clippy::too_many_lines, reason = "a table")]
 fn sources() -> Vec<Source> {
     use Class::{Evil, NotOpenedHere, ReEncrypting};
     let pbkdf2 = |rest: &str| format!("{PBKDF2} {rest}");
@@ -412,7 +413,9 @@ fn copies(good: &Device) -> Vec<Made> {
         let mut uuid = copy_of(good, at > 0);
         uuid[168] ^= 1;
         seal(&mut uuid);
-        let noise: Vec<u8> = (0..COPY).map(|at| (at * 7 % 251) as u8 | 1).collect();
+        let noise: Vec<u8> = (0..0x4000_u32)
+            .map(|at| u8::try_from(at * 7 % 251).unwrap() | 1)
+            .collect();
         let cases: [(&str, Class, &str, Vec<u8>); 6] = [
             ("zeroed", Repaired, "is zeros", vec![0; 0x4000]),
             (
@@ -455,6 +458,7 @@ fn copies(good: &Device) -> Vec<Made> {
 }
 
 /// A device that holds somebody else's besides, or nothing of LUKS, or another volume's key material.
+#[allow(clippy::too_many_lines, reason = "a table")]
 fn others(good: &Device) -> Vec<Made> {
     use Class::{Ambiguous, NoHeader, WrongPassphrase};
     let mut partitions = vec![0; 512];
