@@ -47,6 +47,8 @@ pub(super) struct World {
     pub(super) folders: BTreeMap<PathBuf, SimFolder>,
     pub(super) without_flags: bool,
     pub(super) unmounted_parent: Option<PathBuf>,
+    /// Mount points that are links, and where those lead.
+    pub(super) links: BTreeMap<PathBuf, PathBuf>,
     pub(super) swaps: BTreeSet<PathBuf>,
     pub(super) undeletable: BTreeSet<PathBuf>,
     pub(super) locked: BTreeSet<String>,
