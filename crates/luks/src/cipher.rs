@@ -26,10 +26,37 @@ pub(crate) fn name_of_hash(hash: HashAlgorithm) -> &'static str {
     }
 }
 
-/// Whether a cipher name leaves data readable.
-pub(crate) fn is_null(encryption: &str) -> bool {
-    encryption
-        .split(['-', ':', '(', ')'])
-        .any(|part| part == "cipher_null" || part == "null")
-        || encryption.contains("ecb(cipher_null)")
+/// Why a cipher's name promises less than it seems to, if it does.
+pub(crate) fn weakness(encryption: &str) -> Option<&'static str> {
+    let mut parts = encryption.split(['-', ':', '(', ')']);
+    if parts.any(|part| part == "cipher_null") || encryption.starts_with("null") {
+        return Some("cipher_null encrypts nothing");
+    }
+    let iv = encryption.rsplit('-').next();
+    (iv == Some("null")).then_some(
+        "the initialization vector null is the same for every sector, and shows which of them are equal",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_cipher_and_no_vector_are_told_apart() {
+        for name in ["cipher_null-ecb", "capi:ecb(cipher_null)-plain", "null"] {
+            assert!(
+                weakness(name).unwrap().contains("encrypts nothing"),
+                "{name}"
+            );
+        }
+        assert!(
+            weakness("aes-cbc-null")
+                .unwrap()
+                .contains("the same for every sector")
+        );
+        for name in [AES_XTS_PLAIN64, "aes-cbc-essiv:sha256", "aes-xts-plain"] {
+            assert_eq!(weakness(name), None, "{name}");
+        }
+    }
 }

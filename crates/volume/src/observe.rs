@@ -204,17 +204,21 @@ pub(crate) fn observe(host: &dyn Host, target: &Target) -> Result<Observed, Erro
         None => Whose::Another,
     };
     let is_ours = whose == Whose::Ours;
+    let bare = match &target.mount {
+        Some(at) => Some(mount_point::look(host, &target.name, at)?),
+        None => None,
+    };
+    // The kernel tells of mounts by paths without links.
+    let at = bare.as_ref().map(|bare| &bare.place.path);
     let mount = mounts
         .iter()
         .rev()
-        .find(|mount| Some(&mount.target) == target.mount.as_ref())
+        .find(|mount| Some(&mount.target) == at)
         .cloned();
     let mounted_elsewhere = active.as_ref().and_then(|active| {
         mounts
             .iter()
-            .find(|mount| {
-                mount.source == active.device && Some(&mount.target) != target.mount.as_ref()
-            })
+            .find(|mount| mount.source == active.device && Some(&mount.target) != at)
             .map(|mount| mount.target.clone())
     });
     let (content, header) = match &identity {
@@ -242,10 +246,6 @@ pub(crate) fn observe(host: &dyn Host, target: &Target) -> Result<Observed, Erro
             backups_there(host, target, made.as_ref())?
         }
         _ => Vec::new(),
-    };
-    let bare = match &target.mount {
-        Some(at) => Some(mount_point::look(host, &target.name, at)?),
-        None => None,
     };
     Ok(Observed {
         identity,

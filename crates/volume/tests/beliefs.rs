@@ -339,6 +339,20 @@ fn exchanged() -> (Stage, [Disk; 2]) {
 }
 
 #[test]
+fn a_backup_that_was_moved_remains_and_anothers_in_its_place_is_left_alone() {
+    let (stage, disks) = exchanged();
+    stage.machine.set_disk("/img", disks[0].clone());
+    stage.machine.set_disk("/img2", disks[1].clone());
+    let theirs = stage.machine.file("/root/w").unwrap();
+    stage.machine.set_file("/root/v", theirs.clone());
+    let error = stage.erase().unwrap_err();
+    assert_eq!(error.exit_code(), ExitCode::Device);
+    let error = error.to_string();
+    assert!(error.contains("/root/v (it is not where it was"), "{error}");
+    assert_eq!(stage.machine.file("/root/v"), Some(theirs));
+}
+
+#[test]
 fn a_volume_is_not_wiped_by_anothers_name() {
     let (stage, disks) = exchanged();
     let wiped = |stage: &Stage| {

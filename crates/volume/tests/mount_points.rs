@@ -93,6 +93,17 @@ fn it_stays_guarded_beneath_the_volume_and_after_it_and_up_twice_is_up_once() {
 }
 
 #[test]
+fn behind_a_link_up_twice_is_up_once_and_the_folder_that_it_leads_to_is_guarded() {
+    let stage = Stage::new(TOKEN);
+    stage.machine.link_mount_point(AT, "/real/v");
+    assert_eq!(stage.up().unwrap(), Changed::Yes);
+    assert_eq!(stage.up().unwrap(), Changed::No);
+    assert_eq!(stage.down().unwrap(), Changed::Yes);
+    assert!(stage.machine.mounted().is_empty());
+    assert!(!stage.machine.writes_in_clear("/real/v", "log"));
+}
+
+#[test]
 fn a_volume_that_was_up_before_there_were_guards_is_guarded_while_it_is_mounted() {
     let stage = Stage::new(TOKEN);
     stage.up().unwrap();

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::Keyslot;
 use super::binary::{Binary, HEADER_LEN};
 use crate::Error;
-use crate::cipher::{AES_XTS_PLAIN64, is_null};
+use crate::cipher::{AES_XTS_PLAIN64, weakness};
 use crate::header::{Payload, Profile};
 use crate::kdf::{check_hash, check_iterations};
 use crate::limits::{MAX_DIGEST_ITERATIONS, MAX_PBKDF2_ITERATIONS, SECTOR, STRIPES};
@@ -136,8 +136,8 @@ impl Header {
     /// The allow-list: AES-XTS, a hash that is known, costs that are sane, data on the same device.
     pub(super) fn check_strict(&self, device_len: u64) -> Result<(), Error> {
         let cipher = self.cipher();
-        if is_null(&cipher) {
-            return Err(Error::weak("cipherName", "cipher_null encrypts nothing"));
+        if let Some(why) = weakness(&cipher) {
+            return Err(Error::weak("cipherName", why));
         }
         if cipher != AES_XTS_PLAIN64 {
             let field = if self.binary.cipher_name == "aes" {

@@ -3,7 +3,7 @@
 
 use super::metadata::{Digest, Keyslot, Metadata, SegmentSize};
 use crate::Error;
-use crate::cipher::{AES_XTS_PLAIN64, is_null};
+use crate::cipher::{AES_XTS_PLAIN64, weakness};
 use crate::kdf::{check_hash, check_iterations};
 use crate::limits::{LARGE_SECTOR, MAX_DIGEST_ITERATIONS, SALT_LEN, SECTOR};
 
@@ -98,8 +98,8 @@ pub(crate) fn check_cipher(encryption: &str, at: &str) -> Result<(), Error> {
     if encryption == AES_XTS_PLAIN64 {
         return Ok(());
     }
-    if is_null(encryption) {
-        return Err(Error::weak(at, "cipher_null encrypts nothing"));
+    if let Some(why) = weakness(encryption) {
+        return Err(Error::weak(at, why));
     }
     Err(Error::unsupported(
         at,

@@ -109,13 +109,10 @@ impl Applier<'_, '_> {
                     .remove_file(file)
                     .err()
                     .map(|error| error.to_string()),
-                Ok(Some(_)) => {
-                    self.notes.push(format!(
-                        "{} is the header of another volume by now, and was left alone",
-                        file.display()
-                    ));
-                    None
-                }
+                Ok(Some(_)) if was_deleting => None,
+                Ok(Some(_)) => Some(
+                    "it is not where it was written: the header of another volume is there now, and was left alone".to_owned(),
+                ),
                 // Overwritten by a run that was killed before it had removed it, or another file by now: that is for a person to see.
                 Ok(None) => {
                     Some("it is no header that can be read any more; see what it is".to_owned())

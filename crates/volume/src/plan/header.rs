@@ -112,11 +112,15 @@ pub(super) fn bad_header(
             device,
             why,
         },
-        Unusable::Damaged => Refusal::BadHeader {
-            volume,
-            device,
-            why,
-            backups: observed.backups.clone(),
+        // Of a file that has lost its end, a backup of the header brings nothing back.
+        Unusable::Damaged => match super::refuse_cut(target, identity) {
+            Err(cut) => cut,
+            Ok(()) => Refusal::BadHeader {
+                volume,
+                device,
+                why,
+                backups: observed.backups.clone(),
+            },
         },
     }
 }

@@ -490,6 +490,8 @@ impl Host for Machine {
         root: RootWanted,
     ) -> Result<(), HostError> {
         self.lock_world().change("mount", |world| {
+            let target = world.without_link(target).to_path_buf();
+            let target = target.as_path();
             if world.mounts.iter().any(|mount| mount.target == target) {
                 return Err(HostError::Busy {
                     what: target.display().to_string(),

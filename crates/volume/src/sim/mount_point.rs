@@ -1,6 +1,6 @@
 //! Mount points in memory: the folders beneath, with flags or without, and a program that writes there whatever is mounted.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::engine::Changed;
 use crate::host::{Beneath, Folder, HostError, MountPoint};
@@ -38,6 +38,7 @@ impl World {
 
     pub(super) fn look_beneath(&self, at: &Path) -> Result<MountPoint, HostError> {
         self.alive()?;
+        let at = self.without_link(at);
         let beneath = match self.folders.get(at) {
             None => Beneath::Missing,
             Some(folder) => Beneath::Folder(Folder {
@@ -53,6 +54,11 @@ impl World {
             beneath,
             unmounted_parent: self.unmounted_parent.clone(),
         })
+    }
+
+    /// Where a mount point is.
+    pub(super) fn without_link<'a>(&'a self, at: &'a Path) -> &'a Path {
+        self.links.get(at).map_or(at, PathBuf::as_path)
     }
 
     pub(super) fn make_folder(&mut self, at: &Path) -> Changed {
@@ -148,6 +154,11 @@ impl Machine {
     /// Makes the root disk one without flags.
     pub fn without_flags(&self) {
         self.lock_world().without_flags = true;
+    }
+
+    /// Makes a mount point a link to another folder.
+    pub fn link_mount_point(&self, at: &str, to: &str) {
+        self.lock_world().links.insert(at.into(), to.into());
     }
 
     /// Says that a folder above the mount points is to be mounted and is not; or is.

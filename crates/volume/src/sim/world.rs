@@ -49,6 +49,8 @@ pub(super) struct World {
     pub(super) room: Option<u64>,
     pub(super) without_flags: bool,
     pub(super) unmounted_parent: Option<PathBuf>,
+    /// Mount points that are links, and where those lead.
+    pub(super) links: BTreeMap<PathBuf, PathBuf>,
     pub(super) swaps: BTreeSet<PathBuf>,
     pub(super) undeletable: BTreeSet<PathBuf>,
     pub(super) locked: BTreeSet<String>,
