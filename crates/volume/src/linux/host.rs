@@ -21,7 +21,7 @@ use crate::linux::files::{self, State};
 use crate::linux::loopdev::{self, LoopDevice, LoopOptions};
 use crate::linux::{
     accounts, identity, keyring, lock, machine_id, mkfs, mount_point, mounts, node, root, stripe,
-    swap, uses,
+    swap, users, uses,
 };
 use crate::raid0::{self, Stripe};
 use crate::signatures;
@@ -260,6 +260,10 @@ impl Host for LinuxHost {
 
     fn unmount(&self, target: &Path, how: Unmount) -> Result<Changed, HostError> {
         mounts::unmount(target, how)
+    }
+
+    fn users(&self, device: &Path) -> Option<String> {
+        users::of_file_system(device)
     }
 
     fn mounts(&self) -> Result<Vec<Mount>, HostError> {
