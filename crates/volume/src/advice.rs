@@ -143,8 +143,19 @@ fn after(refusal: &Refusal) -> Option<Refusal> {
         Refusal::OpenElsewhere { .. } => Refusal::Stray {
             volume,
             device: path("/dev/loop0"),
+            users: Some("PROGRAM (PID)".to_owned()),
         },
-        Refusal::Stray { .. } => Refusal::MountTaken {
+        Refusal::Stray { .. } => Refusal::DeadInUse {
+            volume,
+            device: path("/dev/loop0"),
+            users: "PROGRAM (PID)".to_owned(),
+        },
+        Refusal::DeadInUse { .. } => Refusal::MountedTwice {
+            volume,
+            at,
+            others: vec![path("ELSEWHERE")],
+        },
+        Refusal::MountedTwice { .. } => Refusal::MountTaken {
             volume,
             at,
             other: path("OTHER"),

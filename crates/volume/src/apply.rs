@@ -189,6 +189,7 @@ impl<'r, 'a> Applier<'r, 'a> {
                     Unmount::IfIdle
                 },
             )?),
+            Step::Adopt { engine } => Ok(self.engine(*engine)?.adopt(&self.target.name)?),
             Step::Unmap { engine } => self.unmap(*engine),
             Step::DetachLoop => Ok(self.host.detach_loop(self.target.backing.path())?),
             Step::DestroyHeader => self.destroy_header(),

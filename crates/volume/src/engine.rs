@@ -107,8 +107,8 @@ pub enum Health {
     Serving,
     /// Its server has died or its backing is gone; I/O fails. Closing and opening again mends it. The text says how it shows.
     Dead(String),
-    /// It serves, and what this machine had written down of it is lost: it must not be detached, nor can it be told what it shows. The text says
-    /// how it shows.
+    /// It serves, and what this machine had written down of it is lost: it must not be detached. What it shows is told by what serves it, if at
+    /// all. The text says how it shows.
     Stray(String),
 }
 
@@ -167,6 +167,15 @@ pub trait Engine: Send + Sync {
     /// # Errors
     /// [`EngineError::Busy`] while it is mounted or otherwise held.
     fn close(&self, name: &str) -> Result<Changed, EngineError>;
+
+    /// Has a mapping whose health is [`Health::Stray`] written down anew by what serves it.
+    ///
+    /// # Errors
+    /// [`EngineError::Failed`] where it does not answer.
+    fn adopt(&self, name: &str) -> Result<Changed, EngineError> {
+        let _ = name;
+        Ok(Changed::No)
+    }
 
     /// Finds the mapping of that name, if this engine serves one.
     ///

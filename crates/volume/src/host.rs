@@ -407,6 +407,9 @@ pub trait Host: Send + Sync {
     /// [`HostError::Busy`] while files are open there (and [`Unmount::IfIdle`]); [`HostError::Io`].
     fn unmount(&self, target: &Path, how: Unmount) -> Result<Changed, HostError>;
 
+    /// Who has files open in the file system on a block device, or what lies on that; `None` where nobody is seen.
+    fn users(&self, device: &Path) -> Option<String>;
+
     /// The mount table of this process.
     ///
     /// # Errors

@@ -35,7 +35,11 @@ pub(crate) struct Observed {
     /// Whose the mounted root is, where that is of interest.
     pub(crate) root: Option<RootFolder>,
     /// Where else the mapping is mounted.
-    pub(crate) mounted_elsewhere: Option<PathBuf>,
+    pub(crate) mounted_elsewhere: Vec<PathBuf>,
+    /// Whether a mapping whose records are lost is this volume's beyond doubt: over its backing, of its header, of its length.
+    pub(crate) is_proven: bool,
+    /// Who uses a mapping that has died or whose records are lost, where that can be told.
+    pub(crate) users: Option<String>,
     /// What is on the backing.
     pub(crate) content: Content,
     /// The engines, the preferred first.
@@ -215,11 +219,12 @@ pub(crate) fn observe(host: &dyn Host, target: &Target) -> Result<Observed, Erro
         .rev()
         .find(|mount| Some(&mount.target) == at)
         .cloned();
-    let mounted_elsewhere = active.as_ref().and_then(|active| {
+    let mounted_elsewhere = active.as_ref().map_or_else(Vec::new, |active| {
         mounts
             .iter()
-            .find(|mount| mount.source == active.device && Some(&mount.target) != at)
+            .filter(|mount| mount.source == active.device && Some(&mount.target) != at)
             .map(|mount| mount.target.clone())
+            .collect()
     });
     let (content, header) = match &identity {
         None => (Content::Missing, None),
@@ -247,6 +252,15 @@ pub(crate) fn observe(host: &dyn Host, target: &Target) -> Result<Observed, Erro
         }
         _ => Vec::new(),
     };
+    let is_proven = active.as_ref().is_some_and(|active| {
+        let known = header.as_ref().map(Snapshot::uuid);
+        let is_stray = matches!(active.health, Health::Stray(_));
+        is_stray && is_ours && active.uuid.is_some() && active.uuid == known
+    }) && has_its_size(host, active.as_ref())?;
+    let users = match &active {
+        Some(active) if active.health != Health::Serving => host.users(&active.device),
+        _ => None,
+    };
     Ok(Observed {
         identity,
         uses,
@@ -256,6 +270,8 @@ pub(crate) fn observe(host: &dyn Host, target: &Target) -> Result<Observed, Erro
         root,
         mount,
         mounted_elsewhere,
+        is_proven,
+        users,
         content,
         engines,
         is_swap,
@@ -342,11 +358,12 @@ fn whose(
 /// A view that is not as long as what it shows is half-made, by a run that was killed, or half-gone: whatever it seems to hold is no truth about
 /// the volume.
 fn check_size(host: &dyn Host, active: &mut Active) -> Result<(), Error> {
+    if active.health != Health::Serving {
+        return Ok(());
+    }
     let wanted = active.payload.end.saturating_sub(active.payload.start);
     let seen = host.identify(&active.device)?;
-    if let Some(seen) = seen.filter(|seen| seen.size != wanted)
-        && active.health == Health::Serving
-    {
+    if let Some(seen) = seen.filter(|seen| seen.size != wanted) {
         active.health = Health::Dead(format!(
             "{} has {} bytes, and what it shows {wanted}",
             active.device.display(),
@@ -354,6 +371,16 @@ fn check_size(host: &dyn Host, active: &mut Active) -> Result<(), Error> {
         ));
     }
     Ok(())
+}
+
+/// Whether a view is as long as what it shows.
+fn has_its_size(host: &dyn Host, active: Option<&Active>) -> Result<bool, HostError> {
+    let Some(active) = active else {
+        return Ok(false);
+    };
+    let wanted = active.payload.end.saturating_sub(active.payload.start);
+    let seen = host.identify(&active.device)?;
+    Ok(seen.is_none_or(|seen| seen.size == wanted))
 }
 
 fn contents(

@@ -117,14 +117,22 @@ fn up_steps(observed: &Observed, wanted: Wanted<'_>) -> Result<Vec<Step>, Refusa
     let mut dead = Vec::new();
     let active = match &observed.active {
         Some(active) if matches!(active.health, Health::Dead(_)) => {
-            dead = close_steps(observed, true);
+            refuse_dead_in_use(observed, target)?;
+            dead = close_steps(observed, target, true)?;
             None
         }
-        Some(active) if matches!(active.health, Health::Stray(_)) => {
+        Some(active) if matches!(active.health, Health::Stray(_)) && !observed.is_proven => {
             return Err(Refusal::Stray {
                 volume: target.name.clone(),
                 device: active.device.clone(),
+                users: observed.users.clone(),
             });
+        }
+        Some(active) if matches!(active.health, Health::Stray(_)) => {
+            steps.push(Step::Adopt {
+                engine: active.engine,
+            });
+            Some(active)
         }
         other => other.as_ref(),
     };
@@ -149,12 +157,12 @@ fn up_steps(observed: &Observed, wanted: Wanted<'_>) -> Result<Vec<Step>, Refusa
         raid0::unlike(observed, target)?;
         match mounted {
             Some(mount) if mount.source == active.device => {
-                return Ok(Vec::new());
+                return Ok(steps);
             }
             Some(mount) => return Err(mount_taken(target, &mount.source)),
             None => {}
         }
-        if let (Some(at), Some(wanted)) = (&observed.mounted_elsewhere, &target.mount) {
+        if let (Some(at), Some(wanted)) = (observed.mounted_elsewhere.first(), &target.mount) {
             return Err(Refusal::MountedElsewhere {
                 volume: target.name.clone(),
                 at: at.clone(),
@@ -162,7 +170,7 @@ fn up_steps(observed: &Observed, wanted: Wanted<'_>) -> Result<Vec<Step>, Refusa
             });
         }
         if observed.is_swap {
-            return Ok(Vec::new());
+            return Ok(steps);
         }
         steps.extend(steps_of_open(observed, target));
     } else {
@@ -198,7 +206,10 @@ pub(crate) fn down(observed: &Observed, target: &Target) -> Result<Plan, Refusal
         .active
         .as_ref()
         .is_some_and(|active| matches!(active.health, Health::Dead(_)));
-    let mut steps = close_steps(observed, dead);
+    if dead {
+        refuse_dead_in_use(observed, target)?;
+    }
+    let mut steps = close_steps(observed, target, dead)?;
     steps.extend(raid0::last(observed));
     Ok(plan_of(observed, target, steps))
 }
@@ -256,7 +267,19 @@ fn use_step(wanted: Wanted<'_>) -> Option<Step> {
     }
 }
 
-fn close_steps(observed: &Observed, dead: bool) -> Vec<Step> {
+/// What uses a mapping that has died gets errors. To detach it from what cannot be put back gains nobody anything, and it stays in the way.
+fn refuse_dead_in_use(observed: &Observed, target: &Target) -> Result<(), Refusal> {
+    match (&observed.active, &observed.users) {
+        (Some(active), Some(users)) => Err(Refusal::DeadInUse {
+            volume: target.name.clone(),
+            device: active.device.clone(),
+            users: users.clone(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn close_steps(observed: &Observed, target: &Target, dead: bool) -> Result<Vec<Step>, Refusal> {
     let mut steps = Vec::new();
     if let Some(active) = &observed.active {
         let at = observed
@@ -268,9 +291,22 @@ fn close_steps(observed: &Observed, dead: bool) -> Vec<Step> {
             steps.push(Step::SwapOff);
         }
         // Who has a raw device mounted has done that himself, and closing says where it is busy.
-        let elsewhere = observed.mounted_elsewhere.clone();
-        let elsewhere = elsewhere.filter(|_| observed.bare.is_some());
-        for at in at.into_iter().chain(elsewhere) {
+        let mut own = Vec::new();
+        if observed.bare.is_some() {
+            own.extend(at);
+            own.extend(observed.mounted_elsewhere.iter().cloned());
+        }
+        // Only one of them is of kluis's making, and none is undone where the rest would keep the device.
+        if let [first, others @ ..] = &own[..]
+            && !others.is_empty()
+        {
+            return Err(Refusal::MountedTwice {
+                volume: target.name.clone(),
+                at: first.clone(),
+                others: others.to_vec(),
+            });
+        }
+        for at in own {
             steps.push(Step::Unmount { at, dead });
         }
         steps.push(Step::Unmap {
@@ -280,7 +316,7 @@ fn close_steps(observed: &Observed, dead: bool) -> Vec<Step> {
     if observed.has_loop {
         steps.push(Step::DetachLoop);
     }
-    steps
+    Ok(steps)
 }
 
 /// It is open and not mounted: either a kill came between, or somebody unmounted it.

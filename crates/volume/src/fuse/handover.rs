@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use crypto::SecretBytes;
 use serde::{Deserialize, Serialize};
 
+use super::run_dir::State;
 use crate::engine::{EngineError, EngineKind};
 
 /// The most that a description or a report may take; each is a few hundred bytes and two paths.
@@ -35,6 +36,8 @@ pub(crate) struct Handover {
     pub(crate) read_only: bool,
     /// Bytes of the key that follow.
     pub(crate) key_len: usize,
+    /// What was written down of it, for who has lost that.
+    pub(crate) state: State,
 }
 
 impl Handover {
@@ -186,11 +189,13 @@ impl From<Failure> for EngineError {
 }
 
 impl Report {
-    /// Tells the opener; one that has gone does not want to know.
-    pub(crate) fn send(&self, mut to: impl Write) {
-        if let Ok(text) = serde_json::to_vec(self) {
-            let _ = to.write_all(&text).and_then(|()| to.flush());
-        }
+    /// Tells the opener.
+    ///
+    /// # Errors
+    /// `BrokenPipe` where it has gone.
+    pub(crate) fn send(&self, mut to: impl Write) -> io::Result<()> {
+        to.write_all(&serde_json::to_vec(self)?)?;
+        to.flush()
     }
 
     /// Reads a report up to the end of the pipe. `None` where the daemon ended without one.
@@ -213,6 +218,16 @@ mod tests {
             iv_start: 0,
             read_only: false,
             key_len: 64,
+            state: State {
+                uuid: uuid::Uuid::from_u128(7),
+                luks: 2,
+                backing: "/var/lib/kluis/secretfs.img".into(),
+                payload: 16 << 20..2 << 30,
+                sector_size: 4096,
+                cipher: "aes-xts-plain64".to_owned(),
+                key_bits: 512,
+                read_only: false,
+            },
         }
     }
 
@@ -239,7 +254,7 @@ mod tests {
     fn a_failure_keeps_its_class_and_its_words() {
         let failure = Failure::new("/dev/sdb", &io::Error::from_raw_os_error(libc::EBUSY));
         let mut pipe = Vec::new();
-        Report::Failed(failure.clone()).send(&mut pipe);
+        Report::Failed(failure.clone()).send(&mut pipe).unwrap();
         assert_eq!(Report::parse(&pipe), Some(Report::Failed(failure.clone())));
         assert_eq!(
             EngineError::from(failure).to_string(),

@@ -13,6 +13,7 @@
 //! | `serve` | requests in, bytes of the view out, on several threads |
 //! | `daemon`, `process` | the process that serves one volume, and what it must be to do so |
 //! | `handover`, `spawn` | how it is started, told the key, and reports back |
+//! | `record` | what a daemon tells of itself where its files in `/run` are lost |
 //! | `run_dir`, `stack` | what there is of a volume: its files in `/run`, its mount and loop device |
 //!
 //! What a synced write promises: the loop device turns a flush into fsync, the daemon into fdatasync of the backing, and nothing is held
@@ -27,6 +28,7 @@ mod handover;
 mod kmsg;
 mod process;
 mod protocol;
+mod record;
 mod run_dir;
 pub mod sectors;
 mod serve;
@@ -69,13 +71,21 @@ impl Fuse {
         }
     }
 
+    /// Whether a daemon lives of which too little is written down.
+    fn is_stray(&self, dir: &RunDir) -> bool {
+        let is_lost = dir.read_state().is_none() || !dir.is_alive();
+        // The kernel refuses to open what a dead daemon showed.
+        is_lost && File::open(dir.volume()).is_ok()
+    }
+
     fn bring_up(&self, mapping: &Mapping<'_>, dir: &RunDir) -> Result<PathBuf, EngineError> {
         let backing = mapping
             .backing
             .canonicalize()
             .map_err(|error| failed(mapping.backing.display(), error))?;
         let key = mapping.key.danger_expose();
-        dir.create(&state_of(mapping, &backing, key.len()))
+        let state = state_of(mapping, &backing, key.len());
+        dir.create(&state)
             .map_err(|error| failed(self.run_dir.display(), error))?;
         let handover = Handover {
             name: mapping.name.to_owned(),
@@ -86,6 +96,7 @@ impl Fuse {
             iv_start: mapping.iv_start,
             read_only: mapping.read_only,
             key_len: key.len(),
+            state,
         };
         spawn::spawn(&self.program, &handover, key)?;
         let device = stack::attach(&dir.volume(), mapping)?;
@@ -158,23 +169,44 @@ impl Engine for Fuse {
         } else {
             Changed::No
         };
+        if self.is_stray(&dir) {
+            // So that its end can be waited for. One that does not answer is closed all the same.
+            let _ = record::renew(&dir.volume());
+        }
         stack::take_down(&dir)?;
         Ok(changed)
+    }
+
+    fn adopt(&self, name: &str) -> Result<Changed, EngineError> {
+        let dir = RunDir::new(&self.run_dir, name);
+        let _lock = dir
+            .lock()
+            .map_err(|error| failed(self.run_dir.display(), error))?;
+        let volume = dir.volume();
+        let on_volume = |error| failed(volume.display(), error);
+        record::renew(&volume).map_err(on_volume)?;
+        if let Some(device) = stack::loops_over(&volume).map_err(on_volume)?.first() {
+            link(device, &dir.device()).map_err(on_volume)?;
+        }
+        Ok(Changed::Yes)
     }
 
     fn find(&self, name: &str) -> Result<Option<Active>, EngineError> {
         let dir = RunDir::new(&self.run_dir, name);
         let volume = dir.volume();
+        stack::settle(&dir);
         let loops = stack::loops_over(&volume).map_err(|error| failed("/sys/block", error))?;
         let mounted = is_mounted(&volume, MOUNT_TYPE).map_err(refused)?;
         if loops.is_empty() && !mounted {
             return Ok(None);
         }
-        let state = dir.read_state();
-        let is_lost = state.is_none() || !dir.is_alive();
+        let mut state = dir.read_state();
+        let is_stray = !loops.is_empty() && mounted && self.is_stray(&dir);
+        if is_stray && state.is_none() {
+            state = record::ask(&volume).ok();
+        }
         let health = match (loops.first(), mounted, dir.is_alive()) {
-            // The kernel refuses to open what a dead daemon showed.
-            (Some(_), true, _) if is_lost && File::open(&volume).is_ok() => Health::Stray(format!(
+            _ if is_stray => Health::Stray(format!(
                 "its daemon lives, and its records in {} are lost",
                 self.run_dir.display()
             )),

@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::mm::MlockAllFlags;
 
 use super::kmsg;
@@ -117,6 +118,19 @@ pub(crate) fn release_stdio() -> io::Result<()> {
     rustix::stdio::dup2_stdout(&null)?;
     rustix::stdio::dup2_stderr(&null)?;
     Ok(())
+}
+
+const NOT_AT_ALL: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 0,
+};
+
+/// Whether whoever started this process still listens to what it reports on its standard output.
+pub(crate) fn is_heard() -> bool {
+    let out = rustix::stdio::stdout();
+    let mut asked = [PollFd::from_borrowed_fd(out, PollFlags::empty())];
+    let _ = poll(&mut asked, Some(&NOT_AT_ALL));
+    !asked[0].revents().contains(PollFlags::ERR)
 }
 
 /// Whether a process has ended, its files closed. Its first thread may be a zombie (proc(5): the state stands behind the name) while

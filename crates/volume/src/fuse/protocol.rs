@@ -70,6 +70,8 @@ pub(crate) enum Operation {
     Release,
     /// Preallocation, hole punching, zeroing.
     Fallocate,
+    /// A command of the caller's, with `room` bytes for what comes of it.
+    Ioctl { command: u32, room: usize },
     /// Size and use of the file system.
     StatFs,
     /// The file system is going away.
@@ -124,6 +126,10 @@ impl Request {
                 flags: u32_at(body, 12)?,
             },
             38 => Operation::Destroy,
+            39 => Operation::Ioctl {
+                command: u32_at(body, 12)?,
+                room: u32_at(body, 28)? as usize,
+            },
             43 => Operation::Fallocate,
             other => Operation::Unknown(other),
         };
@@ -243,6 +249,17 @@ impl Answer {
             out.u64(0)
                 .u32(FOPEN_DIRECT_IO | FOPEN_PARALLEL_DIRECT_WRITES)
                 .u32(0);
+        })
+    }
+
+    /// `fuse_ioctl_out`; `payload` bytes follow.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a payload is at most what there was room for"
+    )]
+    pub(crate) fn ioctl(unique: u64, payload: usize) -> Self {
+        Answer::build(unique, 0, payload as u32, |out| {
+            out.zeros(16);
         })
     }
 

@@ -111,6 +111,14 @@ impl RunDir {
             .mode(0o700)
             .create(&self.dir)?;
         private().open(self.volume())?;
+        self.write_state(state)
+    }
+
+    /// Writes down what is served.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(crate) fn write_state(&self, state: &State) -> io::Result<()> {
         let new = self.dir.join("state.new");
         private()
             .truncate(true)

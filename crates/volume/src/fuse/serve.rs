@@ -8,6 +8,7 @@ use super::buffer::AlignedBuffer;
 use super::device::{Device, Received};
 use super::kmsg;
 use super::protocol::{Answer, Attributes, Limits, Operation, Request, WRITE_HEAD_LEN};
+use super::record::{self, Teller};
 use super::sectors::{Backing, Ciphers, View};
 
 /// The largest payload of one request, and of what the kernel sends unless told otherwise.
@@ -18,6 +19,7 @@ const MAX_BACKGROUND: u16 = 128;
 pub(crate) struct Server<B> {
     device: Device,
     view: View<B>,
+    teller: Teller,
     name: String,
     read_only: bool,
 }
@@ -30,6 +32,7 @@ impl<B: Backing> Server<B> {
     pub(crate) fn start(
         device: Device,
         view: View<B>,
+        teller: Teller,
         name: &str,
         read_only: bool,
     ) -> io::Result<Self> {
@@ -54,6 +57,7 @@ impl<B: Backing> Server<B> {
         Ok(Server {
             device,
             view,
+            teller,
             name: name.to_owned(),
             read_only,
         })
@@ -137,6 +141,7 @@ impl<B: Backing> Worker<'_, B> {
             Operation::Read { offset, len } => return self.read(unique, offset, len),
             Operation::Write { offset, len } => self.write(unique, offset, len),
             Operation::Fsync => self.sync(unique),
+            Operation::Ioctl { command, room } => return self.ioctl(unique, command, room),
             Operation::GetAttr => Answer::attributes(unique, self.server.attributes()),
             Operation::StatFs => Answer::statfs(unique, self.server.attributes()),
             Operation::Open => Answer::open(unique),
@@ -193,6 +198,28 @@ impl<B: Backing> Worker<'_, B> {
             Err(error) => {
                 kmsg::error(&self.server.name, format_args!("sync failed: {error}"));
                 Answer::status(unique, libc::EIO)
+            }
+        }
+    }
+
+    /// Asked for by who has lost the daemon's records; no loop device does that.
+    fn ioctl(&self, unique: u64, command: u32, room: usize) -> io::Result<()> {
+        let teller = &self.server.teller;
+        let told = match command {
+            record::TELL => teller.tell(),
+            record::RECORD => teller.record().map(|()| Vec::new()),
+            _ => Err(io::Error::from_raw_os_error(libc::ENOTTY)),
+        };
+        match told {
+            Ok(text) if text.len() <= room => self
+                .device
+                .answer(&Answer::ioctl(unique, text.len()), &text),
+            Ok(_) => self
+                .device
+                .answer(&Answer::status(unique, libc::EINVAL), &[]),
+            Err(error) => {
+                let errno = error.raw_os_error().unwrap_or(libc::EIO);
+                self.device.answer(&Answer::status(unique, errno), &[])
             }
         }
     }

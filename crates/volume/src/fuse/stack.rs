@@ -83,6 +83,23 @@ pub(crate) fn retire(dir: &RunDir) -> Result<(), EngineError> {
     unmount(&volume, true)
 }
 
+/// Called by the daemon before it serves: takes its mount away, which nobody has used yet.
+pub(crate) fn forsake(dir: &RunDir) -> io::Result<()> {
+    let flags = UnmountFlags::NOFOLLOW | UnmountFlags::DETACH;
+    Ok(rustix::mount::unmount(dir.volume(), flags)?)
+}
+
+/// Waits, boundedly, until a daemon that is on its way shows its view or has gone: one whose opener was killed.
+pub(crate) fn settle(dir: &RunDir) {
+    let volume = dir.volume();
+    let _ = wait_until(|| {
+        !dir.is_alive()
+            || loops_over(&volume).is_ok_and(|loops| !loops.is_empty())
+            // One that is about to give up opens for nobody.
+            || (is_mounted(&volume, MOUNT_TYPE).unwrap_or(true) && fs::File::open(&volume).is_ok())
+    });
+}
+
 fn detach_all(volume: &Path) -> Result<(), EngineError> {
     for device in loops_over(volume).map_err(|error| failed("/sys/block", error))? {
         detach(&device, volume)?;

@@ -21,7 +21,7 @@ use crate::linux::files::{self, State};
 use crate::linux::loopdev::{self, LoopDevice, LoopOptions};
 use crate::linux::{
     accounts, identity, keyring, lock, machine_id, mkfs, mount_point, mounts, node, room, root,
-    stripe, swap, uses,
+    stripe, swap, users, uses,
 };
 use crate::raid0::{self, Stripe};
 use crate::signatures;
@@ -264,6 +264,10 @@ impl Host for LinuxHost {
 
     fn room(&self, file: &Path, size: u64) -> Result<Room, HostError> {
         room::of(file, size)
+    }
+
+    fn users(&self, device: &Path) -> Option<String> {
+        users::of_file_system(device)
     }
 
     fn mounts(&self) -> Result<Vec<Mount>, HostError> {

@@ -54,6 +54,18 @@ pub(super) fn of_mount(mount: &MountLine) -> Option<String> {
     list(users)
 }
 
+/// Who uses the file system on a block device, wherever that is mounted, or no longer is.
+pub(super) fn of_file_system(device: &Path) -> Option<String> {
+    let number = node::number_of(device).ok().flatten()?;
+    let lines = mounts::lines().unwrap_or_default();
+    let mut on_it = lines
+        .iter()
+        .filter(|line| line.device == number || line.source == device);
+    on_it
+        .find_map(of_mount)
+        .or_else(|| list(processes(|path| device_of(path) == Some(number))))
+}
+
 fn is_block(file: &fs::Metadata) -> bool {
     use std::os::unix::fs::FileTypeExt;
     file.file_type().is_block_device()

@@ -286,12 +286,34 @@ pub enum Refusal {
         wanted: PathBuf,
     },
     /// It is served by a process that this machine has lost sight of.
-    #[error("volume {volume} is open at {}, and what this machine had written down of it is lost; it goes on serving, and nothing was done. Stop what uses it, then: kluis down {volume} and kluis up {volume}", device.display())]
+    #[error("volume {volume} is open at {}, what this machine had written down of it is lost, and nothing proves that it shows what the configuration names; it goes on serving{}, and nothing was done. Stop what uses it, then: kluis down {volume} and kluis up {volume}", device.display(), for_whom(users.as_ref()))]
     Stray {
         /// The volume.
         volume: String,
         /// Its decrypted device.
         device: PathBuf,
+        /// Who uses it, where that can be told.
+        users: Option<String>,
+    },
+    /// What serves it has died, and somebody has it open still.
+    #[error("volume {volume} has failed at {} and is in use still, by {users}; nothing was done, since what is detached from those could not be put back. End them, then: kluis up {volume}", device.display())]
+    DeadInUse {
+        /// The volume.
+        volume: String,
+        /// Its decrypted device.
+        device: PathBuf,
+        /// Who uses it.
+        users: String,
+    },
+    /// It is mounted more than once.
+    #[error("volume {volume} is mounted at {} and at {also} as well; nothing was done. Unmount that first: umount {also}", at.display(), also = places(others))]
+    MountedTwice {
+        /// The volume.
+        volume: String,
+        /// Where.
+        at: PathBuf,
+        /// Where else.
+        others: Vec<PathBuf>,
     },
     /// Something else is mounted there.
     #[error("{} is mounted at {} already; unmount it or give volume {volume} another place", other.display(), at.display())]
@@ -459,6 +481,15 @@ pub enum Refusal {
     },
 }
 
+fn for_whom(users: Option<&String>) -> String {
+    users.map_or_else(String::new, |users| format!(" {users}"))
+}
+
+fn places(at: &[PathBuf]) -> String {
+    let shown: Vec<String> = at.iter().map(|at| at.display().to_string()).collect();
+    shown.join(" ")
+}
+
 /// A restore checks that the backup is this volume's and of its key, and keeps what it writes over: so it may be recommended.
 fn restore(volume: &str, backups: &[PathBuf]) -> String {
     match backups.last() {
@@ -487,6 +518,8 @@ impl Refusal {
             | Self::NameTaken { .. }
             | Self::OpenElsewhere { .. }
             | Self::Stray { .. }
+            | Self::DeadInUse { .. }
+            | Self::MountedTwice { .. }
             | Self::OtherStripe { .. }
             | Self::MountTaken { .. }
             | Self::MountedElsewhere { .. }

@@ -98,6 +98,11 @@ pub enum Step {
         /// Whether the device below has died.
         dead: bool,
     },
+    /// Have what serves it write its records anew.
+    Adopt {
+        /// By which engine.
+        engine: EngineKind,
+    },
     /// Remove the decrypted view and forget the key.
     Unmap {
         /// By which engine.
@@ -178,6 +183,9 @@ impl fmt::Display for Step {
             Self::Unmount { at, dead: false } => write!(f, "unmount {}", at.display()),
             Self::Unmount { at, dead: true } => {
                 write!(f, "detach {}, whose device has died", at.display())
+            }
+            Self::Adopt { .. } => {
+                f.write_str("write down anew what is open: its records were lost")
             }
             Self::Unmap { engine } => write!(f, "close with {engine}, forget the key"),
             Self::DetachLoop => f.write_str("detach the loop device"),

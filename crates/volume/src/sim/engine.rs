@@ -28,6 +28,7 @@ pub(super) struct Mapped {
     pub(super) device: PathBuf,
     pub(super) backing: PathBuf,
     pub(super) dead: bool,
+    pub(super) stray: bool,
     payload: Range<u64>,
     uuid: Uuid,
     luks: LuksKind,
@@ -181,6 +182,7 @@ impl SimEngine {
             device: device.clone(),
             backing: mapping.backing.to_path_buf(),
             dead: false,
+            stray: false,
             payload: mapping.payload.clone(),
             uuid: mapping.uuid,
             luks: mapping.luks,
@@ -272,6 +274,17 @@ impl Engine for SimEngine {
         Ok(Changed::Yes)
     }
 
+    fn adopt(&self, name: &str) -> Result<Changed, EngineError> {
+        let mut world = self.lock();
+        world.change("adopt mapping", |world| {
+            if let Some(mapped) = world.mapped.get_mut(name) {
+                mapped.stray = false;
+            }
+            Ok(())
+        })?;
+        Ok(Changed::Yes)
+    }
+
     fn find(&self, name: &str) -> Result<Option<Active>, EngineError> {
         let world = self.lock();
         world.alive()?;
@@ -293,6 +306,8 @@ impl Engine for SimEngine {
                 discards: mapped.discards,
                 health: if mapped.dead {
                     Health::Dead("its server was killed".to_owned())
+                } else if mapped.stray {
+                    Health::Stray("its records are lost".to_owned())
                 } else {
                     Health::Serving
                 },

@@ -559,6 +559,14 @@ impl Host for Machine {
         })
     }
 
+    fn users(&self, device: &Path) -> Option<String> {
+        let world = self.lock_world();
+        let mounts = world.mounts.iter();
+        let mut busy = mounts.filter(|mount| world.busy_mounts.contains(&mount.target));
+        busy.any(|mount| mount.source == device)
+            .then(|| "open files".to_owned())
+    }
+
     fn mounts(&self) -> Result<Vec<Mount>, HostError> {
         let world = self.lock_world();
         world.alive()?;

@@ -356,6 +356,13 @@ impl Machine {
         }
     }
 
+    /// Loses what `/run` has of the mappings that a daemon serves.
+    pub fn lose_run(&self) {
+        for mapped in self.lock_world().mapped.values_mut() {
+            mapped.stray = mapped.kind == EngineKind::Fuse;
+        }
+    }
+
     /// The names of what is mapped.
     pub fn mapped_names(&self) -> Vec<String> {
         self.lock_world().mapped.keys().cloned().collect()

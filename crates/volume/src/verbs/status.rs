@@ -278,7 +278,8 @@ impl Kluis<'_> {
             engine: active.map(|active| active.engine.to_string()),
             mount: observed
                 .mounted_elsewhere
-                .clone()
+                .first()
+                .cloned()
                 .filter(|_| observed.mount.is_none())
                 .or_else(|| target.mount.clone()),
             file_system: mounted
@@ -345,7 +346,7 @@ fn stage(observed: &Observed) -> Stage {
         (Some(active), true, _) => match (&active.health, &observed.mount) {
             (Health::Dead(_), _) => Stage::Dead,
             (_, Some(mount)) if mount.source == active.device => Stage::Mounted,
-            _ if observed.mounted_elsewhere.is_some() || observed.is_swap => Stage::Mounted,
+            _ if !observed.mounted_elsewhere.is_empty() || observed.is_swap => Stage::Mounted,
             _ => Stage::Open,
         },
         (_, _, Content::Missing) => Stage::Missing,

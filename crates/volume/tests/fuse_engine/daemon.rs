@@ -123,6 +123,13 @@ pub(crate) fn a_daemon_that_lives_is_not_taken_for_dead_where_its_records_are_lo
             fixture.health()
         );
         assert!(read_direct(&device, 0, 1 << 20).unwrap() == pattern(1 << 20, 3));
+        // It says itself what it shows, and writes that down anew.
+        let told = fixture.engine.find(NAME).unwrap().unwrap();
+        assert_eq!(told.backing, fixture.image());
+        assert_eq!(told.payload, fixture.payload);
+        assert_eq!(fixture.engine.adopt(NAME).unwrap(), Changed::Yes);
+        assert_eq!(fixture.health(), Some(Health::Serving));
+        fs::remove_file(fixture.view().with_file_name(lost)).unwrap();
         fixture.close();
         let device = fixture.opened();
         assert!(read_direct(&device, 0, 1 << 20).unwrap() == pattern(1 << 20, 3));
