@@ -134,10 +134,12 @@ fn traced(stage: &Stage, arguments: &[&str], options: &[&str]) -> Command {
 /// A run to its end, and its calls.
 fn watched(stage: &Stage, arguments: &[&str]) -> Log {
     let log = stage.path("calls");
-    let status = traced(stage, arguments, &["-o", log.to_str().unwrap()])
-        .status()
+    let run = traced(stage, arguments, &["-o", log.to_str().unwrap()])
+        .stderr(Stdio::piped())
+        .output()
         .unwrap();
-    assert!(status.success(), "{arguments:?}");
+    let said = String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success(), "{arguments:?}: {said}");
     Log::read(&log)
 }
 

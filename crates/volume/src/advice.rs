@@ -310,6 +310,13 @@ fn later() -> Vec<(&'static str, Error)> {
             },
         ),
         (
+            "KeyMaterial",
+            Error::KeyMaterial {
+                volume: volume(),
+                place: place.clone(),
+            },
+        ),
+        (
             "WrongSecret",
             Error::WrongSecret {
                 volume: volume(),
@@ -414,7 +421,8 @@ fn what_can_lose_data_is_recommended_only_with_proof() {
             "BadHeader",
             "BadToken",
             "NotBound",
-            "Restoring"
+            "Restoring",
+            "KeyMaterial"
         ]
     );
     // A repair keeps what it writes over.

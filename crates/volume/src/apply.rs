@@ -389,12 +389,14 @@ impl<'r, 'a> Applier<'r, 'a> {
             }
             None => None,
         };
+        let is_verified = header.token().is_some();
         let device = self.host.open(self.identity()?, Access::Read)?;
         let opened = header.unlock(&*device, &secret, keyslot).map_err(|error| {
-            if error.is_wrong_passphrase() {
-                Error::WrongSecret { volume, place }
-            } else {
-                error
+            match (error.is_wrong_passphrase(), is_verified) {
+                // The secret is the right one: the mac says so.
+                (true, true) => Error::KeyMaterial { volume, place },
+                (true, false) => Error::WrongSecret { volume, place },
+                (false, _) => error,
             }
         })?;
         self.key = Some(opened.key);

@@ -112,6 +112,16 @@ pub enum Error {
         /// The object of the secret.
         secret: ObjectUri,
     },
+    /// The secret is the right one, and its keyslot does not open.
+    #[error(
+        "the header of {place} is the one that volume {volume} was bound to, and its keyslot does not open: its key material was damaged, or half of it written back. If there is a backup of it: kluis header restore {volume} FILE"
+    )]
+    KeyMaterial {
+        /// The volume.
+        volume: String,
+        /// The device.
+        place: String,
+    },
     /// The secret opens no keyslot.
     #[error(
         "the secret opens no keyslot of volume {volume} ({place}): it was sealed with another secret; point `secret` at that one, or run: kluis rekey --from s3://bucket/previous {volume}"
@@ -301,6 +311,7 @@ impl Error {
             Self::Header { source, .. } => header_code(source),
             Self::Secret(SecretError::Crypto(error)) | Self::Crypto(error) => crypto_code(error),
             Self::Token(_)
+            | Self::KeyMaterial { .. }
             | Self::NoFileSystem { .. }
             | Self::Unfinished { .. }
             | Self::Remains { .. }

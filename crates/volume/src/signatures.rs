@@ -109,7 +109,31 @@ pub fn file_system<S: Source>(source: &mut S) -> Result<Option<FoundFileSystem>,
         Some(offset) => source::take::<16, _>(source, offset)?.map(Uuid::from_bytes),
         None => None,
     };
-    Ok(Some(FoundFileSystem { kind, uuid }))
+    let was_mounted = was_mounted(source, &kind)?;
+    Ok(Some(FoundFileSystem {
+        kind,
+        uuid,
+        was_mounted,
+    }))
+}
+
+/// What each kernel's first mount writes into a superblock that mkfs has left: `s_mtime` and `s_mnt_count`; `sb_lsn`; a `generation` that is
+/// beyond that of the chunk tree.
+fn was_mounted<S: Source>(source: &mut S, kind: &str) -> Result<bool, S::Error> {
+    Ok(match kind {
+        "ext4" | "ext3" | "ext2" => {
+            let time = source::take::<4, _>(source, structures::EXT_PRIMARY + 0x2C)?;
+            let count = source::take::<2, _>(source, structures::EXT_PRIMARY + 0x34)?;
+            time.is_some_and(|time| time != [0; 4]) || count.is_some_and(|count| count != [0; 2])
+        }
+        "xfs" => source::take::<8, _>(source, 240)?.is_some_and(|lsn| lsn != [0; 8]),
+        "btrfs" => {
+            let generation = source::take::<8, _>(source, (64 << 10) + 0x48)?;
+            let of_chunks = source::take::<8, _>(source, (64 << 10) + 0xA4)?;
+            generation != of_chunks
+        }
+        _ => false,
+    })
 }
 
 /// Where a file system has its UUID: `s_uuid`, `sb_uuid`, `fsid`.

@@ -76,6 +76,20 @@ fn nor_does_it_where_the_records_of_the_machine_are_lost() {
 }
 
 #[test]
+fn nor_does_it_where_they_are_as_old() {
+    let (stage, header) = killed_before_mkfs(Kill::Before);
+    let made = stage.machine.read_state("volumes/v.made").unwrap().unwrap();
+    stage.up().unwrap();
+    assert!(stage.machine.write_file("/mnt/v", "precious"));
+    stage.down().unwrap();
+    // Both from the same backup of that minute.
+    stage.machine.poke(FILE, 0, &header);
+    stage.machine.set_state("volumes/v.made", &made);
+    stage.up().unwrap();
+    assert_eq!(stage.text().as_deref(), Some("precious"));
+}
+
+#[test]
 fn a_volume_whose_making_nobody_here_began_is_not_made() {
     let (stage, _) = killed_before_mkfs(Kill::Before);
     stage.machine.lose_state();

@@ -31,7 +31,8 @@ impl Applier<'_, '_> {
     fn found_in_it(&self) -> Result<Option<FoundFileSystem>, Error> {
         let begun = self.header.as_ref().map(Snapshot::file_system_uuid);
         let found = self.host.file_system_on(self.mapped()?)?;
-        Ok(found.filter(|found| found.uuid.is_none() || found.uuid != begun))
+        // One that was ever mounted is the volume's own from a time when it was finished, whatever header and records say of themselves.
+        Ok(found.filter(|found| found.uuid.is_none() || found.uuid != begun || found.was_mounted))
     }
 
     /// Whether something is in it that is to be kept, as is said.

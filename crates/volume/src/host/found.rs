@@ -68,4 +68,6 @@ pub struct FoundFileSystem {
     pub kind: String,
     /// Its UUID, where its type is one that [`super::Host::make_file_system`] makes.
     pub uuid: Option<Uuid>,
+    /// Whether it was ever mounted for writing, as far as its type tells: then it is more than what making it has begun.
+    pub was_mounted: bool,
 }

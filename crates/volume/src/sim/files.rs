@@ -17,6 +17,8 @@ const FILE_AT: u64 = 1 << 20;
 /// Where the root's owner, group and mode lie there.
 const ROOT_AT: u64 = 2 << 20;
 const MAGIC: &str = "SIMFS:";
+/// What follows the type of a file system that was ever mounted.
+const MOUNTED: &str = " mounted";
 
 impl Machine {
     /// Writes a "file" of at most 4096 bytes on a mounted volume and syncs it. False when nothing is mounted there, or it died.
@@ -139,6 +141,22 @@ pub(super) fn signature(device: &dyn Device) -> Result<Option<Signature>, HostEr
     }))
 }
 
+/// Writes into the superblock what a first mount does.
+pub(super) fn mark_mounted(world: &mut World, device: &Path) -> Result<(), HostError> {
+    let found = found(world, device)?;
+    if let Some(FoundFileSystem {
+        kind,
+        uuid,
+        was_mounted: false,
+    }) = found
+    {
+        let block = superblock(&format!("{kind}{MOUNTED}"), uuid.unwrap_or_default());
+        world.write_view(device, 0, &block)?;
+        world.flush_view(device);
+    }
+    Ok(())
+}
+
 /// Clears what was there, file by file: a real mkfs does, and writes the superblock last.
 pub(super) fn clear(world: &mut World, device: &Path) -> Result<(), HostError> {
     world.write_view(device, FILE_AT, &[0; BLOCK])?;
@@ -157,7 +175,8 @@ pub(super) fn found(
         .strip_prefix(MAGIC)
         .and_then(|rest| rest.trim_end_matches('\0').split_once(' '));
     Ok(said.map(|(uuid, kind)| FoundFileSystem {
-        kind: kind.to_owned(),
+        was_mounted: kind.ends_with(MOUNTED),
+        kind: kind.trim_end_matches(MOUNTED).to_owned(),
         uuid: uuid.parse().ok(),
     }))
 }

@@ -499,6 +499,7 @@ impl Host for Machine {
                 });
             }
             let _ = world.make_folder(target);
+            files::mark_mounted(world, device)?;
             let mount = Mount {
                 source: device.to_path_buf(),
                 target: target.to_path_buf(),

@@ -310,7 +310,7 @@ impl Kluis<'_> {
             generation: facts
                 .and_then(|facts| facts.token.as_ref())
                 .map(|token| token.generation),
-            note: note(&observed, active)
+            note: note(&observed, target, active)
                 .or_else(|| note_of_disks(&observed, target))
                 .or_else(|| self.note_of_room(target)),
         })
@@ -369,13 +369,13 @@ fn note_of_disks(observed: &Observed, target: &Target) -> Option<String> {
     refused.map(|refused| refused.to_string())
 }
 
-fn note(observed: &Observed, active: Option<&Active>) -> Option<String> {
+fn note(observed: &Observed, target: &Target, active: Option<&Active>) -> Option<String> {
     match (active.map(|active| &active.health), &observed.content) {
         (Some(Health::Dead(why) | Health::Stray(why)), _) => Some(why.clone()),
-        (Some(Health::Serving), _) if !observed.active_is_ours() => Some(
-            "open over a disk that is gone, or that the configuration names no more; close it: kluis down"
-                .to_owned(),
-        ),
+        (Some(Health::Serving), _) if !observed.active_is_ours() => Some(format!(
+            "open over a disk that is gone, or that the configuration names no more; close it: kluis down {}",
+            target.name
+        )),
         (Some(Health::Serving), _) => None,
         (
             None,
@@ -384,11 +384,20 @@ fn note(observed: &Observed, active: Option<&Active>) -> Option<String> {
             | Content::Foreign(_)
             | Content::Unfinished,
         ) => Some(observed.content.to_string()),
-        (None, Content::Luks(facts)) if matches!(facts.copies, Copies::Torn { .. }) => {
+        (None, Content::Luks(facts))
+            if matches!(facts.copies, Copies::Torn { .. })
+                && target.key != KeySource::Ephemeral =>
+        {
             Some("one of the header's two copies is torn; kluis up repairs it".to_owned())
         }
-        (None, Content::Luks(facts)) if facts.copies != Copies::Whole => {
-            Some("one of the header's two copies is damaged; kluis up --repair writes it anew, and keeps what lies there".to_owned())
+        // With an ephemeral one there is nothing left to open.
+        (None, Content::Luks(facts))
+            if facts.copies != Copies::Whole && target.key != KeySource::Ephemeral =>
+        {
+            Some(format!(
+                "one of the header's two copies is damaged; it is written anew, and what lies there kept, with: kluis up --repair {}",
+                target.name
+            ))
         }
         (None, _) => observed
             .active

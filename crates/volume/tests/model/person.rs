@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use volume::Silent;
+use volume::engine::EngineKind;
 use volume::sim::{Disk, Fault};
 use volume::verbs::{Mode, Outcome, Proof, UpOptions};
 
@@ -457,6 +458,10 @@ impl Person {
             // Of what was made beneath a mount nobody would know then.
             Act::LoseState if self.away.is_none() && self.beneath.is_none() => {
                 machine.lose_state();
+            }
+            Act::LoseRun => machine.lose_run(),
+            Act::NoDeviceMapper => {
+                machine.without_engine(EngineKind::DmCrypt, "there is no device-mapper");
             }
             Act::Service(service) => self.stage.keys.set_fault(service.fault()),
             Act::Unmount(volume) => machine.umount(volume.mount()),

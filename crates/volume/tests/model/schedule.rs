@@ -109,6 +109,10 @@ pub(crate) enum Act {
     /// The disks change places.
     Exchange,
     LoseState,
+    /// What `/run` has is lost.
+    LoseRun,
+    /// The machine has no device-mapper: what is opened from now on is served by daemons.
+    NoDeviceMapper,
     Service(Service),
     Unmount(Volume),
     ServerDies(Volume),
@@ -167,7 +171,7 @@ const CHANGES: u64 = 24;
 fn draw(dice: &mut Dice) -> Act {
     let volume = dice.pick(&VOLUMES);
     let nth = usize::try_from(dice.roll(16)).unwrap_or_default();
-    match dice.roll(42) {
+    match dice.roll(44) {
         0..=6 => Act::Up(volume),
         7..=10 => Act::Down(volume),
         11..=13 => Act::Write(volume),
@@ -197,6 +201,7 @@ fn draw(dice: &mut Dice) -> Act {
         35 => Act::Rebind(volume),
         36 => Act::Status,
         37 => Act::Check,
+        38..=39 => Act::LoseRun,
         _ => Act::Obey(nth),
     }
 }
@@ -218,6 +223,10 @@ fn draw_cut(dice: &mut Dice) -> Option<Cut> {
 pub(crate) fn drawn(seed: u64) -> Vec<Event> {
     let mut dice = Dice::new(seed);
     let mut events = Vec::new();
+    if dice.roll(2) == 0 {
+        let act = Act::NoDeviceMapper;
+        events.push(Event { act, cut: None });
+    }
     if dice.roll(4) > 0 {
         let begin = LASTING.into_iter().flat_map(|volume| {
             [
