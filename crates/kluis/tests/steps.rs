@@ -99,8 +99,7 @@ impl Log {
                 seen += usize::from(is_it);
                 is_it && seen > nth
             })
-            .map(|at| at + 1)
-            .unwrap_or_else(|| panic!("no {name} with {word:?} ({nth})"))
+            .map_or_else(|| panic!("no {name} with {word:?} ({nth})"), |at| at + 1)
     }
 
     fn ends_with(&self, (name, word, _): Step) -> bool {

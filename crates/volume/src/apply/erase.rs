@@ -109,7 +109,7 @@ impl Applier<'_, '_> {
                     .remove_file(file)
                     .err()
                     .map(|error| error.to_string()),
-                Ok(Some(_)) if was_deleting => None,
+                Ok(Some(_)) | Err(Error::Host(HostError::NotFound { .. })) if was_deleting => None,
                 Ok(Some(_)) => Some(
                     "it is not where it was written: the header of another volume is there now, and was left alone".to_owned(),
                 ),
@@ -117,7 +117,6 @@ impl Applier<'_, '_> {
                 Ok(None) => {
                     Some("it is no header that can be read any more; see what it is".to_owned())
                 }
-                Err(Error::Host(HostError::NotFound { .. })) if was_deleting => None,
                 Err(Error::Host(HostError::NotFound { .. })) => {
                     Some("it is not where it was written".to_owned())
                 }

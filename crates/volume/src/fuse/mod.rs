@@ -61,6 +61,13 @@ pub struct Fuse {
     run_dir: PathBuf,
 }
 
+/// Whether a daemon lives of which too little is written down.
+fn is_stray(dir: &RunDir) -> bool {
+    let is_lost = dir.read_state().is_none() || !dir.is_alive();
+    // The kernel refuses to open what a dead daemon showed.
+    is_lost && File::open(dir.volume()).is_ok()
+}
+
 impl Fuse {
     /// An engine whose daemons run `program`, usually the caller's own executable: it must call [`daemon_main`] when its first argument is
     /// [`DAEMON_ARGUMENT`]. The views are below `run_dir`, usually [`RUN_DIR`].
@@ -69,13 +76,6 @@ impl Fuse {
             program: program.into(),
             run_dir: run_dir.into(),
         }
-    }
-
-    /// Whether a daemon lives of which too little is written down.
-    fn is_stray(&self, dir: &RunDir) -> bool {
-        let is_lost = dir.read_state().is_none() || !dir.is_alive();
-        // The kernel refuses to open what a dead daemon showed.
-        is_lost && File::open(dir.volume()).is_ok()
     }
 
     fn bring_up(&self, mapping: &Mapping<'_>, dir: &RunDir) -> Result<PathBuf, EngineError> {
@@ -169,7 +169,7 @@ impl Engine for Fuse {
         } else {
             Changed::No
         };
-        if self.is_stray(&dir) {
+        if is_stray(&dir) {
             // So that its end can be waited for. One that does not answer is closed all the same.
             let _ = record::renew(&dir.volume());
         }
@@ -201,7 +201,7 @@ impl Engine for Fuse {
             return Ok(None);
         }
         let mut state = dir.read_state();
-        let is_stray = !loops.is_empty() && mounted && self.is_stray(&dir);
+        let is_stray = !loops.is_empty() && mounted && is_stray(&dir);
         if is_stray && state.is_none() {
             state = record::ask(&volume).ok();
         }

@@ -27,8 +27,7 @@ pub(super) struct Mapped {
     pub(super) kind: EngineKind,
     pub(super) device: PathBuf,
     pub(super) backing: PathBuf,
-    pub(super) dead: bool,
-    pub(super) stray: bool,
+    pub(super) health: Health,
     payload: Range<u64>,
     uuid: Uuid,
     luks: LuksKind,
@@ -51,7 +50,7 @@ impl Mapped {
         let fits = offset
             .checked_add(len as u64)
             .is_some_and(|end| end <= self.len());
-        if self.dead
+        if matches!(self.health, Health::Dead(_))
             || !fits
             || !offset.is_multiple_of(sector)
             || !(len as u64).is_multiple_of(sector)
@@ -181,8 +180,7 @@ impl SimEngine {
             kind: self.kind,
             device: device.clone(),
             backing: mapping.backing.to_path_buf(),
-            dead: false,
-            stray: false,
+            health: Health::Serving,
             payload: mapping.payload.clone(),
             uuid: mapping.uuid,
             luks: mapping.luks,
@@ -278,7 +276,7 @@ impl Engine for SimEngine {
         let mut world = self.lock();
         world.change("adopt mapping", |world| {
             if let Some(mapped) = world.mapped.get_mut(name) {
-                mapped.stray = false;
+                mapped.health = Health::Serving;
             }
             Ok(())
         })?;
@@ -304,13 +302,7 @@ impl Engine for SimEngine {
                 sector_size: mapped.sector_size,
                 read_only: mapped.read_only,
                 discards: mapped.discards,
-                health: if mapped.dead {
-                    Health::Dead("its server was killed".to_owned())
-                } else if mapped.stray {
-                    Health::Stray("its records are lost".to_owned())
-                } else {
-                    Health::Serving
-                },
+                health: mapped.health.clone(),
             }))
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::engine::EngineKind;
+use crate::engine::{EngineKind, Health};
 use crate::host::{BackingKind, HostError, Mount, Use};
 
 use super::disk::Disk;
@@ -352,14 +352,16 @@ impl Machine {
     /// Kills the mapping's server, as `kill -9` of the daemon would.
     pub fn kill_mapping(&self, name: &str) {
         if let Some(mapped) = self.lock_world().mapped.get_mut(name) {
-            mapped.dead = true;
+            mapped.health = Health::Dead("its server was killed".to_owned());
         }
     }
 
     /// Loses what `/run` has of the mappings that a daemon serves.
     pub fn lose_run(&self) {
         for mapped in self.lock_world().mapped.values_mut() {
-            mapped.stray = mapped.kind == EngineKind::Fuse;
+            if mapped.kind == EngineKind::Fuse && mapped.health == Health::Serving {
+                mapped.health = Health::Stray("its records are lost".to_owned());
+            }
         }
     }
 

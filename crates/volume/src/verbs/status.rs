@@ -276,12 +276,7 @@ impl Kluis<'_> {
                 }
             }),
             engine: active.map(|active| active.engine.to_string()),
-            mount: observed
-                .mounted_elsewhere
-                .first()
-                .cloned()
-                .filter(|_| observed.mount.is_none())
-                .or_else(|| target.mount.clone()),
+            mount: mounted_at(&observed, target),
             file_system: mounted
                 .map(|mount| mount.file_system.clone())
                 .or_else(|| observed.is_swap.then(|| "swap".to_owned())),
@@ -315,6 +310,15 @@ impl Kluis<'_> {
                 .or_else(|| self.note_of_room(target)),
         })
     }
+}
+
+/// Where it is mounted, or is to be.
+fn mounted_at(observed: &Observed, target: &Target) -> Option<PathBuf> {
+    let elsewhere = observed.mounted_elsewhere.first();
+    elsewhere
+        .filter(|_| observed.mount.is_none())
+        .or(target.mount.as_ref())
+        .cloned()
 }
 
 fn binding(target: &Target, facts: Option<&HeaderFacts>) -> Binding {
