@@ -20,6 +20,7 @@ mod schedule;
 mod stage;
 
 use std::collections::BTreeMap;
+use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Mutex;
@@ -133,7 +134,7 @@ fn what_was_not_confirmed_away_is_readable_again_by_the_programs_own_advice() {
         }
     };
     thread::scope(|scope| {
-        for _ in 0..thread::available_parallelism().map_or(1, |threads| threads.get()) {
+        for _ in 0..thread::available_parallelism().map_or(1, NonZero::get) {
             scope.spawn(work);
         }
     });

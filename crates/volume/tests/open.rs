@@ -53,7 +53,7 @@ fn one_that_is_not_mounted_any_more_is_mounted_again() {
 #[test]
 fn one_that_shows_another_header_is_neither_adopted_nor_detached() {
     let stage = stray(EPHEMERAL);
-    stage.machine.poke("/img", 0, &[0; 16 << 20]);
+    stage.machine.poke("/img", 0, &vec![0; 16 << 20]);
     stage.machine.keep_busy("/mnt/v");
 
     let error = stage.up().unwrap_err();

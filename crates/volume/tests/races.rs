@@ -138,7 +138,7 @@ impl Track {
         let mut dice = Dice::new(seed);
         let (mut at, mut touched, mut is_own) = (0, COPIES, true);
         // In and out again, up to four times.
-        for _ in 0..1 + dice.roll(4) {
+        for _ in 0..=dice.roll(4) {
             at += 1 + dice.roll(self.reads);
             let bytes = if is_own {
                 let forged = dice.pick(&self.forgeries);

@@ -90,7 +90,7 @@ fn of_kluis(words: &[&str]) -> Result<Option<Command>, String> {
             Command::Rebind(volume(name)?)
         }
         ["erase", name, ..] => Command::Erase(volume(name)?),
-        ["header", "show", ..] | ["help", ..] | ["check", ..] | ["status", ..] => return Ok(None),
+        ["header", "show", ..] | ["help" | "check" | "status", ..] => return Ok(None),
         // The program, in a sentence about itself.
         [word, ..]
             if [
