@@ -1,5 +1,5 @@
 # Every target sets up what it needs; nothing has to be installed first but Rust.
-.PHONY: help demo test boot-test root-test docs model promise-1 promise-2 promise-7 promise-9 promise-11 lint bench seed-full fuzz packages packages-reproducible clean
+.PHONY: help demo test boot-test root-test docs model promise-1 promise-2 promise-7 promise-9 promise-11 promise-16 lint bench seed-full fuzz packages packages-reproducible clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' Makefile
@@ -36,6 +36,8 @@ promise-9: ## a scan for secrets after 1,000 unlocks (KLUIS_UNLOCKS)
 
 promise-11: ## the agent's decoders fuzzed (KLUIS_FUZZ_SECONDS each)
 	@scripts/promise 11
+
+promise-16: model ## no advice destroys: that model
 
 lint: ## format, clippy, rustdoc, licenses and bans, shell scripts
 	@scripts/lint

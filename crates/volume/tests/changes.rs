@@ -59,6 +59,33 @@ fn rekey_in_use_leaves_one_keyslot_and_the_data() {
 }
 
 #[test]
+fn a_rekey_waits_for_every_volume_of_the_key_and_says_for_which() {
+    let two = format!(
+        "{TOKEN}{}",
+        TOKEN
+            .replace("volume.v", "volume.w")
+            .replace("/img", "/img2")
+            .replace("/mnt/v", "/mnt/w")
+    );
+    let stage = made(TOKEN).with_config(&two);
+    let told = |stage: &Stage| {
+        let failed = stage.rekey(None).unwrap().remove(0);
+        failed.result.unwrap_err().to_string()
+    };
+    let error = told(&stage);
+    assert!(error.contains("Make it first: kluis up w"), "{error}");
+    stage.up_all();
+    stage.machine.power_cut(0);
+    let away = stage.machine.take_disk("/img2");
+    let error = told(&stage);
+    assert!(error.contains("Mount what holds it"), "{error}");
+    stage.machine.add_file("/img2", away);
+    for outcome in stage.rekey(None).unwrap() {
+        outcome.result.unwrap();
+    }
+}
+
+#[test]
 fn rekey_takes_every_volume_of_the_key_along() {
     let two = format!(
         "{TOKEN}{}",

@@ -10,10 +10,12 @@ use crate::apply::{Adopt, Progress};
 use crate::binding::VolumeSecret;
 use crate::config::KeySource;
 use crate::error::Error;
-use crate::host::HostError;
+use crate::host::{BackingKind, HostError};
+use crate::observe::Content;
 use crate::plan;
 use crate::ports::ObjectUri;
 use crate::secrets::Secrets;
+use crate::state::{Made, Place};
 use crate::target::{self, Target};
 
 /// Volumes that share a wrapping.
@@ -184,11 +186,26 @@ impl Kluis<'_> {
                     .identify(self.host)
                     .map_err(|error: HostError| Box::new((target.name.clone(), error.into())))?;
                 if there.is_none() {
-                    let missing = plan::Refusal::Missing {
-                        volume: target.name.clone(),
-                        device: target.backing.missing(self.host),
+                    let made: Option<Made> = Place::made(&target.name)
+                        .read(self.host)
+                        .map_err(|error| Box::new((target.name.clone(), error)))?;
+                    let refusal = match (target.backing.kind(), made) {
+                        (BackingKind::File, None) => plan::Refusal::NoHeader {
+                            volume: target.name.clone(),
+                            device: target.backing.path().display().to_string(),
+                            found: Content::Missing.to_string(),
+                        },
+                        (BackingKind::File, Some(_)) => plan::Refusal::FileGone {
+                            volume: target.name.clone(),
+                            file: target.backing.path().to_path_buf(),
+                            is_blank: false,
+                        },
+                        (BackingKind::Device, _) => plan::Refusal::Missing {
+                            volume: target.name.clone(),
+                            device: target.backing.missing(self.host),
+                        },
                     };
-                    return Err(Box::new((target.name, missing.into())));
+                    return Err(Box::new((target.name, refusal.into())));
                 }
                 found.insert(target.name.clone(), target);
             }
