@@ -24,7 +24,7 @@ mod content;
 mod enroll;
 mod erase;
 mod guard;
-mod kept;
+pub(crate) mod kept;
 mod raid0;
 mod rebind;
 mod reopen;

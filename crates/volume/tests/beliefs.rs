@@ -318,6 +318,13 @@ fn the_header_of_what_is_wiped_is_kept() {
     let header = stage.machine.peek(FILE, 0, HEADER);
     stage.up_wiping().unwrap();
     assert_eq!(kept(&stage), header);
+    let lies_there = |stage: &Stage| {
+        let findings = stage.kluis(|kluis| kluis.check());
+        findings
+            .iter()
+            .any(|finding| finding.message.contains("/var/lib/kluis/kept"))
+    };
+    assert!(lies_there(&stage));
     // An erase leaves no header anywhere, and what it destroyed is not kept.
     stage.down().unwrap();
     stage.erase().unwrap();
@@ -327,6 +334,7 @@ fn the_header_of_what_is_wiped_is_kept() {
         !names.iter().any(|name| name.starts_with("kept/")),
         "{names:?}"
     );
+    assert!(!lies_there(&stage));
 }
 
 /// Two volumes on disks that were exchanged, and what lay on each before.

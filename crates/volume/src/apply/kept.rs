@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::host::{Device, Host};
 
 /// Where they lie.
-const FOLDER: &str = "kept";
+pub(crate) const FOLDER: &str = "kept";
 
 /// Copies the first `len` bytes of a device into root-owned state. Returns the name there, which `cryptsetup luksHeaderRestore` and `kluis header
 /// restore` take if those bytes were a header.
@@ -27,6 +27,11 @@ pub(crate) fn keep(
         .unwrap_or_else(|| format!("{FOLDER}/{volume}"));
     host.write_state(&name, &bytes)?;
     Ok(name)
+}
+
+/// How many there are, of all volumes.
+pub(crate) fn count(host: &dyn Host) -> Result<usize, Error> {
+    Ok(host.state_names(FOLDER)?.len())
 }
 
 /// What was kept of a volume: a header among it still opens what was not discarded.

@@ -1,6 +1,7 @@
 //! `kluis check`: a doctor. What is missing or wrong here, and the command that mends it.
 
 use super::{CHECK_PATIENCE, Kluis, root};
+use crate::apply::kept;
 use crate::binding::Token;
 use crate::config::KeySource;
 use crate::engine::Changed;
@@ -91,6 +92,7 @@ impl Kluis<'_> {
         findings.extend(self.check_services());
         findings.extend(of_volumes);
         findings.extend(self.check_mount_points());
+        findings.extend(self.check_kept());
         if self.config.volumes.is_empty() && self.config.root.is_none() {
             findings.push(Finding::new(
                 Level::Bad,
@@ -119,6 +121,20 @@ impl Kluis<'_> {
                 Err(error) => Finding::bad("machine", &error.into()),
             },
         }
+    }
+
+    /// Nobody but a person knows when what was kept before it was overwritten is needed no more.
+    fn check_kept(&self) -> Option<Finding> {
+        let count = kept::count(self.host).ok().filter(|&count| count > 0)?;
+        let folder = self.config.agent.state.join(kept::FOLDER);
+        Some(Finding::new(
+            Level::Note,
+            "machine",
+            format!(
+                "{count} of what was overwritten lie in {}, and a header among them opens its volume for whoever may use its key; remove what is needed no more (an erase of the volume does)",
+                folder.display()
+            ),
+        ))
     }
 
     /// Where the services are, and whether their clock is ours. Who does not answer is told of by the volumes.
