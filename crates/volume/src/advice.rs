@@ -10,6 +10,7 @@ use crate::engine::{EngineError, EngineKind};
 use crate::error::{Error, ExitCode};
 use crate::host::{HostError, Use};
 use crate::plan::Refusal;
+use crate::ports::{KeyServiceError, ObjectUri};
 
 /// One of each kind, one after the other.
 fn each<T>(first: T, after: impl Fn(&T) -> Option<T>) -> Vec<T> {
@@ -298,79 +299,124 @@ fn named(kind: &str, error: &impl std::fmt::Debug) -> String {
     }
 }
 
-/// The errors of a volume's header and content that come only once something was read or asked.
-fn later() -> Vec<(&'static str, Error)> {
-    let place = "DEVICE".to_owned();
+/// The second form of those refusals that have two.
+fn second_forms() -> Vec<Refusal> {
+    let (volume, device, why, found) = (volume(), device(), why(), found());
     vec![
-        (
-            "Mac",
-            Error::Mac {
-                volume: volume(),
-                place: place.clone(),
-            },
-        ),
-        (
-            "KeyMaterial",
-            Error::KeyMaterial {
-                volume: volume(),
-                place: place.clone(),
-            },
-        ),
-        (
-            "WrongSecret",
-            Error::WrongSecret {
-                volume: volume(),
-                place: place.clone(),
-            },
-        ),
-        (
-            "NotRebound",
-            Error::NotRebound {
-                volume: volume(),
-                place: place.clone(),
-            },
-        ),
-        (
-            "NoKeyslotOfOurs",
-            Error::NoKeyslotOfOurs {
-                volume: volume(),
-                place: place.clone(),
-            },
-        ),
-        (
-            "NoFileSystem",
-            Error::NoFileSystem {
-                volume: volume(),
-                found: found(),
-            },
-        ),
-        (
-            "Unfinished",
-            Error::Unfinished {
-                volume: volume(),
-                place: place.clone(),
-            },
-        ),
-        (
-            "ForeignBackup",
-            Error::ForeignBackup {
-                volume: volume(),
-                file: path("FILE"),
-                why: why(),
-            },
-        ),
-        ("OtherHeader", Error::OtherHeader { place }),
+        Refusal::NotBlank {
+            volume: volume.clone(),
+            device: device.clone(),
+            size: 1 << 30,
+            found,
+            is_unknown: false,
+        },
+        Refusal::FileGone {
+            volume: volume.clone(),
+            file: path("FILE"),
+            is_blank: true,
+        },
+        Refusal::BadHeader {
+            volume: volume.clone(),
+            device,
+            why,
+            backups: Vec::new(),
+        },
+        Refusal::Stray {
+            volume,
+            device: path("/dev/loop0"),
+            users: Some("cat (4711)".to_owned()),
+        },
     ]
+}
+
+/// The errors of the core's own, one after the other. Those that only pass on another's words end the row.
+#[expect(clippy::too_many_lines, reason = "a line or two for each")]
+fn after_error(error: &Error) -> Option<Error> {
+    let (volume, place) = (volume(), device());
+    Some(match error {
+        Error::UnknownVolume { .. } => Error::UnknownAccount {
+            volume,
+            key: "owner",
+            name: "USER".to_owned(),
+        },
+        Error::UnknownAccount { .. } => Error::Misuse(why()),
+        Error::Misuse(_) => Error::NotConfigured { device: place },
+        Error::NotConfigured { .. } => Error::NoRoot,
+        Error::NoRoot => Error::Header {
+            place,
+            source: luks::Error::NoKeyslot(0),
+        },
+        Error::Header { .. } => Error::Mac { volume, place },
+        Error::Mac { .. } => Error::SharedMac {
+            volume,
+            place,
+            secret: object(),
+        },
+        Error::SharedMac { .. } => Error::KeyMaterial { volume, place },
+        Error::KeyMaterial { .. } => Error::WrongSecret { volume, place },
+        Error::WrongSecret { .. } => Error::WrongPassphrase { place },
+        Error::WrongPassphrase { .. } => Error::RootToken {
+            place,
+            name: "NAME".to_owned(),
+            token: 0,
+        },
+        Error::RootToken { .. } => Error::NotRebound { volume, place },
+        Error::NotRebound { .. } => Error::NoKeyslotOfOurs { volume, place },
+        Error::NoKeyslotOfOurs { .. } => Error::NoFileSystem {
+            volume,
+            found: found(),
+        },
+        Error::NoFileSystem { .. } => Error::Unfinished { volume, place },
+        Error::Unfinished { .. } => Error::ForeignBackup {
+            volume,
+            file: path("FILE"),
+            why: why(),
+        },
+        Error::ForeignBackup { .. } => Error::OtherHeader { place },
+        Error::OtherHeader { .. } => Error::ForeignBlob {
+            volume,
+            machine: "MACHINE".to_owned(),
+            source: KeyServiceError::NotFound(why()),
+        },
+        Error::ForeignBlob { .. } => Error::Inconsistent,
+        Error::Inconsistent => Error::State("volumes/NAME.made".to_owned()),
+        Error::State(_) => Error::Remains {
+            volume,
+            remains: vec![why()],
+        },
+        Error::Remains { .. }
+        | Error::Config(_)
+        | Error::Refused(_)
+        | Error::Token(_)
+        | Error::Secret(_)
+        | Error::KeyService(_)
+        | Error::Object(_)
+        | Error::Host(_)
+        | Error::Engine(_)
+        | Error::Crypto(_) => return None,
+    })
+}
+
+fn first_error() -> Error {
+    Error::UnknownVolume {
+        name: volume(),
+        known: "OTHER".to_owned(),
+    }
+}
+
+fn object() -> ObjectUri {
+    "s3://bucket/secret".parse().unwrap()
 }
 
 /// Each by the name that it has in the code.
 fn all() -> Vec<(String, Error)> {
     let refusals = each(first(), after)
         .into_iter()
+        .chain(second_forms())
         .map(|refusal| (named("", &refusal), Error::from(refusal)));
-    let later = later().into_iter();
+    let own = each(first_error(), after_error).into_iter();
     refusals
-        .chain(later.map(|(name, error)| (name.to_owned(), error)))
+        .chain(own.map(|error| (named("", &error), error)))
         .chain(of_the_machine())
         .collect()
 }
@@ -422,6 +468,7 @@ fn what_can_lose_data_is_recommended_only_with_proof() {
             "BadToken",
             "NotBound",
             "Restoring",
+            "BadHeader",
             "KeyMaterial"
         ]
     );

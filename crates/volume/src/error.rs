@@ -80,7 +80,7 @@ pub enum Error {
 
     // --- the header's ---
     /// The header on the device is damaged, unsupported or outside the allow-list.
-    #[error("the header of {place} cannot be used: {source}; look at it with: kluis header show")]
+    #[error("the header of {place} cannot be used: {source}; look at it (kluis header show NAME)")]
     Header {
         /// The device or file.
         place: String,
@@ -239,7 +239,7 @@ pub enum Error {
     Crypto(#[from] crypto::Error),
     /// A piece of root-owned state that is not what Kluis wrote.
     #[error(
-        "the state {0} is damaged: it is not what kluis wrote there; look at it, and remove it if it is of no use"
+        "the state {0} is not what this version of kluis writes, and nothing was done. Bring it back from a backup of this machine, or use the version that wrote it; what it says of a disk is known from nowhere else"
     )]
     State(String),
 

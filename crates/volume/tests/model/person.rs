@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use volume::Silent;
 use volume::engine::EngineKind;
+use volume::host::Host;
 use volume::sim::{Disk, Fault};
 use volume::verbs::{Mode, Outcome, Proof, UpOptions};
 
@@ -43,6 +44,8 @@ pub(crate) struct Person {
     exchanged: bool,
     /// How often he has written or backed up.
     number: usize,
+    /// What the records said that are spoiled.
+    spoiled: BTreeMap<String, Vec<u8>>,
     /// Every message, the newest last.
     said: Vec<String>,
     /// What led back to his bytes.
@@ -79,6 +82,7 @@ impl Person {
             beneath: None,
             exchanged: false,
             number: 0,
+            spoiled: BTreeMap::new(),
             said: Vec::new(),
             led: Vec::new(),
         }
@@ -166,6 +170,13 @@ impl Person {
         {
             self.comes_back(disk);
             self.led.push("bringing it back");
+            return Ok(true);
+        }
+        if message.contains("Bring it back from a backup of this machine") {
+            for (name, bytes) in std::mem::take(&mut self.spoiled) {
+                self.stage.machine.set_state(&name, &bytes);
+            }
+            self.led.push("bringing a record back");
             return Ok(true);
         }
         for command in self.hears(message)? {
@@ -464,6 +475,15 @@ impl Person {
             // Of what was made beneath a mount nobody would know then.
             Act::LoseState if self.away.is_none() && self.beneath.is_none() => {
                 machine.lose_state();
+            }
+            Act::Spoil(volume) => {
+                let name = format!("volumes/{}.made", volume.name());
+                if let Ok(Some(bytes)) = machine.read_state(&name)
+                    && !self.spoiled.contains_key(&name)
+                {
+                    machine.set_state(&name, b"{\"of\":\"a later version\"}");
+                    self.spoiled.insert(name, bytes);
+                }
             }
             Act::LoseRun => machine.lose_run(),
             Act::NoDeviceMapper => {

@@ -109,6 +109,8 @@ pub(crate) enum Act {
     /// The disks change places.
     Exchange,
     LoseState,
+    /// The machine's record of a volume is spoiled; there is a backup of it.
+    Spoil(Volume),
     /// What `/run` has is lost.
     LoseRun,
     /// The machine has no device-mapper: what is opened from now on is served by daemons.
@@ -171,7 +173,7 @@ const CHANGES: u64 = 24;
 fn draw(dice: &mut Dice) -> Act {
     let volume = dice.pick(&VOLUMES);
     let nth = usize::try_from(dice.roll(16)).unwrap_or_default();
-    match dice.roll(44) {
+    match dice.roll(45) {
         0..=6 => Act::Up(volume),
         7..=10 => Act::Down(volume),
         11..=13 => Act::Write(volume),
@@ -202,6 +204,7 @@ fn draw(dice: &mut Dice) -> Act {
         36 => Act::Status,
         37 => Act::Check,
         38..=39 => Act::LoseRun,
+        40 => Act::Spoil(volume),
         _ => Act::Obey(nth),
     }
 }
