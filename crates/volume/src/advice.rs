@@ -291,7 +291,7 @@ fn of_the_machine() -> Vec<(String, Error)> {
 /// The name that it has in the code.
 fn named(kind: &str, error: &impl std::fmt::Debug) -> String {
     let shown = format!("{error:?}");
-    let name = shown.split([' ', '{']).next().unwrap_or_default();
+    let name = shown.split([' ', '{', '(']).next().unwrap_or_default();
     if kind.is_empty() {
         name.to_owned()
     } else {
@@ -330,7 +330,6 @@ fn second_forms() -> Vec<Refusal> {
 }
 
 /// The errors of the core's own, one after the other. Those that only pass on another's words end the row.
-#[expect(clippy::too_many_lines, reason = "a line or two for each")]
 fn after_error(error: &Error) -> Option<Error> {
     let (volume, place) = (volume(), device());
     Some(match error {

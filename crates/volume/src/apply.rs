@@ -31,7 +31,6 @@ mod reopen;
 mod rewrap;
 mod wipe;
 
-pub(crate) use kept::keep;
 pub(crate) use rewrap::Adopt;
 
 /// Told of every step. Methods do nothing unless they are given something to do.

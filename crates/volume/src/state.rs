@@ -9,6 +9,7 @@
 //! | `volumes/NAME.raid0` | which disks a striped volume lies on, in which order |
 //! | `volumes/NAME.restoring` | from which file a header is being written back, so that a half of it is not taken for the whole |
 //! | `volumes/NAME.backups` | where header backups were written, so that an erase can delete them |
+//! | `kept/NAME.N` | what was about to be written over: headers, as they lay on the device |
 //! | `mount-points/HASH` | per guarded mount point: whose it is, and what it was before |
 
 use std::os::unix::ffi::OsStrExt as _;
