@@ -319,7 +319,7 @@ fn the_header_of_what_is_wiped_is_kept() {
     stage.up_wiping().unwrap();
     assert_eq!(kept(&stage), header);
     let lies_there = |stage: &Stage| {
-        let findings = stage.kluis(|kluis| kluis.check());
+        let findings = stage.check();
         findings
             .iter()
             .any(|finding| finding.message.contains("/var/lib/kluis/kept"))

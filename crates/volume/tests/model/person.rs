@@ -373,12 +373,7 @@ impl Person {
                 }
             }
             Act::Check => {
-                #[expect(
-                    clippy::redundant_closure_for_method_calls,
-                    reason = "the method is of one lifetime"
-                )]
-                let findings = self.stage.kluis(|kluis| kluis.check());
-                for finding in findings {
+                for finding in self.stage.check() {
                     self.hears(&finding.message)?;
                 }
             }

@@ -9,7 +9,7 @@ use volume::config::Config;
 use volume::engine::Changed;
 use volume::host::Host;
 use volume::sim::{Keys, Kill, Machine, Objects};
-use volume::verbs::{Kluis, Mode, Outcome, Status, UpOptions};
+use volume::verbs::{Finding, Kluis, Mode, Outcome, Status, UpOptions};
 use volume::{Error, Silent};
 
 pub(crate) const FILE: &str = "/img";
@@ -151,6 +151,14 @@ impl Stage {
 
     pub(crate) fn rekey_one(&self, from: Option<&str>) -> Result<Changed, Error> {
         Self::only(self.rekey(from))
+    }
+
+    #[expect(
+        clippy::redundant_closure_for_method_calls,
+        reason = "the method is of one lifetime"
+    )]
+    pub(crate) fn check(&self) -> Vec<Finding> {
+        self.kluis(|kluis| kluis.check())
     }
 
     pub(crate) fn status_or_error(&self) -> Result<Status, Error> {
