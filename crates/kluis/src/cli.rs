@@ -213,7 +213,8 @@ pub(crate) enum HeaderVerb {
         name: String,
         /// The file
         file: PathBuf,
-        /// Also where no header is left to compare it with, and under its key the data has no file system that could be recognised
+        /// Also where nothing shows that it belongs there: no header is left to compare it with, and under its key there is no file
+        /// system; or something else lies there by now, which is kept in the state folder first
         #[arg(long)]
         unproven: bool,
         #[command(flatten)]

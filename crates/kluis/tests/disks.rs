@@ -107,6 +107,27 @@ fn a_keyslot_that_was_overwritten_opens_nothing() {
 }
 
 #[test]
+fn a_header_without_keyslots_is_told_as_that_and_its_backup_named() {
+    let (stage, volume) = closed();
+    let backup = stage.path("header");
+    let file = backup.to_str().unwrap();
+    stage.kluis(["header", "backup", &volume.name, file]).ok();
+    let erased = std::process::Command::new("cryptsetup")
+        .args(["--batch-mode", "erase"])
+        .arg(&volume.image)
+        .output()
+        .unwrap();
+    assert!(erased.status.success(), "{erased:?}");
+    let words = ["no keyslot any more", file];
+    refuses(&stage, &volume, 4, &words);
+    stage
+        .kluis(["header", "restore", "--yes", &volume.name, file])
+        .ok();
+    stage.kluis(["up"]).ok();
+    assert_eq!(volume.read("recipe").unwrap(), "kept");
+}
+
+#[test]
 fn a_truncated_image_is_not_opened() {
     let (stage, volume) = closed();
     let image = OpenOptions::new().write(true).open(&volume.image).unwrap();

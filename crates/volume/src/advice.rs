@@ -9,7 +9,7 @@ use reference::Section;
 use crate::engine::{EngineError, EngineKind};
 use crate::error::{Error, ExitCode};
 use crate::host::{HostError, Use};
-use crate::plan::Refusal;
+use crate::plan::{IfOurs, Refusal};
 use crate::ports::{KeyServiceError, ObjectUri};
 
 /// One of each kind, one after the other.
@@ -76,7 +76,7 @@ fn after(refusal: &Refusal) -> Option<Refusal> {
             device,
             size,
             found,
-            is_unknown: true,
+            if_ours: IfOurs::HeaderLost,
         },
         Refusal::NotBlank { .. } => Refusal::MembersRefilled { volume, why },
         Refusal::MembersRefilled { .. } => Refusal::Ambiguous {
@@ -125,6 +125,7 @@ fn after(refusal: &Refusal) -> Option<Refusal> {
             device,
             size: size / 2,
             wanted: size,
+            had_it: false,
         },
         Refusal::CutShort { .. } => Refusal::HoldsAnother {
             volume,
@@ -308,12 +309,19 @@ fn second_forms() -> Vec<Refusal> {
             device: device.clone(),
             size: 1 << 30,
             found,
-            is_unknown: false,
+            if_ours: IfOurs::WrittenOver,
         },
         Refusal::FileGone {
             volume: volume.clone(),
             file: path("FILE"),
             is_blank: true,
+        },
+        Refusal::CutShort {
+            volume: volume.clone(),
+            device: device.clone(),
+            size: 1 << 29,
+            wanted: 1 << 30,
+            had_it: true,
         },
         Refusal::BadHeader {
             volume: volume.clone(),

@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::header::{self, Snapshot};
 use crate::host::{Access, Device, Hold, Host, HostError, Identity, RootWanted, Unmount};
 use crate::observe::{Content, Observed, observe};
-use crate::plan::{Plan, Refusal, Step};
+use crate::plan::{IfOurs, Plan, Refusal, Step};
 use crate::retry::Waiting;
 use crate::secrets::Secrets;
 use crate::state::{Intent, Made, Place};
@@ -329,7 +329,7 @@ impl<'r, 'a> Applier<'r, 'a> {
                     device: identity.stable_name,
                     size: identity.size,
                     found: now.content.to_string(),
-                    is_unknown: false,
+                    if_ours: IfOurs::Nothing,
                 }
                 .into());
             }
@@ -415,6 +415,7 @@ impl<'r, 'a> Applier<'r, 'a> {
             backing: self.target.backing.path().to_path_buf(),
             ready,
             segment,
+            size: self.identity().ok().map(|identity| identity.size),
         };
         if known.as_ref() != Some(&made) {
             place.write(self.host, &made)?;

@@ -239,7 +239,7 @@ pub enum Error {
     Crypto(#[from] crypto::Error),
     /// A piece of root-owned state that is not what Kluis wrote.
     #[error(
-        "the state {0} is not what this version of kluis writes, and nothing was done. Bring it back from a backup of this machine, or use the version that wrote it; what it says of a disk is known from nowhere else"
+        "the state {0} is not what this version of kluis writes, and nothing was done. Bring it back from a backup of this machine, or use the version that wrote it; what it says is known from nowhere else"
     )]
     State(String),
 

@@ -250,6 +250,7 @@ pub(crate) fn observe(host: &dyn Host, target: &Target) -> Result<Observed, Erro
         Content::Blank | Content::BadHeader(..) | Content::Foreign(_) => {
             backups_there(host, target, made.as_ref())?
         }
+        Content::Luks(facts) if facts.keyslots == 0 => backups_there(host, target, made.as_ref())?,
         _ => Vec::new(),
     };
     let is_proven = active.as_ref().is_some_and(|active| {
@@ -435,9 +436,13 @@ fn contents(
     {
         return Ok((Content::Unfinished, None));
     }
+    // Of a header that is damaged beside something else, that is who has damaged it, and perhaps the truth by now.
+    let unusable = problem.unusable();
+    let is_written_over =
+        unusable == Unusable::Damaged && report.found.iter().any(|known| !known.is_luks());
     Ok((
-        if is_luks {
-            Content::BadHeader(problem.to_string(), problem.unusable())
+        if is_luks && !is_written_over {
+            Content::BadHeader(problem.to_string(), unusable)
         } else {
             Content::Foreign(report)
         },

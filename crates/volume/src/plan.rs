@@ -20,7 +20,7 @@ pub(crate) mod root;
 mod step;
 
 pub(crate) use erase::erase;
-pub use refusal::Refusal;
+pub use refusal::{IfOurs, Refusal};
 pub(crate) use rekey::{rebind, rekey, token};
 pub use step::Step;
 
@@ -370,11 +370,14 @@ fn steps_of_closed(
                     device: identity.stable_name.clone(),
                 });
             }
+            if !wanted.wipe {
+                header::refuse_without_keyslot(observed, target, identity)?;
+            }
             match (content, wanted.wipe) {
                 (Content::Luks(facts) | Content::Ambiguous(facts, _), false)
                     if is_tried(content, wanted.repair) && opens(facts, target, identity)? =>
                 {
-                    refuse_cut(target, identity)?;
+                    refuse_cut(observed, target, identity)?;
                     steps.extend([Step::FetchSecret, Step::Unlock]);
                     steps.extend(leftover_loop(observed));
                     steps.extend(repair_step(content, facts, wanted.repair));
@@ -530,7 +533,11 @@ fn clearance(
             device: device(),
             size: identity.size,
             found: content.to_string(),
-            is_unknown: matches!(content, Content::Foreign(report) if report.found.is_empty()),
+            if_ours: match content {
+                Content::Foreign(report) if report.found.is_empty() => IfOurs::HeaderLost,
+                Content::Foreign(_) if !observed.backups.is_empty() => IfOurs::WrittenOver,
+                _ => IfOurs::Nothing,
+            },
         }),
     }
 }
@@ -564,13 +571,24 @@ fn refuse_small(target: &Target, identity: &Identity) -> Result<(), Refusal> {
 }
 
 /// A file that lost its end still unlocks, and the file system in it is larger than its device.
-fn refuse_cut(target: &Target, identity: &Identity) -> Result<(), Refusal> {
+fn refuse_cut(observed: &Observed, target: &Target, identity: &Identity) -> Result<(), Refusal> {
+    let made = observed.made.as_ref();
+    let had_it = made.and_then(|made| made.size) > Some(identity.size);
     match &target.backing {
         BackingPath::File { size, .. } if identity.size < *size => Err(Refusal::CutShort {
             volume: target.name.clone(),
             device: identity.stable_name.clone(),
             size: identity.size,
             wanted: *size,
+            had_it,
+        }),
+        // The configuration may have followed the file.
+        BackingPath::File { size, .. } if had_it => Err(Refusal::CutShort {
+            volume: target.name.clone(),
+            device: identity.stable_name.clone(),
+            size: identity.size,
+            wanted: made.and_then(|made| made.size).unwrap_or(*size),
+            had_it,
         }),
         _ => Ok(()),
     }

@@ -97,6 +97,9 @@ pub(crate) struct Made {
     /// Where and how its data lies, as [`crate::header::Snapshot::segment`] says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) segment: Option<String>,
+    /// How long what it lies on was, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) size: Option<u64>,
 }
 
 impl Made {

@@ -337,6 +337,58 @@ fn the_header_of_what_is_wiped_is_kept() {
     assert!(!lies_there(&stage));
 }
 
+/// A volume with something in it, closed, and a backup of its header.
+fn backed_up() -> Stage {
+    let stage = Stage::new(TOKEN);
+    stage.up().unwrap();
+    stage.machine.write_file("/mnt/v", "precious");
+    stage
+        .kluis(|kluis| kluis.header_backup("v", "/root/backup".as_ref()))
+        .unwrap();
+    stage.down().unwrap();
+    stage
+}
+
+#[test]
+fn what_was_written_over_both_copies_is_named_and_written_over_only_when_told() {
+    let stage = backed_up();
+    // As sfdisk leaves it: LUKS's magic, a partition table behind it, and its entries over the second copy's beginning.
+    stage.machine.poke(FILE, 512, b"EFI PART\0\0\x01\0");
+    stage.machine.poke(FILE, 16 << 10, &[0; 1024]);
+    let before = stage.machine.disk(FILE);
+    let error = stage.up().unwrap_err().to_string();
+    assert!(error.contains("GPT"), "{error}");
+    assert!(error.contains("kluis help header restore"), "{error}");
+    let restore =
+        |proof| stage.kluis(|kluis| kluis.header_restore("v", "/root/backup".as_ref(), proof));
+    let error = restore(Proof::Needed).unwrap_err().to_string();
+    assert!(error.contains("GPT"), "{error}");
+    assert_eq!(stage.machine.disk(FILE), before);
+    restore(Proof::Waived).unwrap();
+    assert_eq!(kept(&stage)[512..520], *b"EFI PART");
+    stage.up().unwrap();
+    assert_eq!(stage.text().as_deref(), Some("precious"));
+}
+
+#[test]
+fn a_file_that_was_longer_is_brought_back_whole_whatever_the_configuration_says() {
+    let stage = backed_up();
+    let whole = stage.machine.take_disk(FILE);
+    let mut cut = Disk::blank(40 << 20);
+    let mut bytes = vec![0; 40 << 20];
+    assert!(whole.read(0, &mut bytes) && cut.write(0, &bytes));
+    stage.machine.add_file(FILE, cut);
+    let stage = stage.with_config(&TOKEN.replace("64MiB", "40MiB"));
+    let error = stage.up().unwrap_err().to_string();
+    assert!(error.contains("its end was cut off; nothing"), "{error}");
+    assert!(!error.contains("set `size`"), "{error}");
+    stage.machine.take_disk(FILE);
+    stage.machine.add_file(FILE, whole);
+    let stage = stage.with_config(TOKEN);
+    stage.up().unwrap();
+    assert_eq!(stage.text().as_deref(), Some("precious"));
+}
+
 /// Two volumes on disks that were exchanged, and what lay on each before.
 fn exchanged() -> (Stage, [Disk; 2]) {
     let two = [("v", "/img"), ("w", "/img2")].map(|(name, file)| {

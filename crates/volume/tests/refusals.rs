@@ -664,7 +664,7 @@ fn damaged_state_is_not_believed() {
     assert_says(
         &refused(&stage, FILE),
         ExitCode::Device,
-        &["damaged", &name],
+        &["not what this version of kluis writes", &name],
     );
 }
 

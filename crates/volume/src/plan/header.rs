@@ -5,7 +5,7 @@ use crate::host::{BackingKind, Identity, Signature, SignatureReport};
 use crate::observe::{Content, HeaderFacts, Observed, Unusable};
 use crate::target::Target;
 
-use super::{EPHEMERAL_SUBSYSTEM, Refusal};
+use super::{EPHEMERAL_SUBSYSTEM, IfOurs, Refusal};
 
 /// The facts of a header that is there and can be used.
 ///
@@ -49,7 +49,7 @@ pub(super) fn check_mode(
             device: device(),
             size: identity.size,
             found: "an ephemeral volume".to_owned(),
-            is_unknown: false,
+            if_ours: IfOurs::Nothing,
         });
     }
     match (&target.key, &facts.token) {
@@ -113,7 +113,7 @@ pub(super) fn bad_header(
             why,
         },
         // Of a file that has lost its end, a backup of the header brings nothing back.
-        Unusable::Damaged => match super::refuse_cut(target, identity) {
+        Unusable::Damaged => match super::refuse_cut(observed, target, identity) {
             Err(cut) => cut,
             Ok(()) => Refusal::BadHeader {
                 volume,
@@ -123,6 +123,26 @@ pub(super) fn bad_header(
             },
         },
     }
+}
+
+/// A header of which every keyslot was killed (`cryptsetup erase`) opens to nobody: only a backup has them.
+pub(super) fn refuse_without_keyslot(
+    observed: &Observed,
+    target: &Target,
+    identity: &Identity,
+) -> Result<(), Refusal> {
+    match &observed.content {
+        Content::Luks(facts) if facts.keyslots == 0 && facts.subsystem != EPHEMERAL_SUBSYSTEM => {}
+        _ => return Ok(()),
+    }
+    let why = "it has no keyslot any more: they were erased (cryptsetup erase, luksKillSlot)";
+    Err(bad_header(
+        observed,
+        target,
+        identity,
+        why,
+        Unusable::Damaged,
+    ))
 }
 
 /// A header that was here and is not any more; `holds` says what is.

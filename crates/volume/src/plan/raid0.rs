@@ -5,7 +5,7 @@ use crate::observe::{Content, Observed};
 use crate::raid0::{Known, Member, Stripe, Striped};
 use crate::target::Target;
 
-use super::{Refusal, Step};
+use super::{IfOurs, Refusal, Step};
 
 /// Whether the disks are those that the volume needs. Nothing to ask of a volume that is not striped. With `wipe`, what is on them may go.
 ///
@@ -82,7 +82,11 @@ pub(super) fn check_to_make(
                 device: member.name(),
                 size: identity.size,
                 found: member.report.to_string(),
-                is_unknown: member.report.found.is_empty(),
+                if_ours: if member.report.found.is_empty() {
+                    IfOurs::HeaderLost
+                } else {
+                    IfOurs::Nothing
+                },
             });
         }
     }

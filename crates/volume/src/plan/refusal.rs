@@ -72,7 +72,7 @@ pub enum Refusal {
     },
     /// There is something on it.
     #[error(
-        "{device} ({size} bytes) is not blank: it holds {found}; nothing was written. Look at what it is (lsblk -f), or name another device; one whose content may go for ever is given up with --wipe (kluis help up){}", if *is_unknown { format!(". If it is the volume, whose header was lost: kluis header restore {volume} FILE") } else { String::new() }
+        "{device} ({size} bytes) is not blank: it holds {found}; nothing was written. Look at what it is (lsblk -f), or name another device; one whose content may go for ever is given up with --wipe (kluis help up){}", if_ours.advice(volume)
     )]
     NotBlank {
         /// The volume.
@@ -83,8 +83,8 @@ pub enum Refusal {
         size: u64,
         /// What was found.
         found: String,
-        /// Whether that is nothing which is known.
-        is_unknown: bool,
+        /// What it may be of this volume's.
+        if_ours: IfOurs,
     },
     /// The disks by name and order, and not by what is on them.
     #[error(
@@ -237,7 +237,7 @@ pub enum Refusal {
     },
     /// A file that is shorter than the volume in it was made.
     #[error(
-        "{device} has {size} bytes and volume {volume} is configured with {wanted}: its end was cut off, or `size` was raised; nothing was written. Bring the whole file back, or set `size` to what it has (a volume does not grow)"
+        "{device} has {size} bytes and volume {volume} is configured with {wanted}: {}", if *had_it { "its end was cut off; nothing was written. Bring the whole file back" } else { "its end was cut off, or `size` was raised; nothing was written. Bring the whole file back, or set `size` to what it has (a volume does not grow)" }
     )]
     CutShort {
         /// The volume.
@@ -248,10 +248,12 @@ pub enum Refusal {
         size: u64,
         /// What is configured.
         wanted: u64,
+        /// Whether this machine has seen it that long.
+        had_it: bool,
     },
     /// A header backup would be written over something of another kind.
     #[error(
-        "{device} holds {found}, and no damaged header of volume {volume}; nothing was written. Name the device that the backup is of"
+        "{device} holds {found}, and no damaged header of volume {volume}; nothing was written. Name the device that the backup is of; if it is this one all the same, and what it holds may go: kluis help header restore"
     )]
     HoldsAnother {
         /// The volume.
@@ -498,6 +500,31 @@ fn restore(volume: &str, backups: &[PathBuf]) -> String {
             file.display()
         ),
         None => format!("If there is a backup of it: kluis header restore {volume} FILE"),
+    }
+}
+
+/// What a disk that is not blank may be of the volume's that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IfOurs {
+    /// Nothing.
+    Nothing,
+    /// The volume, without its header.
+    HeaderLost,
+    /// The volume, of which there is a backup, and over which something else was written.
+    WrittenOver,
+}
+
+impl IfOurs {
+    fn advice(self, volume: &str) -> String {
+        match self {
+            Self::Nothing => String::new(),
+            Self::HeaderLost => format!(
+                ". If it is the volume, whose header was lost: kluis header restore {volume} FILE"
+            ),
+            Self::WrittenOver => format!(
+                ". If it is volume {volume}, of which there is a backup, and this was written over it: kluis help header restore"
+            ),
+        }
     }
 }
 

@@ -54,7 +54,7 @@ impl Kluis<'_> {
             .into());
         }
         refuse_uses(&observed, &identity)?;
-        refuse_another(&target, &observed, &identity)?;
+        refuse_another(&target, &observed, &identity, proof)?;
         let bytes = self.host.read_file(file, BACKUP_MAX)?;
         let foreign = |why: String| Error::ForeignBackup {
             volume: target.name.clone(),
@@ -216,10 +216,13 @@ fn refuse_another(
     target: &Target,
     observed: &Observed,
     identity: &Identity,
+    proof: Proof,
 ) -> Result<(), Refusal> {
     match &observed.content {
         Content::Ambiguous(..) => Err(plan::header::ambiguous(observed, target, identity)),
-        Content::Foreign(report) if report.found.iter().any(|known| !known.is_luks()) => {
+        Content::Foreign(report)
+            if proof == Proof::Needed && report.found.iter().any(|known| !known.is_luks()) =>
+        {
             Err(Refusal::HoldsAnother {
                 volume: target.name.clone(),
                 device: identity.stable_name.clone(),
