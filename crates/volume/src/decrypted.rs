@@ -87,3 +87,64 @@ impl Device for Decrypted {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use crate::host::{Access, Host};
+    use crate::sim::{Disk, Machine};
+
+    use super::*;
+
+    #[test]
+    fn what_was_written_under_the_key_is_read_from_anywhere() {
+        const START: usize = 8192;
+        const LEN: usize = 64 << 10;
+        for (sector_size, iv_start) in [(512, 0), (4096, 0), (4096, 16), (512, 1 << 33)] {
+            let key = VolumeKey::random(64).unwrap();
+            let plain: Vec<u8> = (0..LEN)
+                .map(|n| (n * 31 + n / 251).to_le_bytes()[0])
+                .collect();
+            let mut sealed = plain.clone();
+            XtsKey::new(key.danger_expose())
+                .unwrap()
+                .encryptor()
+                .unwrap()
+                .sectors(&mut sealed, sector_size, iv_start)
+                .unwrap();
+            let mut disk = Disk::blank((START + LEN) as u64);
+            assert!(disk.write(START as u64, &sealed));
+            let machine = Machine::new();
+            machine.add_device("/dev/d", disk);
+            let identity = machine.identify(Path::new("/dev/d")).unwrap().unwrap();
+            let payload = Payload {
+                bytes: START as u64..(START + LEN) as u64,
+                sector_size: u32::try_from(sector_size).unwrap(),
+                iv_start,
+            };
+            let device = machine.open(&identity, Access::Read).unwrap();
+            let data = Decrypted::new(device, payload, &key).unwrap();
+            assert_eq!(data.size(), LEN as u64);
+            for (offset, len) in [
+                (0, 1),
+                (1080, 2),
+                (4095, 2),
+                (5000, 30_000),
+                (LEN - 1, 1),
+                (0, LEN),
+            ] {
+                let mut out = vec![0; len];
+                data.read_at(offset as u64, &mut out).unwrap();
+                assert_eq!(
+                    out,
+                    plain[offset..offset + len],
+                    "{sector_size} at {offset}"
+                );
+            }
+            data.read_at(LEN as u64, &mut [0]).unwrap_err();
+            data.read_at(u64::MAX, &mut [0]).unwrap_err();
+            data.write_at(0, &[0]).unwrap_err();
+        }
+    }
+}

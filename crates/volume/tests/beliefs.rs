@@ -371,6 +371,26 @@ fn what_was_written_over_both_copies_is_named_and_written_over_only_when_told() 
 }
 
 #[test]
+fn a_volume_without_a_file_system_of_ours_needs_no_proof() {
+    let stage = Stage::new(
+        "[volume.v]\ndevice = \"/dev/disk/by-id/x\"\nkey = \"alias/k\"\nfilesystem = \"none\"\n",
+    );
+    let disk = "/dev/disk/by-id/x";
+    stage.machine.add_device(disk, Disk::blank(64 << 20));
+    stage.up().unwrap();
+    stage
+        .kluis(|kluis| kluis.header_backup("v", "/root/backup".as_ref()))
+        .unwrap();
+    stage.down().unwrap();
+    let header = stage.machine.peek(disk, 0, HEADER);
+    stage.machine.poke(disk, 0, &vec![0; 1 << 20]);
+    stage
+        .kluis(|kluis| kluis.header_restore("v", "/root/backup".as_ref(), Proof::Needed))
+        .unwrap();
+    assert_eq!(stage.machine.peek(disk, 0, HEADER), header);
+}
+
+#[test]
 fn a_file_that_was_longer_is_brought_back_whole_whatever_the_configuration_says() {
     let stage = backed_up();
     let whole = stage.machine.take_disk(FILE);
@@ -444,7 +464,22 @@ fn a_volume_is_not_wiped_by_anothers_name() {
     let error = wiped(&stage).unwrap_err().to_string();
     assert!(error.contains("labelled \"w\""), "{error}");
     assert_eq!(stage.machine.disk("/img"), Some(disks[1].clone()));
-    // Nor where this machine has lost what it knew.
+    // Where this machine knows that volume by another UUID, the header is nobody's any more.
+    let record = stage.machine.read_state("volumes/w.made").unwrap().unwrap();
+    let mut made: serde_json::Value = serde_json::from_slice(&record).unwrap();
+    made["uuid"] = "6c0b3f0e-0b52-4f4e-9f3c-5c2a3c1b7d11".into();
+    stage
+        .machine
+        .set_state("volumes/w.made", made.to_string().as_bytes());
+    let options = UpOptions {
+        wipe: BTreeSet::from(["v".to_owned()]),
+        mode: volume::verbs::Mode::DryRun,
+        ..UpOptions::default()
+    };
+    let plan = stage.kluis(|kluis| kluis.up(&["v".to_owned()], &options, &mut Silent));
+    plan.unwrap().remove(0).result.unwrap();
+    stage.machine.set_state("volumes/w.made", &record);
+    // Nor is it wiped where this machine has lost what it knew.
     let records: Vec<_> = stage.machine.state_names();
     stage.machine.lose_state();
     wiped(&stage).unwrap_err();
@@ -615,8 +650,18 @@ fn a_file_on_a_volume_that_is_made_anew_is_made_anew_with_it() {
         "{}",
         of_it.message
     );
-    // A stop and a start later the store is blank.
+    // A stop and a start later the store is blank. Until the outer one is made, nothing is forgotten of what lay in it.
     stage.machine.set_disk(STORE, Disk::blank(64 << 20));
+    stage.machine.no_room_at(1);
+    let names = ["outer".to_owned()];
+    up(&names).unwrap_err();
+    stage.machine.restart();
+    assert!(
+        stage
+            .machine
+            .state_names()
+            .contains(&"volumes/v.made".to_owned())
+    );
     stage.up_all();
     assert_eq!(stage.text().as_deref(), Some(""));
 }

@@ -183,6 +183,29 @@ fn a_file_system_is_named_as_mount_wants_it() {
 }
 
 #[test]
+fn a_file_system_that_was_ever_mounted_is_told_from_a_fresh_one() {
+    for (program, size) in [("mkfs.ext4", 64), ("mkfs.xfs", 320), ("mkfs.btrfs", 128)] {
+        let image = Image::made_by(size * MIB, program, &["-q"]);
+        let was_mounted = || {
+            let file = File::open(&image.path).unwrap();
+            let len = file.metadata().unwrap().len();
+            let found = file_system(&mut FileSource::new(&file, len)).unwrap();
+            found.unwrap().was_mounted
+        };
+        assert!(!was_mounted(), "{program}");
+        let folder = tempfile::tempdir().unwrap();
+        let run = |program: &str, arguments: &[&std::ffi::OsStr]| {
+            let output = Command::new(program).args(arguments).output().unwrap();
+            assert!(output.status.success(), "{program}: {output:?}");
+        };
+        let (at, from) = (folder.path().as_os_str(), image.path.as_os_str());
+        run("mount", &["-o".as_ref(), "loop".as_ref(), from, at]);
+        run("umount", &[at]);
+        assert!(was_mounted(), "{program}");
+    }
+}
+
+#[test]
 fn what_a_careless_wipe_leaves_is_still_found() {
     let ext = Image::made_by(GIB, "mkfs.ext4", &["-q", "-F", "-b", "4096"]).wipe(0, 16 * MIB);
     assert!(ext.names().contains("ext, superblock copy"));

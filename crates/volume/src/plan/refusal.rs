@@ -237,7 +237,7 @@ pub enum Refusal {
     },
     /// A file that is shorter than the volume in it was made.
     #[error(
-        "{device} has {size} bytes and volume {volume} is configured with {wanted}: {}", if *had_it { "its end was cut off; nothing was written. Bring the whole file back" } else { "its end was cut off, or `size` was raised; nothing was written. Bring the whole file back, or set `size` to what it has (a volume does not grow)" }
+        "{device} has {size} bytes and volume {volume} {}", if *had_it { format!("had {wanted}: its end was cut off; nothing was written. Bring the whole file back") } else { format!("is configured with {wanted}: its end was cut off, or `size` was raised; nothing was written. Bring the whole file back, or set `size` to what it has (a volume does not grow)") }
     )]
     CutShort {
         /// The volume.
@@ -246,7 +246,7 @@ pub enum Refusal {
         device: String,
         /// What it has.
         size: u64,
-        /// What is configured.
+        /// What it had, or is configured with.
         wanted: u64,
         /// Whether this machine has seen it that long.
         had_it: bool,
