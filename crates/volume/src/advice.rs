@@ -359,7 +359,11 @@ fn after_error(error: &Error) -> Option<Error> {
             place,
             secret: object(),
         },
-        Error::SharedMac { .. } => Error::KeyMaterial { volume, place },
+        Error::SharedMac { .. } => Error::KeyMaterial {
+            volume,
+            place,
+            is_alone: true,
+        },
         Error::KeyMaterial { .. } => Error::WrongSecret { volume, place },
         Error::WrongSecret { .. } => Error::WrongPassphrase { place },
         Error::WrongPassphrase { .. } => Error::RootToken {

@@ -393,7 +393,11 @@ impl<'r, 'a> Applier<'r, 'a> {
         let opened = header.unlock(&*device, &secret, keyslot).map_err(|error| {
             match (error.is_wrong_passphrase(), is_verified) {
                 // The secret is the right one: the mac says so.
-                (true, true) => Error::KeyMaterial { volume, place },
+                (true, true) => Error::KeyMaterial {
+                    volume,
+                    place,
+                    is_alone: !matches!(self.observed.content, Content::Ambiguous(..)),
+                },
                 (true, false) => Error::WrongSecret { volume, place },
                 (false, _) => error,
             }

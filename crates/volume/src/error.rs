@@ -114,13 +114,15 @@ pub enum Error {
     },
     /// The secret is the right one, and its keyslot does not open.
     #[error(
-        "the header of {place} is the one that volume {volume} was bound to, and its keyslot does not open: its key material was damaged, or half of it written back. If there is a backup of it: kluis header restore {volume} FILE"
+        "the header of {place} is the one that volume {volume} was bound to, and its keyslot does not open: its key material was damaged, or half of it written back. {}", if *is_alone { format!("If there is a backup of it: kluis header restore {volume} FILE") } else { "What lies beside it on that disk has been written over it, as it seems; look at what that is (lsblk -f)".to_owned() }
     )]
     KeyMaterial {
         /// The volume.
         volume: String,
         /// The device.
         place: String,
+        /// Whether nothing else is on it.
+        is_alone: bool,
     },
     /// The secret opens no keyslot.
     #[error(
