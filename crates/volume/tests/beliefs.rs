@@ -411,13 +411,7 @@ fn a_file_that_was_longer_is_brought_back_whole_whatever_the_configuration_says(
 
 /// Two volumes on disks that were exchanged, and what lay on each before.
 fn exchanged() -> (Stage, [Disk; 2]) {
-    let two = [("v", "/img"), ("w", "/img2")].map(|(name, file)| {
-        TOKEN
-            .replace("volume.v", &format!("volume.{name}"))
-            .replace("/img", file)
-            .replace("/mnt/v", &format!("/mnt/{name}"))
-    });
-    let stage = Stage::new(&two.concat());
+    let stage = Stage::new(&stage::two());
     stage.up_all();
     for name in ["v", "w"] {
         let file = format!("/root/{name}");

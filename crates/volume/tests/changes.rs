@@ -60,13 +60,7 @@ fn rekey_in_use_leaves_one_keyslot_and_the_data() {
 
 #[test]
 fn a_rekey_waits_for_every_volume_of_the_key_and_says_for_which() {
-    let two = format!(
-        "{TOKEN}{}",
-        TOKEN
-            .replace("volume.v", "volume.w")
-            .replace("/img", "/img2")
-            .replace("/mnt/v", "/mnt/w")
-    );
+    let two = stage::two();
     let stage = made(TOKEN).with_config(&two);
     let told = |stage: &Stage| {
         let failed = stage.rekey(None).unwrap().remove(0);
@@ -87,13 +81,7 @@ fn a_rekey_waits_for_every_volume_of_the_key_and_says_for_which() {
 
 #[test]
 fn rekey_takes_every_volume_of_the_key_along() {
-    let two = format!(
-        "{TOKEN}{}",
-        TOKEN
-            .replace("volume.v", "volume.w")
-            .replace("/img", "/img2")
-            .replace("/mnt/v", "/mnt/w")
-    );
+    let two = stage::two();
     let stage = Stage::new(&two);
     stage.up_all();
     stage.keys.set_alias("alias/k", 2);
@@ -256,13 +244,7 @@ fn a_backup_is_not_written_over_what_somebody_has_put_there_since() {
 
 #[test]
 fn another_volumes_backup_is_refused() {
-    let two = format!(
-        "{TOKEN}{}",
-        TOKEN
-            .replace("volume.v", "volume.w")
-            .replace("/img", "/img2")
-            .replace("/mnt/v", "/mnt/w")
-    );
+    let two = stage::two();
     let stage = Stage::new(&two);
     stage.up_all();
     back_up(&stage);

@@ -374,13 +374,7 @@ fn an_empty_shared_secret_is_refused() {
 
 #[test]
 fn two_volumes_headers_cannot_be_swapped() {
-    let two = format!(
-        "{TOKEN}{}",
-        TOKEN
-            .replace("volume.v", "volume.w")
-            .replace("/img", "/img2")
-            .replace("/mnt/v", "/mnt/w")
-    );
+    let two = stage::two();
     let stage = Stage::new(&two);
     stage.up_all();
     stage.machine.power_cut(0);
@@ -546,13 +540,7 @@ fn a_mapping_or_mount_in_the_way_is_named() {
         ExitCode::Busy,
         &["mounted at /mnt/v", "umount"],
     );
-    let two = moved.with_config(&format!(
-        "{TOKEN}{}",
-        TOKEN
-            .replace("volume.v", "volume.w")
-            .replace("/img", "/img2")
-            .replace("/mnt/v", "/mnt/w")
-    ));
+    let two = moved.with_config(&stage::two());
     two.up_all();
     let swapped = two.with_config(
         &TOKEN

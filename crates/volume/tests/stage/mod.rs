@@ -17,6 +17,15 @@ pub(crate) const TOKEN: &str =
     "[volume.v]\nfile = \"/img\"\nsize = \"64MiB\"\nmount = \"/mnt/v\"\nkey = \"alias/k\"\n";
 pub(crate) const SEED: &str = "[volume.v]\nfile = \"/img\"\nsize = \"64MiB\"\nmount = \"/mnt/v\"\nkey = \"alias/k\"\nsecret = \"s3://bucket/secret\"\n";
 
+/// Two volumes of one key, `v` and `w`.
+pub(crate) fn two() -> String {
+    let other = TOKEN
+        .replace("volume.v", "volume.w")
+        .replace("/img", "/img2")
+        .replace("/mnt/v", "/mnt/w");
+    format!("{TOKEN}{other}")
+}
+
 pub(crate) struct Stage {
     pub(crate) machine: Machine,
     pub(crate) keys: Keys,
