@@ -382,6 +382,13 @@ impl<'r, 'a> Applier<'r, 'a> {
         let keyslot = match header.token() {
             Some((_, token)) => {
                 if !header.verify(&volume, &secret, &token)? {
+                    // Where it says whose it is, that is most often all that has to be known.
+                    let label = header.facts().label;
+                    let place = if label.is_empty() || label == volume {
+                        place
+                    } else {
+                        format!("{place}, labelled {label:?},")
+                    };
                     return Err(Error::mac(self.target, place));
                 }
                 token.keyslot

@@ -455,6 +455,13 @@ fn a_volume_is_not_wiped_by_anothers_name() {
             .remove(0)
             .result
     };
+    for outcome in stage
+        .kluis(|kluis| kluis.up(&[], &UpOptions::default(), &mut Silent))
+        .unwrap()
+    {
+        let error = outcome.result.unwrap_err().to_string();
+        assert!(error.contains(", labelled \""), "{error}");
+    }
     let error = wiped(&stage).unwrap_err().to_string();
     assert!(error.contains("labelled \"w\""), "{error}");
     assert_eq!(stage.machine.disk("/img"), Some(disks[1].clone()));
