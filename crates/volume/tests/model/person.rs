@@ -282,6 +282,16 @@ impl Person {
         }
     }
 
+    /// Whether both copies of the header are of one write that has ended: the same UUID and sequence id, and a checksum.
+    fn has_both_copies(&self, volume: Volume) -> bool {
+        let machine = &self.stage.machine;
+        let [first, second] = [0, 16 << 10].map(|at| machine.peek(volume.path(), at, 512));
+        uuid(&first).is_some()
+            && first[168..204] == second[168..204]
+            && first[16..24] == second[16..24]
+            && second[448..512].iter().any(|&byte| byte != 0)
+    }
+
     pub(crate) fn up(&self, volume: Volume, how: impl FnOnce(&mut UpOptions)) -> Failed {
         let mut options = UpOptions::default();
         how(&mut options);
@@ -426,9 +436,9 @@ impl Person {
                     machine.poke(volume.path(), 0, bytes);
                 }
             }
-            // Where both copies are gone, what he makes there is the truth from then on.
+            // Where no other copy is whole, what he makes there is the truth from then on.
             Act::Label(volume, nth)
-                if !self.is_open() && volume != Volume::E && uuid(&self.head(volume)).is_some() =>
+                if !self.is_open() && volume != Volume::E && self.has_both_copies(volume) =>
             {
                 let labels: [(usize, &[u8]); 3] = [
                     (512, b"LABELONE"),
