@@ -282,11 +282,12 @@ impl Person {
         }
     }
 
-    /// Whether both copies of the header are of one write that has ended: the same UUID and sequence id, and a checksum.
+    /// Whether both copies of the header are of one write that has ended: the same UUID, sequence id and metadata, and a checksum.
     fn has_both_copies(&self, volume: Volume) -> bool {
         let machine = &self.stage.machine;
-        let [first, second] = [0, 16 << 10].map(|at| machine.peek(volume.path(), at, 512));
+        let [first, second] = [0, 16 << 10].map(|at| machine.peek(volume.path(), at, 16 << 10));
         uuid(&first).is_some()
+            && first[4096..] == second[4096..]
             && first[168..204] == second[168..204]
             && first[16..24] == second[16..24]
             && second[448..512].iter().any(|&byte| byte != 0)
